@@ -1,0 +1,408 @@
+//! Names, labels and handles: what is refused and how, and what a snapshot of everything promises.
+
+#![allow(
+    clippy::disallowed_types,
+    reason = "the rule is for src/; a test may share a plain atomic between its threads"
+)]
+
+use epoch_metrics::{
+    HistogramOptions, LabelError, ManualClock, OptionsError, RegisterError, Registry, RegistrySnapshot, Value,
+};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::time::Duration;
+
+/// Checks the error, and that its text says what to do about it.
+fn refused<T>(result: Result<T, RegisterError>, expected: &RegisterError, remedy: &str) {
+    let Err(error) = result else { panic!("accepted in place of {expected:?}") };
+    assert_eq!(error, *expected);
+    assert!(error.to_string().contains(remedy), "no {remedy:?} in {error}");
+}
+
+fn duplicate(name: &str) -> RegisterError {
+    RegisterError::Duplicate { name: name.to_owned() }
+}
+
+fn values() -> HistogramOptions {
+    HistogramOptions::values(0, 1000)
+}
+
+#[test]
+fn invalid_names_are_refused() {
+    let registry = Registry::new();
+    for name in ["", "1a", "a-b", "a b", "ä", "a\n", "_total"] {
+        let error = RegisterError::InvalidName { name: name.to_owned() };
+        refused(registry.counter(name, ""), &error, "use ASCII letters");
+        if name != "_total" {
+            refused(registry.gauge(name, ""), &error, "use ASCII letters");
+        }
+        refused(registry.histogram(name, "", values()), &error, "use ASCII letters");
+    }
+    for name in ["a", "_a", ":a:b", "A1_"] {
+        registry.counter(name, "").unwrap();
+    }
+}
+
+#[test]
+fn labels_are_checked() {
+    let registry = Registry::new();
+    for label in ["", "1a", "a-b", "a:b", "__a", "ä"] {
+        let error = RegisterError::InvalidLabelName { label: label.to_owned() };
+        refused(registry.counter_family("a", "", &["fine", label]), &error, "use ASCII letters");
+    }
+    for label in ["le", "quantile"] {
+        let error = RegisterError::ReservedLabelName { label: label.to_owned() };
+        refused(registry.histogram_family("a", "", values(), &[label]), &error, "choose another name");
+    }
+    let twice = RegisterError::DuplicateLabelName { label: "x".to_owned() };
+    refused(registry.gauge_family("a", "", &["x", "y", "x"]), &twice, "leave one out");
+    registry.counter_family("a", "", &["x", "_y", "z1"]).expect("none of these attempts took the name");
+}
+
+#[test]
+fn names_that_would_meet_in_the_exposition_are_refused() {
+    let registry = Registry::new();
+    let remedy = "choose another name";
+    registry.counter("a_count", "").unwrap();
+    refused(registry.histogram("a", "", values()), &duplicate("a_count"), remedy);
+    registry.gauge("a_sum", "").expect("a refused registration takes no name");
+
+    registry.histogram("b", "", values()).unwrap();
+    for name in ["b", "b_bucket", "b_sum", "b_count"] {
+        refused(registry.gauge(name, ""), &duplicate(name), remedy);
+    }
+    registry.histogram("c", "", HistogramOptions::durations()).unwrap();
+    refused(registry.histogram("c_seconds", "", HistogramOptions::durations()), &duplicate("c_seconds"), remedy);
+    refused(registry.counter("c_seconds_count", ""), &duplicate("c_seconds_count"), remedy);
+    registry.gauge("c", "").expect("what is exported is c_seconds");
+
+    registry.counter("d", "").unwrap();
+    refused(registry.counter("d_total", ""), &duplicate("d"), remedy);
+    refused(registry.gauge("d_total", ""), &duplicate("d_total"), remedy);
+    registry.throughput("e", "").unwrap();
+    for name in ["e_total", "e_per_second"] {
+        refused(registry.gauge(name, ""), &duplicate(name), remedy);
+    }
+    registry.gauge("f_total", "").unwrap();
+    refused(registry.counter("f", ""), &duplicate("f_total"), remedy);
+    refused(registry.counter_family("b", "", &["x"]), &duplicate("b"), remedy);
+    refused(registry.counter("epoch_metrics_rejected_values", ""), &duplicate("epoch_metrics_rejected_values"), remedy);
+}
+
+#[test]
+fn impossible_options_are_refused() {
+    let registry = Registry::new();
+    let case = |options: HistogramOptions, error, remedy| {
+        refused(registry.histogram("a", "", options.clone()), &RegisterError::Options(error), remedy);
+        refused(registry.histogram_family("a", "", options, &["x"]), &RegisterError::Options(error), remedy);
+    };
+    for digits in [0, 6, u8::MAX] {
+        case(values().significant_digits(digits), OptionsError::Digits { digits }, "choose 1 to 5");
+    }
+    case(values().range(6, 5), OptionsError::EmptyRange { min: 6, max: 5 }, "let the largest be");
+    for recent in [HistogramOptions::MAX_RECENT + 1, usize::MAX] {
+        case(values().recent(recent), OptionsError::TooManyRecent { recent }, "keep at most 65536");
+    }
+    for (window, seconds) in [(0, 0), (61_000, 61), (1_500, 1), (999, 0)] {
+        let error = RegisterError::Options(OptionsError::Window { seconds });
+        let windows = [Duration::from_secs(5), Duration::from_millis(window)];
+        refused(registry.throughput_over("a", "", &windows), &error, "choose 1 to 60");
+    }
+    for digits in 1..=5 {
+        registry.histogram(&format!("digits_{digits}"), "", values().significant_digits(digits)).unwrap();
+    }
+    registry.histogram("one_value", "", values().range(5, 5).recent(HistogramOptions::MAX_RECENT)).unwrap();
+    registry.throughput_over("a", "", &[1, 60].map(Duration::from_secs)).expect("no attempt took the name");
+}
+
+#[test]
+fn a_family_gives_the_same_metric_for_the_same_values() {
+    let registry = Registry::new();
+    let family = registry.counter_family("a", "", &["x", "y"]).unwrap();
+    let one = family.with(&["1", "2"]).unwrap();
+    one.add(5);
+    family.clone().with(&["1", "2"]).unwrap().inc();
+    assert_eq!(one.get(), 6);
+    // Values that are the same only when they are joined, or in another order, are others.
+    for others in [["12", ""], ["", "12"], ["2", "1"], ["1", "2 "], ["1", "\0"]] {
+        assert_eq!(family.with(&others).unwrap().get(), 0, "{others:?}");
+    }
+    for given in [0, 1, 3] {
+        let error = family.with(&["v"; 3][..given]).unwrap_err();
+        assert_eq!(error, LabelError::WrongCount { expected: 2, given });
+        assert!(error.to_string().contains("give one value for each"));
+    }
+    let series = registry.snapshot().family("a").unwrap().series().len();
+    assert_eq!(series, 6, "refused look-ups make no series");
+
+    let gauges = registry.gauge_family("g", "", &["x"]).unwrap();
+    gauges.with(&["1"]).unwrap().set(-4);
+    assert_eq!((gauges.with(&["1"]).unwrap().get(), gauges.with(&["2"]).unwrap().get()), (-4, 0));
+    let histograms = registry.histogram_family("h", "", values(), &["x"]).unwrap();
+    histograms.with(&["1"]).unwrap().record(3);
+    assert_eq!(histograms.with(&["1"]).unwrap().snapshot().sum(), 3);
+    assert!(histograms.with(&["2"]).unwrap().snapshot().is_empty());
+}
+
+#[test]
+fn threads_that_ask_for_the_same_values_get_the_same_metric() {
+    let registry = Registry::new();
+    let family = registry.counter_family("a", "", &["x"]).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for i in 0..2_000 {
+                    family.with(&[&(i % 500).to_string()]).unwrap().inc();
+                }
+            });
+        }
+    });
+    let snapshot = registry.snapshot();
+    let counts: Vec<u64> = counters(&snapshot, "a").collect();
+    assert_eq!(counts, vec![16; 500]);
+}
+
+fn counters<'a>(snapshot: &'a RegistrySnapshot, family: &str) -> impl Iterator<Item = u64> + use<'a> {
+    snapshot.family(family).unwrap().series().map(|series| match series.value() {
+        Value::Counter(value) => value,
+        other => panic!("{other:?} is no counter"),
+    })
+}
+
+/// The value of a counter without labels.
+fn shown(snapshot: &RegistrySnapshot, name: &str) -> u64 {
+    counters(snapshot, name).next().unwrap()
+}
+
+#[test]
+fn handles_outlive_their_registry() {
+    let registry = Registry::new();
+    let counter = registry.counter("a", "").unwrap();
+    let gauge = registry.gauge("b", "").unwrap();
+    let histogram = registry.histogram("c", "", values()).unwrap();
+    let throughput = registry.throughput("d", "").unwrap();
+    let family = registry.counter_family("e", "", &["x"]).unwrap();
+    let snapshot = registry.snapshot();
+    drop(registry);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            counter.inc();
+            gauge.set(2);
+            histogram.record(3);
+            throughput.add(4);
+            family.with(&["y"]).unwrap().add(5);
+        });
+    });
+    assert_eq!((counter.get(), gauge.get(), histogram.snapshot().sum()), (1, 2, 3));
+    assert_eq!((throughput.snapshot().total(), family.with(&["y"]).unwrap().get()), (4, 5));
+    assert_eq!(shown(&snapshot, "a"), 0, "a snapshot never changes");
+}
+
+#[test]
+fn a_gauge_adds_up_over_threads_and_is_what_was_set_last() {
+    let registry = Registry::new();
+    let gauge = registry.gauge("a", "").unwrap();
+    let float = registry.float_gauge("b", "").unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let (gauge, float) = (&gauge, &float);
+            scope.spawn(move || {
+                for _ in 0..20_000 {
+                    gauge.inc();
+                    gauge.add(5);
+                    gauge.dec();
+                    gauge.sub(3 + thread % 2);
+                    float.add(0.25);
+                }
+            });
+        }
+    });
+    assert_eq!(gauge.get(), 20_000 * (8 * 2 - 4));
+    assert_eq!(float.get(), 40_000.0);
+    let snapshot = registry.snapshot();
+    let value = |name| snapshot.family(name).unwrap().series().next().unwrap().value();
+    assert!(matches!(value("a"), Value::Gauge(240_000)));
+    assert!(matches!(value("b"), Value::FloatGauge(40_000.0)));
+
+    gauge.set(-7);
+    // Taken off where it was never added: a gauge is one number, not one for each thread.
+    std::thread::scope(|scope| {
+        scope.spawn(|| gauge.sub(1));
+    });
+    assert_eq!(gauge.get(), -8);
+    gauge.set(i64::MAX);
+    gauge.inc();
+    assert_eq!(gauge.get(), i64::MIN, "wraps");
+    for value in [f64::NEG_INFINITY, -0.0, f64::MIN_POSITIVE, f64::NAN] {
+        float.set(value);
+        assert_eq!(float.get().to_bits(), value.to_bits());
+    }
+}
+
+#[test]
+fn counters_are_exact_and_never_fall() {
+    const THREADS: u64 = 8;
+    const EACH: u64 = 1_000_000;
+    let registry = Registry::new();
+    let counter = registry.counter("a", "").unwrap();
+    let running = AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..THREADS)
+            .map(|_| {
+                scope.spawn(|| {
+                    for i in 0..EACH {
+                        if i % 2 == 0 { counter.inc() } else { counter.add(3) }
+                    }
+                })
+            })
+            .collect();
+        scope.spawn(|| {
+            // One call of each a round: a counter's own value can show an increment whose call has not returned yet, and
+            // the snapshot after it need not.
+            let (mut last, mut last_shown) = (0, 0);
+            while running.load(SeqCst) {
+                let in_snapshot = shown(&registry.snapshot(), "a");
+                let now = counter.get();
+                assert!(last <= now && last_shown <= in_snapshot, "a value went back");
+                assert!(in_snapshot <= now, "a later value is lower");
+                (last, last_shown) = (now, in_snapshot);
+            }
+        });
+        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        running.store(false, SeqCst);
+    });
+    assert_eq!(counter.get(), THREADS * EACH * 2);
+    assert_eq!(shown(&registry.snapshot(), "a"), THREADS * EACH * 2);
+}
+
+#[test]
+fn a_counter_wraps() {
+    let counter = Registry::new().counter("a", "").unwrap();
+    counter.add(u64::MAX);
+    counter.add(3);
+    assert_eq!(counter.get(), 2);
+}
+
+/// Every thread adds to A before it adds to B, so B ahead of A would be a request that failed before it came.
+#[test]
+fn no_snapshot_shows_b_ahead_of_a() {
+    for (name, apart) in [("on one page", 0), ("on different pages", 300)] {
+        let registry = Registry::new();
+        let a = registry.counter("a", "").unwrap();
+        for i in 0..apart {
+            registry.counter(&format!("between_{i}"), "").unwrap();
+        }
+        let b = registry.counter("b", "").unwrap();
+        let running = AtomicBool::new(true);
+        let (mut snapshots, mut seen) = (0, 0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // New threads all the while: first touches of pages race the readings as well.
+                for _ in 0..300 {
+                    std::thread::scope(|scope| {
+                        for _ in 0..3 {
+                            scope.spawn(|| {
+                                for _ in 0..3_000 {
+                                    a.inc();
+                                    b.inc();
+                                }
+                            });
+                        }
+                    });
+                }
+                running.store(false, SeqCst);
+            });
+            while running.load(SeqCst) {
+                let snapshot = registry.snapshot();
+                let (a, b) = (shown(&snapshot, "a"), shown(&snapshot, "b"));
+                assert!(b <= a, "{name}: B is {b} and A {a}");
+                assert!(seen <= b, "{name}: B fell from {seen} to {b}");
+                snapshots += u64::from(seen != b);
+                seen = b;
+            }
+        });
+        println!("{name}: {snapshots} snapshots that differed");
+        let snapshot = registry.snapshot();
+        let of_all = 300 * 3 * 3_000;
+        assert_eq!((shown(&snapshot, "a"), shown(&snapshot, "b")), (of_all, of_all), "{name}");
+    }
+}
+
+#[test]
+fn an_unchanged_registry_is_the_same_snapshot() {
+    let clock = Arc::new(ManualClock::new());
+    let registry = Registry::builder().clock(clock.clone()).build();
+    let counter = registry.counter("a", "").unwrap();
+    let gauge = registry.gauge("b", "").unwrap();
+    let float = registry.float_gauge("c", "").unwrap();
+    let histogram = registry.histogram("d", "", values()).unwrap();
+    let throughput = registry.throughput("e", "").unwrap();
+    let family = registry.counter_family("f", "", &["x"]).unwrap();
+    let known = family.with(&["known"]).unwrap();
+    type Change<'a> = (&'a str, &'a dyn Fn());
+    let changes: [Change<'_>; 12] = [
+        ("a counter", &|| counter.inc()),
+        ("a gauge set", &|| gauge.set(4)),
+        ("a gauge added to", &|| gauge.add(4)),
+        ("a float gauge", &|| float.set(4.0)),
+        ("a float gauge added to", &|| float.add(4.0)),
+        ("a histogram", &|| histogram.record(4)),
+        ("a refused value", &|| histogram.record(1001)),
+        ("a throughput", &|| throughput.add(4)),
+        ("a second that passed", &|| clock.advance(Duration::from_secs(1))),
+        ("a member", &|| known.inc()),
+        ("a new member", &|| drop(family.with(&["new"]).unwrap())),
+        ("a registration", &|| drop(registry.gauge_family("late", "", &["x"]).unwrap())),
+    ];
+    for (what, change) in changes {
+        let before = registry.snapshot();
+        assert!(Arc::ptr_eq(&before, &registry.snapshot()), "before {what}");
+        // Reading single metrics changes nothing.
+        let _ = (counter.get(), gauge.get(), float.get(), histogram.snapshot(), throughput.snapshot());
+        family.with(&["known"]).unwrap();
+        assert!(Arc::ptr_eq(&before, &registry.snapshot()), "reading before {what}");
+        change();
+        assert!(!Arc::ptr_eq(&before, &registry.snapshot()), "{what} goes unseen");
+    }
+    // A single metric that was read between a write and the snapshot must not make the snapshot look current.
+    let before = registry.snapshot();
+    histogram.record(4);
+    counter.inc();
+    let _ = (histogram.snapshot(), counter.get());
+    assert!(!Arc::ptr_eq(&before, &registry.snapshot()));
+}
+
+#[test]
+fn a_stale_registry_is_served_while_it_is_young() {
+    let clock = Arc::new(ManualClock::new());
+    let registry = Registry::builder().clock(clock.clone()).max_staleness(Duration::from_secs(2)).build();
+    let counter = registry.counter("a", "").unwrap();
+    clock.advance(Duration::from_secs(2));
+    let first = registry.snapshot();
+    counter.inc();
+    clock.advance(Duration::from_nanos(1_999_999_999));
+    assert!(Arc::ptr_eq(&first, &registry.snapshot()));
+    clock.advance(Duration::from_nanos(1));
+    assert_eq!(shown(&registry.snapshot(), "a"), 1);
+    counter.inc();
+    clock.set(Duration::ZERO);
+    assert_eq!(shown(&registry.snapshot(), "a"), 2, "a clock that went back makes nothing young");
+    assert_eq!(counter.get(), 2, "a counter's own value is never stale");
+}
+
+#[test]
+fn many_metrics_keep_their_values_apart() {
+    let registry = Registry::new();
+    let family = registry.counter_family("a", "", &["i"]).unwrap();
+    let members: Vec<_> = (0..2_000).map(|i| family.with(&[&i.to_string()]).unwrap()).collect();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| (0..).zip(&members).for_each(|(i, member)| member.add(i)));
+        }
+    });
+    let shown: Vec<u64> = counters(&registry.snapshot(), "a").collect();
+    let expected: Vec<u64> = (0..2_000).map(|i| 3 * i).collect();
+    assert_eq!(shown, expected);
+    members[1234].inc();
+    assert_eq!(counters(&registry.snapshot(), "a").nth(1234), Some(3 * 1234 + 1));
+}
