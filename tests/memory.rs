@@ -1,0 +1,263 @@
+//! What the library allocates: nothing after a thread's first touch of a metric, and a known amount at it.
+
+use epoch_metrics::{HistogramOptions, MetricsCollector, Registry};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::time::Duration;
+
+/// Counts, for each thread by itself, so that tests that run at the same time do not disturb each other.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    /// Bytes allocated less bytes freed.
+    static BYTES: Cell<i64> = const { Cell::new(0) };
+}
+
+fn note(allocations: u64, bytes: i64) {
+    ALLOCATIONS.set(ALLOCATIONS.get() + allocations);
+    BYTES.set(BYTES.get() + bytes);
+}
+
+// SAFETY: hands everything to the system's allocator unchanged; the counters are constant-initialised thread-locals without
+// destructors, which neither allocate nor unwind.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        note(1, layout.size() as i64);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        note(1, layout.size() as i64);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        note(1, size as i64 - layout.size() as i64);
+        // SAFETY: the caller's promise.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        note(0, -(layout.size() as i64));
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// Allocations of the calling thread while `work` runs, and by how many bytes its heap grew.
+fn allocated(work: impl FnOnce()) -> (u64, i64) {
+    let before = (ALLOCATIONS.get(), BYTES.get());
+    work();
+    (ALLOCATIONS.get() - before.0, BYTES.get() - before.1)
+}
+
+#[test]
+fn the_counting_allocator_counts() {
+    let (allocations, bytes) = allocated(|| std::mem::forget(std::hint::black_box(vec![0_u8; 1000])));
+    assert_eq!((allocations, bytes), (1, 1000));
+}
+
+#[test]
+fn nothing_is_allocated_after_the_first_touch() {
+    let registry = Registry::new();
+    let counter = registry.counter("a", "").unwrap();
+    let gauge = registry.gauge("b", "").unwrap();
+    let float = registry.float_gauge("c", "").unwrap();
+    let histogram = registry.histogram("d", "", HistogramOptions::durations().recent(1000)).unwrap();
+    let throughput = registry.throughput("e", "").unwrap();
+    let family = registry.counter_family("f", "", &["x", "y"]).unwrap();
+    let collector = MetricsCollector::new();
+    let touch = |i: u64| {
+        counter.inc();
+        counter.add(i);
+        gauge.set(i as i64);
+        gauge.inc();
+        gauge.sub(3);
+        float.set(0.5);
+        float.add(0.25);
+        // All octaves in turn, so those that nobody has used yet come up as well; and refused ones.
+        histogram.record(1 << (i % 50));
+        histogram.record_duration(Duration::from_nanos(i));
+        let _ = histogram.try_record(0);
+        histogram.reject();
+        drop(histogram.start());
+        throughput.add(i);
+        family.with(&["known", "values"]).unwrap().inc();
+        collector.record_latency(Duration::from_micros(i + 1));
+        collector.record_latency_ms(0.1 * i as f64);
+        collector.record_throughput(i, 1);
+        collector.record_batch_size(i * i);
+        collector.record_queue_depth(i);
+        drop(collector.start());
+    };
+    let (first, _) = allocated(|| touch(3));
+    assert!(first > 0, "the first touch does allocate");
+    let (after, bytes) = allocated(|| (0..1_000).for_each(touch));
+    assert_eq!((after, bytes), (0, 0));
+}
+
+/// Nobody reads, and nothing grows.
+#[test]
+fn a_million_unread_records_take_the_memory_of_a_thousand() {
+    let collector = MetricsCollector::new();
+    let record = |n: std::ops::Range<u64>| {
+        for i in n {
+            collector.record_latency(Duration::from_nanos(i * i % 3_600_000_000_000));
+            collector.record_batch_size(i % 5_000);
+            collector.record_throughput(i, 1);
+        }
+    };
+    record(0..1_000);
+    assert_eq!(allocated(|| record(1_000..1_000_000)), (0, 0));
+    let (_, first_read) = allocated(|| drop(collector.metrics()));
+    record(0..1_000_000);
+    let (_, second_read) = allocated(|| drop(collector.metrics()));
+    println!("the collector's first read keeps {first_read} bytes, one a million records later {second_read} more");
+    assert!(first_read < 600_000, "{first_read} bytes kept by the first read");
+    assert!(second_read < 20_000, "{second_read} bytes kept by the second");
+}
+
+/// What reading keeps does not grow with the number of reads.
+#[test]
+fn ten_thousand_reads_keep_the_memory_of_a_few() {
+    let collector = MetricsCollector::new();
+    let work = |reads: u64| {
+        for i in 0..reads {
+            // Bursts of every size, so that queues and banks are both read.
+            for value in 0..i * i % 1_500 {
+                collector.record_latency(Duration::from_nanos(1 + value * value));
+            }
+            collector.record_batch_size(i % 40);
+            collector.metrics();
+        }
+    };
+    work(1_000);
+    let (_, grown) = allocated(|| work(10_000));
+    println!("10,000 further reads keep {grown} bytes");
+    assert!(grown < 50_000, "{grown} bytes");
+}
+
+/// The first touch happens in the library's own code on the calling thread, so that thread's allocations are it.
+fn first_touch_of(work: impl FnOnce()) -> i64 {
+    allocated(work).1
+}
+
+#[test]
+fn bytes_of_a_first_touch_are_bounded() {
+    let registry = Registry::new();
+    let family = registry.counter_family("many", "", &["i"]).unwrap();
+    let counters: Vec<_> = (0..25_600).map(|i| family.with(&[&i.to_string()]).unwrap()).collect();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let first = first_touch_of(|| counters[0].inc());
+            let page = first_touch_of(|| counters[256].inc());
+            let all = first + page + first_touch_of(|| counters.iter().for_each(|counter| counter.inc()));
+            println!("counters: a thread's first one takes {first} bytes, a page of 256 more {page}, all 25,600 {all}");
+            assert!(page <= 8 * 256 + 256, "8 bytes a counter and a page's own");
+            assert!(first <= page + 2_048, "and once a thread and registry its table of pages");
+            assert!(all <= 25_600 * 10, "{all} bytes for 25,600 counters");
+        });
+        scope.spawn(|| {
+            let gauge = registry.gauge("gauge", "").unwrap();
+            let bytes = first_touch_of(|| gauge.set(1));
+            println!("a gauge's first touch takes {bytes} bytes");
+            assert!(bytes <= 8_192);
+        });
+    });
+    let block = |options: HistogramOptions| {
+        let histogram = Registry::new().histogram("h", "", options).unwrap();
+        first_touch_of(|| histogram.record(1))
+    };
+    let durations = || HistogramOptions::durations();
+    for (what, options, most) in [
+        ("durations, 2 digits", durations(), 96 << 10),
+        ("durations, 2 digits, 1000 recent", durations().recent(1000), 112 << 10),
+        ("durations, 3 digits", durations().significant_digits(3), 720 << 10),
+        ("values to 1,000, 2 digits", HistogramOptions::values(0, 1000), 27 << 10),
+        (
+            "values to 2^20, 3 digits, 1000 recent",
+            HistogramOptions::values(0, 1 << 20).significant_digits(3).recent(1000),
+            380 << 10,
+        ),
+    ] {
+        let bytes = block(options);
+        println!("a histogram of {what}: {bytes} bytes reserved a thread");
+        assert!(bytes <= most, "{what}: {bytes} bytes");
+    }
+    let throughput = registry.throughput("t", "").unwrap();
+    let bytes = first_touch_of(|| throughput.add(1));
+    println!("a throughput: {bytes} bytes a thread");
+    assert!(bytes <= 1_024);
+}
+
+#[test]
+fn bytes_of_a_series_are_bounded() {
+    let registry = Registry::new();
+    let family = registry.counter_family("many", "", &["i"]).unwrap();
+    let names: Vec<String> = (0..100_000).map(|i| i.to_string()).collect();
+    let (_, bytes) = allocated(|| {
+        for name in &names {
+            family.with(&[name]).unwrap().inc();
+        }
+    });
+    println!("{} bytes a labelled counter, its first thread included", bytes / 100_000);
+    assert!(bytes / 100_000 <= 320);
+}
+
+/// Blocks are reserved zeroed, and only what is touched is backed by memory: a page for each octave or so.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_thousand_histograms_on_sixteen_threads_fit() {
+    let resident = || {
+        let pages: u64 =
+            std::fs::read_to_string("/proc/self/statm").unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        pages * 4096
+    };
+    let registry = Registry::new();
+    let family = registry.histogram_family("many", "", HistogramOptions::durations(), &["i"]).unwrap();
+    let histograms: Vec<_> = (0..1_000).map(|i| family.with(&[&i.to_string()]).unwrap()).collect();
+    // Lognormal, median 1 ms, sigma 1: twelve uniform numbers add up to nearly a normal one.
+    let mut state = 1_u64;
+    let mut uniform = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 11) as f64 / (1_u64 << 53) as f64
+    };
+    let latencies: Vec<u64> = (0..1_000)
+        .map(|_| ((0..12).map(|_| uniform()).sum::<f64>() - 6.0).exp() * 1e6)
+        .map(|nanos| nanos as u64)
+        .collect();
+    let before = resident();
+    let together = std::sync::Barrier::new(16);
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                // All at once, so that no slot is used twice.
+                together.wait();
+                for histogram in &histograms {
+                    // More of them than a queue holds.
+                    latencies.iter().for_each(|latency| histogram.record(*latency));
+                }
+                together.wait();
+            });
+        }
+    });
+    let written = resident().saturating_sub(before);
+    for histogram in &histograms {
+        let snapshot = histogram.snapshot();
+        assert_eq!((snapshot.count(), snapshot.uncertain()), (16_000, 0));
+    }
+    let read = resident().saturating_sub(before);
+    println!(
+        "1,000 histograms on 16 threads: {} MiB resident, {} KiB each; once all are read {} MiB",
+        written >> 20,
+        (written >> 10) / 16_000,
+        read >> 20
+    );
+    assert!(read < 300 << 20, "{read} bytes resident");
+}
