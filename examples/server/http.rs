@@ -1,0 +1,198 @@
+//! Requests and their answers.
+
+use crate::body::{self, BodyError};
+use crate::metrics::Metrics;
+use crate::queue::{Queue, Refused};
+use epoch_metrics::PROMETHEUS_CONTENT_TYPE;
+use http_body_util::Full;
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::{Method, Request, Response, StatusCode};
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// What every connection needs.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) queue: Queue,
+    /// Whether the server is about to end.
+    pub(crate) stopping: watch::Receiver<bool>,
+}
+
+/// The client is gone, and there is nobody to answer.
+#[derive(Debug)]
+pub(crate) struct HungUp;
+
+impl fmt::Display for HungUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the client hung up")
+    }
+}
+
+impl std::error::Error for HungUp {}
+
+type Answer = Response<Full<Bytes>>;
+
+/// Routes: the values of the label, so that no client can make up new ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Route {
+    Index,
+    Infer,
+    Metrics,
+    Health,
+    Ready,
+    Stats,
+    Unknown,
+}
+
+impl Route {
+    fn of(path: &str) -> Self {
+        let routes = [Self::Index, Self::Infer, Self::Metrics, Self::Health, Self::Ready, Self::Stats];
+        routes.into_iter().find(|route| route.label() == path).unwrap_or(Self::Unknown)
+    }
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Index => "/",
+            Self::Infer => "/infer",
+            Self::Metrics => "/metrics",
+            Self::Health => "/health",
+            Self::Ready => "/ready",
+            Self::Stats => "/stats",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    fn allowed(self) -> &'static str {
+        if self == Self::Infer { "GET, POST" } else { "GET, HEAD" }
+    }
+}
+
+/// Answers a request, and counts it when the answer is handed to the connection.
+///
+/// # Errors
+/// If there is nobody to answer any more. The connection then just ends.
+pub(crate) async fn answer(server: Arc<Server>, request: Request<Incoming>) -> Result<Answer, HungUp> {
+    let route = Route::of(request.uri().path());
+    let method = request.method();
+    let answer = if route == Route::Unknown {
+        text(StatusCode::NOT_FOUND, "not found: try /infer, /metrics, /health, /ready or /stats\n")
+    } else if route == Route::Infer && (method == Method::GET || method == Method::POST) {
+        match infer(&server, request).await {
+            // Counted where it is recorded.
+            Ok(answer) => return Ok(answer),
+            Err(failure) => refuse(&server, failure)?,
+        }
+    } else if route != Route::Infer && (method == Method::GET || method == Method::HEAD) {
+        page(&server, route)
+    } else {
+        let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "this path has other methods\n");
+        answer.headers_mut().insert(ALLOW, HeaderValue::from_static(route.allowed()));
+        answer
+    };
+    server.metrics.answered(route.label(), answer.status());
+    Ok(answer)
+}
+
+/// Why there is no inference.
+enum Failure {
+    Body(BodyError),
+    Queue(Refused),
+}
+
+/// Queues a request and waits for its answer. If the client hangs up, hyper drops this future; that closes the reply, by
+/// which the batcher knows.
+async fn infer(server: &Server, request: Request<Incoming>) -> Result<Answer, Failure> {
+    // Everything but a body takes its words from the query, so that load generators need no body.
+    let tokens = if request.body().is_end_stream() {
+        words(request.uri().query().unwrap_or_default().as_bytes())
+    } else {
+        words(&body::read(request.into_body()).await.map_err(Failure::Body)?)
+    };
+    // From here: a client that is slow to send must not make the controller believe that batches are.
+    let arrived = Instant::now();
+    let answer = server.queue.submit(tokens).map_err(Failure::Queue)?;
+    let answer = answer.await.map_err(|_| Failure::Queue(Refused::Closed))?;
+    let latency = arrived.elapsed();
+    let body = format!(
+        "{{\"id\":{},\"batch\":{},\"tokens\":{tokens},\"latency_ms\":{:.3}}}\n",
+        answer.id,
+        answer.batch,
+        latency.as_secs_f64() * 1e3
+    );
+    let response = respond(StatusCode::OK, "application/json", body);
+    server.metrics.inferred(answer.id, latency.max(Duration::from_nanos(1)), tokens);
+    Ok(response)
+}
+
+/// Words, separated as in texts or as in queries; at least one, since nothing is work too.
+fn words(text: &[u8]) -> u64 {
+    let separator = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'+' | b'&');
+    text.split(separator).filter(|word| !word.is_empty()).count().max(1) as u64
+}
+
+fn refuse(server: &Server, failure: Failure) -> Result<Answer, HungUp> {
+    let errors = &server.metrics.client_errors;
+    let (counter, mut answer) = match failure {
+        Failure::Body(BodyError::HungUp) => {
+            errors.hung_up.inc();
+            return Err(HungUp);
+        }
+        Failure::Queue(refused) => return Ok(unavailable(refused)),
+        Failure::Body(BodyError::TooLarge) => {
+            (&errors.oversized_body, text(StatusCode::PAYLOAD_TOO_LARGE, "a body has at most 64 KiB\n"))
+        }
+        Failure::Body(BodyError::TooSlow) => {
+            (&errors.timed_out, text(StatusCode::REQUEST_TIMEOUT, "the body took too long\n"))
+        }
+        Failure::Body(BodyError::Malformed) => (&errors.malformed, text(StatusCode::BAD_REQUEST, "malformed body\n")),
+    };
+    counter.inc();
+    // What is left of the body is not a request.
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    Ok(answer)
+}
+
+fn unavailable(refused: Refused) -> Answer {
+    let mut answer = match refused {
+        Refused::Full => text(StatusCode::SERVICE_UNAVAILABLE, "the queue is full\n"),
+        Refused::Closed => text(StatusCode::SERVICE_UNAVAILABLE, "the batcher has ended\n"),
+    };
+    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    answer
+}
+
+fn page(server: &Server, route: Route) -> Answer {
+    let Server { metrics, queue, stopping } = server;
+    match route {
+        Route::Metrics => respond(StatusCode::OK, PROMETHEUS_CONTENT_TYPE, metrics.collector.export_prometheus()),
+        Route::Stats => respond(StatusCode::OK, "application/json", stats(metrics)),
+        // Alive: it can answer, and who does the work has not ended.
+        Route::Health if !queue.places().is_open() => text(StatusCode::SERVICE_UNAVAILABLE, "the batcher has ended\n"),
+        // Ready: to be sent more. A server that is about to end is alive, and not ready.
+        Route::Ready if *stopping.borrow() => text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
+        Route::Ready if !queue.places().has_room() => unavailable(Refused::Full),
+        Route::Health | Route::Ready => text(StatusCode::OK, "ok\n"),
+        _ => text(StatusCode::OK, "/infer (GET ?some+words, or POST a text), /metrics, /health, /ready, /stats\n"),
+    }
+}
+
+/// What the collector knows, and what is registered beside it: two objects in one.
+fn stats(metrics: &Metrics) -> String {
+    let collector = &metrics.collector;
+    format!("{{\"collector\":{},\"metrics\":{}}}\n", collector.export_json(), collector.registry().render_json())
+}
+
+fn text(status: StatusCode, body: &'static str) -> Answer {
+    respond(status, "text/plain; charset=utf-8", body)
+}
+
+fn respond(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}

@@ -1,0 +1,145 @@
+//! An HTTP server that collects requests into batches, as an inference server does, measured by `epoch-metrics`.
+//!
+//! ```sh
+//! cargo run --release --example server
+//! curl 'http://127.0.0.1:8080/infer?to+be+or+not+to+be'
+//! curl http://127.0.0.1:8080/metrics
+//! ```
+//!
+//! Where to look:
+//! - `metrics.rs`: what is measured, and the one call that every request makes;
+//! - `batcher.rs`: queue to batches: the window, the fast path of an idle server, the modes;
+//! - `controller.rs`: reads p99 after every batch and tunes the batches: why reading must be cheap too;
+//! - `http.rs`, `body.rs`, `connections.rs`: the routes, and clients that do not behave;
+//! - `load.rs`, `report.rs`: the built-in load and what is printed.
+
+mod batcher;
+mod body;
+mod connections;
+mod controller;
+mod http;
+mod load;
+mod metrics;
+mod options;
+mod queue;
+mod report;
+
+use http::Server;
+use metrics::Metrics;
+use options::Options;
+use report::{Report, say};
+use std::error::Error;
+use std::fmt::Display;
+use std::io::{Write, stderr};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval_at, sleep};
+
+fn main() -> ExitCode {
+    // Lossy: `std::env::args` panics on what is not UTF-8.
+    let arguments = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());
+    match options::parse(arguments) {
+        Ok(Some(options)) => match run(&options) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(problem) => fail(1, problem),
+        },
+        Ok(None) => {
+            say(options::HELP.trim_end());
+            ExitCode::SUCCESS
+        }
+        Err(problem) => fail(2, problem),
+    }
+}
+
+/// One line for whoever started the server.
+fn fail(code: u8, problem: impl Display) -> ExitCode {
+    let _ = writeln!(stderr(), "server: {problem}");
+    ExitCode::from(code)
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(serve(options));
+    // Whoever is still connected was waited for long enough.
+    runtime.shutdown_background();
+    result
+}
+
+async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
+    let listen = &options.listen;
+    let listener = TcpListener::bind(listen).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+    let address = listener.local_addr()?;
+    // Before the address is printed: who has read it may send signals.
+    let signals = signals()?;
+
+    let metrics = Arc::new(Metrics::new()?);
+    let (queue, jobs) = queue::queue();
+    batcher::start(jobs, queue.places().clone(), Arc::clone(&metrics))?;
+    let (stop, stopping) = watch::channel(false);
+    let server = Arc::new(Server { metrics: Arc::clone(&metrics), queue, stopping: stopping.clone() });
+    let serving = tokio::spawn(connections::serve(listener, server));
+    say(format_args!("listening on http://{address}  (load: {} requests/s; Ctrl-C ends)", options.load));
+    say(format_args!("try curl 'http://{address}/infer?some+words', and /metrics /stats /health /ready"));
+    if options.load > 0 {
+        load::start(address, options.load, &metrics.collector, stopping)?;
+    }
+
+    let mut report = Report::new();
+    tokio::select! {
+        () = report_each_second(&mut report, &metrics) => (),
+        () = after(options.seconds) => (),
+        () = signals => (),
+    }
+    // Whoever waits for this has all there is to wait for: `serving` ends when everybody is answered.
+    stop.send_replace(true);
+    serving.await?;
+    say(report.summary(&metrics));
+    Ok(())
+}
+
+async fn report_each_second(report: &mut Report, metrics: &Metrics) {
+    let second = Duration::from_secs(1);
+    let mut seconds = interval_at(tokio::time::Instant::now() + second, second);
+    seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        seconds.tick().await;
+        say(report.line(metrics));
+    }
+}
+
+/// Completes after so many seconds; never, if there is no limit.
+async fn after(seconds: Option<u32>) {
+    match seconds {
+        Some(seconds) => sleep(Duration::from_secs(seconds.into())).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Completes at Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// If the system does not let us listen for them.
+#[cfg(unix)]
+fn signals() -> Result<impl Future<Output = ()>, Box<dyn Error>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => (),
+            _ = terminate.recv() => (),
+        }
+    })
+}
+
+/// Completes at Ctrl-C.
+#[cfg(not(unix))]
+fn signals() -> Result<impl Future<Output = ()>, Box<dyn Error>> {
+    Ok(async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    })
+}

@@ -1,0 +1,59 @@
+//! The command line: four flags, parsed by hand, so that the example needs no parser to be read.
+
+/// What `--help` prints.
+pub(crate) const HELP: &str = "\
+An HTTP server that batches requests as an inference server does, measured by epoch-metrics.
+
+    cargo run --release --example server -- [FLAGS]
+
+    --listen ADDR   where to listen (127.0.0.1:8080); with port 0 the system chooses, and the real one is printed
+    --load N        requests per second that the server sends to itself (500); 0 for none
+    --seconds N     stop after so many seconds, print a summary, and exit
+    --help          this text
+
+Ctrl-C or SIGTERM answers what is under way, prints the summary, and exits.
+";
+
+/// What was asked for.
+#[derive(Debug)]
+pub(crate) struct Options {
+    /// Address and port; still text, since only binding tells whether it is any good.
+    pub(crate) listen: String,
+    /// Requests per second of the built-in load.
+    pub(crate) load: u32,
+    /// When to stop; `None`: when told to.
+    pub(crate) seconds: Option<u32>,
+}
+
+/// Reads the flags: `None` if help is wanted.
+///
+/// # Errors
+/// One line for the user, if a flag is unknown or its value is missing or no number.
+pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
+    let mut options = Options { listen: "127.0.0.1:8080".to_owned(), load: 500, seconds: None };
+    let mut arguments = arguments;
+    while let Some(argument) = arguments.next() {
+        // Both `--load 100` and `--load=100`.
+        let (flag, attached) = match argument.split_once('=') {
+            Some((flag, value)) => (flag, Some(value.to_owned())),
+            None => (argument.as_str(), None),
+        };
+        let mut value = || attached.clone().or_else(|| arguments.next()).ok_or(format!("{flag} needs a value"));
+        match flag {
+            "--listen" => options.listen = value()?,
+            "--load" => options.load = number(flag, &value()?, 0)?,
+            "--seconds" => options.seconds = Some(number(flag, &value()?, 1)?),
+            "--help" | "-h" => return Ok(None),
+            _ => return Err(format!("unknown flag {argument:?}; --help lists the four there are")),
+        }
+    }
+    Ok(Some(options))
+}
+
+fn number(flag: &str, value: &str, least: u32) -> Result<u32, String> {
+    value
+        .parse()
+        .ok()
+        .filter(|number| *number >= least)
+        .ok_or_else(|| format!("{flag} takes a whole number from {least}, not {value:?}"))
+}
