@@ -1,0 +1,56 @@
+//! epoch-metrics beside its peers: the same work, interleaved in one run. See the README.
+
+mod allocate;
+mod contenders;
+mod crew;
+mod pin;
+mod read;
+mod record;
+mod render;
+mod scrape;
+mod timing;
+mod unread;
+mod values;
+
+/// How much is to be measured.
+pub struct Run {
+    quick: bool,
+}
+
+impl Run {
+    /// So many rounds, or a tenth of them for seeing that everything works.
+    fn share(&self, full: usize) -> usize {
+        if self.quick { full.div_ceil(10) } else { full }
+    }
+}
+
+type Section = (&'static str, fn(&Run));
+
+const SECTIONS: [Section; 8] = [
+    // First: memory that others have given back would be taken for free.
+    ("allocate", allocate::allocate),
+    ("counter", record::counter),
+    ("histogram", record::histogram),
+    ("spaced", record::spaced),
+    ("scrape", scrape::scrape),
+    ("read", read::read),
+    ("unread", unread::unread),
+    ("render", render::render),
+];
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let known = |word: &String| word == "quick" || SECTIONS.iter().any(|(name, _)| name == word);
+    if let Some(unknown) = words.iter().find(|word| !known(word)) {
+        let names = SECTIONS.map(|(name, _)| name).join(" ");
+        eprintln!("unknown: {unknown}; known: quick {names}");
+        std::process::exit(2);
+    }
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let asked = if words.is_empty() { "everything".to_owned() } else { words.join(" ") };
+    println!("compare {asked}: {cores} cores, {}", env!("RUSTC_VERSION"));
+    let run = Run { quick: words.iter().any(|word| word == "quick") };
+    let all = words.iter().all(|word| word == "quick");
+    let chosen = SECTIONS.iter().filter(|(name, _)| all || words.iter().any(|word| word == name));
+    chosen.for_each(|(_, section)| section(&run));
+}
