@@ -35,8 +35,8 @@ fn two_readers_one_rebuild() {
 }
 
 /// A thread raises the number and reads, while another reader rebuilds: the thread gets at least its own number, whoever
-/// published it. Fails if the epoch is compared before the published value is loaded, or if publishing or loading is
-/// Relaxed.
+/// published it, and never an older one than before. (With the epochs of several threads, where the order of the two loads
+/// matters, it is `recorder::read_your_write_through_a_hit`.)
 #[test]
 fn read_your_write_through_a_hit() {
     explore("cached::read_your_write_through_a_hit", 3, 100, || {

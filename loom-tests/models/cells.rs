@@ -174,11 +174,11 @@ fn gauge_publishes() {
         let reader = {
             let cells = Arc::clone(&cells);
             thread::spawn(move || {
+                if cells.value(id) == 7 {
+                    assert!(prepared.load(Relaxed), "the value is seen, what led to it is not");
+                }
                 let mut reading = Reading::default();
                 let (values, epoch) = values(&cells, &mut reading, 1);
-                if values[0] == 7 {
-                    assert!(prepared.load(Relaxed));
-                }
                 assert!(epoch == 0 || values[0] == 7, "marked as read, but not shown");
                 (reading, epoch)
             })

@@ -10,8 +10,8 @@
 //!
 //! | operation | ordering | pairs with | weaker: what breaks | model |
 //! |---|---|---|---|---|
-//! | publish | Release | load | a snapshot seen before it is built | `cached::read_your_write_through_a_hit` |
-//! | load, before the epochs | Acquire | publish | own write missing from a hit | `cached::read_your_write_through_a_hit` |
+//! | publish | Release | load | a snapshot seen before it is built | `recorder::read_your_write_through_a_hit` |
+//! | load, before the epochs | Acquire | publish | own write missing from a hit | `recorder::read_your_write_through_a_hit` |
 //! | second look in the gate | by the lock | | two rebuilds for one change | `cached::two_readers_one_rebuild` |
 //!
 //! **Progress.** A hit is wait-free; a rebuild is blocking among readers. A reader that panics inside a rebuild leaves the

@@ -10,8 +10,8 @@
 //!
 //! | operation | ordering | pairs with | weaker: what breaks | model |
 //! |---|---|---|---|---|
-//! | `SetOnce::get`: pointer | Acquire | the install | a `T` seen before it is initialised | `slots::hand_over` |
-//! | `SetOnce::set`: success | Release | `get` | the same | `slots::hand_over` |
+//! | `SetOnce::get`: pointer | Acquire | the install | a `T` seen before it is initialised | `cells::a_before_b` |
+//! | `SetOnce::set`: success | Release | `get` | the same | `cells::a_before_b` |
 //! | `len` raised, read | Relaxed | nothing | who must see an entry is ordered after its owner's first write already | `cells::first_touch_across_pages` |
 //!
 //! **Progress.** Wait-free on every path; only the first touch allocates or executes a read-modify-write.

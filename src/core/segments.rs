@@ -9,8 +9,8 @@
 //!
 //! | operation | ordering | pairs with | weaker: what breaks | model |
 //! |---|---|---|---|---|
-//! | `get`: segment pointer | Acquire | the install | entries seen before they are initialised | `slots::hand_over` |
-//! | install: success | Release | `get` | the same | `slots::hand_over` |
+//! | `get`: segment pointer | Acquire | the install | entries seen before they are initialised | `cells::a_before_b` |
+//! | install: success | Release | `get` | the same | `cells::a_before_b` |
 //! | install: failure | Relaxed | nothing: the loser looks again with `get` | | |
 //!
 //! **Progress.** Wait-free; `get_or_alloc` allocates. **Limit.** 2^29 entries, more than any system has threads.
