@@ -89,7 +89,7 @@ impl Drop for EndOfRounds<'_> {
 /// The same without a hook, as a race: whatever a rebuild overlaps with, once the writer is done a read shows it all.
 #[test]
 fn no_write_is_marked_clean_by_a_rebuild_that_it_raced() {
-    const ROUNDS: u64 = 50_000;
+    const ROUNDS: u64 = 10_000;
     const BURST: u64 = 5;
     let collector = MetricsCollector::new();
     let counter = collector.registry().counter("events", "").unwrap();
