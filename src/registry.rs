@@ -9,7 +9,7 @@ use crate::metric::counter::{Cell, Counter};
 use crate::metric::family::{Family, LabelValues};
 use crate::metric::gauge::{FloatGauge, Gauge};
 use crate::metric::histogram::{Histogram, HistogramCore};
-use crate::metric::options::{HistogramOptions, Unit};
+use crate::metric::options::{Accepted, HistogramOptions, Unit};
 use crate::metric::throughput::{Throughput, ThroughputCore};
 use crate::snapshot::registry::RegistrySnapshot;
 use crate::sync::{AtomicUsize, Mutex, MutexGuard, PoisonError, Relaxed};
@@ -80,7 +80,7 @@ pub(crate) struct FamilyInfo {
     pub(crate) unit: Unit,
     pub(crate) labels: Box<[Box<str>]>,
     /// For the members of histogram families.
-    options: Option<HistogramOptions>,
+    options: Option<Accepted>,
 }
 
 /// Where a series' value is.
@@ -336,10 +336,8 @@ impl Inner {
             return Err(RegisterError::InvalidName { name: name.to_owned() });
         }
         check_labels(labels)?;
-        if let Some(options) = &options {
-            options.accept()?;
-        }
-        let unit = options.as_ref().map_or(Unit::None, HistogramOptions::exported_unit);
+        let options = options.map(|options| options.accept()).transpose()?;
+        let unit = options.as_ref().map_or(Unit::None, |options| options.unit);
         let name = base_name(name, kind, unit);
         self.reserve(&name, kind)?;
         let info = FamilyInfo {
@@ -450,9 +448,8 @@ fn add_float_gauge(registry: &Arc<Inner>, family: usize, labels: LabelValues) ->
 
 fn add_histogram(registry: &Arc<Inner>, family: usize, labels: LabelValues) -> Histogram {
     let info = Arc::clone(&registry.catalog().families[family].info);
-    let accepted = info.options.as_ref().and_then(|options| options.accept().ok());
-    let accepted = accepted.expect("options were accepted when the family was registered");
-    let core = Arc::new(HistogramCore::new(accepted, Arc::clone(&registry.shared)));
+    let options = info.options.clone().expect("histograms are registered with options");
+    let core = Arc::new(HistogramCore::new(options, Arc::clone(&registry.shared)));
     registry.add(family, labels, |catalog| {
         catalog.histograms.push(Arc::clone(&core));
         Metric::Histogram(catalog.histograms.len() - 1)

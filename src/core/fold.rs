@@ -75,7 +75,6 @@ struct SlotFolder {
     remembered: Remembered,
     /// The first sample that `Sink::recent` has not been given.
     recent: u64,
-    rejected: u64,
 }
 
 impl Default for SlotFolder {
@@ -89,7 +88,6 @@ impl Default for SlotFolder {
             uncertain: 0,
             remembered: Remembered::default(),
             recent: 0,
-            rejected: 0,
         }
     }
 }
@@ -151,9 +149,9 @@ impl Folder {
         if !self.scratch.is_empty() {
             sink.recent(slot, &self.scratch);
         }
-        of.rejected = head.rejected();
+        let rejected = head.rejected();
         self.folded = self.folded.wrapping_add(of.folded.wrapping_sub(before));
-        Folded { epoch: of.folded.wrapping_add(of.rejected), rejected: of.rejected, uncertain: of.uncertain }
+        Folded { epoch: of.folded.wrapping_add(rejected), rejected, uncertain: of.uncertain }
     }
 
     /// Samples folded since the beginning.

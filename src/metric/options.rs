@@ -48,7 +48,7 @@ pub struct HistogramOptions {
 }
 
 /// Options that were found to go together.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Accepted {
     pub(crate) unit: Unit,
     pub(crate) digits: u8,
@@ -106,10 +106,6 @@ impl HistogramOptions {
     pub fn export_bounds(mut self, bounds: &[u64]) -> Self {
         self.bounds = Some(bounds.to_vec());
         self
-    }
-
-    pub(crate) fn exported_unit(&self) -> Unit {
-        self.unit
     }
 
     pub(crate) fn accept(&self) -> Result<Accepted, OptionsError> {
