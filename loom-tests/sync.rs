@@ -19,6 +19,8 @@ pub(crate) const PAGE_CELLS: usize = 2;
 /// A reader that looks again learns nothing that another execution would not show it.
 pub(crate) const BANK_LOOKS: usize = 1;
 pub(crate) const BANK_SCANS: usize = 1;
+/// So that four samples in a bucket carry.
+pub(crate) const LOW_BITS: u32 = 2;
 /// So that a second fold from the queue already drains the bank.
 pub(crate) const REMEMBERED: usize = 1;
 

@@ -21,6 +21,8 @@ pub(crate) const PAGE_CELLS: usize = 256;
 pub(crate) const BANK_LOOKS: usize = 16;
 /// How often a reader scans a bank that will not add up, before it accepts the scan and says so.
 pub(crate) const BANK_SCANS: usize = 4;
+/// Bits of a bucket's count that are touched at each record; the others once in 2 to the power of so many.
+pub(crate) const LOW_BITS: u32 = 31;
 /// Samples folded from a queue that a reader remembers before it drains the bank instead.
 pub(crate) const REMEMBERED: usize = 512;
 

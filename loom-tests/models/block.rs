@@ -28,11 +28,13 @@ impl Slot {
     }
 }
 
-/// What is recorded: `before` the race, with a fold after each part; `meanwhile`, while a reader folds `folds` times; and
-/// `AFTER` it. Each fold must be a prefix, successive ones never go back, and those after the join must hold everything.
+/// What is recorded: `before` the race, with a fold after each part; `unread`, without; `meanwhile`, while a reader folds
+/// `folds` times; and `AFTER` it. Each fold must be a prefix, successive ones never go back, and those after the join must
+/// hold everything.
 struct Race {
     queue: usize,
     before: &'static [&'static [u64]],
+    unread: &'static [u64],
     meanwhile: &'static [u64],
     folds: usize,
     preemptions: usize,
@@ -54,7 +56,8 @@ impl Race {
                 slot.record(part);
                 slot.fold(&mut folder, &mut tally);
             }
-            let mut all: Vec<u64> = self.before.concat().iter().chain(self.meanwhile).copied().collect();
+            slot.record(self.unread);
+            let mut all = [&self.before.concat(), self.unread, self.meanwhile].concat();
             let mut held = all.len() - self.meanwhile.len();
             let writer = {
                 let slot = Arc::clone(&slot);
@@ -83,10 +86,10 @@ impl Race {
 }
 
 /// The reader keeps up: it folds from the queue. Fails with the tail Relaxed on either side, or published before the
-/// bucket.
+/// queue's entry.
 #[test]
 fn record_races_a_fold() {
-    const RACE: Race = Race { queue: 4, before: &[], meanwhile: &[1, 2], folds: 1, preemptions: 3 };
+    const RACE: Race = Race { queue: 4, before: &[], unread: &[], meanwhile: &[1, 2], folds: 1, preemptions: 3 };
     RACE.run("block::record_races_a_fold");
 }
 
@@ -94,16 +97,17 @@ fn record_races_a_fold() {
 /// Relaxed, or if an entry is taken for good while the tail is a whole queue ahead of it.
 #[test]
 fn lapped_and_catching_up() {
-    const RACE: Race = Race { queue: 2, before: &[], meanwhile: &[1, 2, 3], folds: 1, preemptions: 2 };
+    const RACE: Race = Race { queue: 2, before: &[], unread: &[], meanwhile: &[1, 2, 3], folds: 1, preemptions: 2 };
     RACE.run("block::lapped_and_catching_up");
 }
 
 /// The reader is behind: it flips the banks and reads the one that the writer has left, or is about to leave. Fails with
-/// the sum Relaxed on either side (a sum ahead of its buckets), or if a bank is taken for frozen before the writer was seen
-/// in the other.
+/// the sum Relaxed on either side (a sum ahead of its buckets), with the tail published before the bucket, or if a bank is
+/// taken for frozen before the writer was seen in the other.
 #[test]
 fn sum_never_ahead() {
-    const RACE: Race = Race { queue: 2, before: &[&[1], &[]], meanwhile: &[3, 2, 2], folds: 1, preemptions: 3 };
+    const RACE: Race =
+        Race { queue: 2, before: &[&[1], &[]], unread: &[], meanwhile: &[3, 2, 2], folds: 1, preemptions: 3 };
     RACE.run("block::sum_never_ahead");
 }
 
@@ -111,19 +115,37 @@ fn sum_never_ahead() {
 /// `current` Relaxed on either side: the writer continues counters that it does not see cleared.
 #[test]
 fn flip_back_and_forth() {
-    const RACE: Race = Race { queue: 2, before: &[&[1, 2]], meanwhile: &[3, 2, 1], folds: 1, preemptions: 2 };
+    const RACE: Race =
+        Race { queue: 2, before: &[&[1, 2]], unread: &[], meanwhile: &[3, 2, 1], folds: 1, preemptions: 2 };
     RACE.run("block::flip_back_and_forth");
-    const THERE: Race = Race { queue: 2, before: &[&[1, 2], &[2]], meanwhile: &[2, 2, 1], folds: 1, preemptions: 2 };
+    const THERE: Race =
+        Race { queue: 2, before: &[&[1, 2], &[2]], unread: &[], meanwhile: &[2, 2, 1], folds: 1, preemptions: 2 };
     THERE.run("block::flip_back_and_forth");
 }
 
 /// Zeroes leave no sum by which to tell that the writer has entered a bank. Fails without the mark, or with it Relaxed.
 #[test]
 fn zeroes() {
-    const RACE: Race = Race { queue: 2, before: &[&[0, 0]], meanwhile: &[0, 0], folds: 2, preemptions: 2 };
+    const RACE: Race = Race { queue: 2, before: &[&[0, 0]], unread: &[], meanwhile: &[0, 0], folds: 2, preemptions: 2 };
     RACE.run("block::zeroes");
-    const ONE: Race = Race { queue: 2, before: &[&[1], &[]], meanwhile: &[3, 2, 0], folds: 1, preemptions: 3 };
+    const ONE: Race =
+        Race { queue: 2, before: &[&[1], &[]], unread: &[], meanwhile: &[3, 2, 0], folds: 1, preemptions: 3 };
     ONE.run("block::zeroes");
+    // The queue gave a zero that is in the new bank; when the old one is settled, what is shown must not go back behind it.
+    const BETWEEN: Race =
+        Race { queue: 2, before: &[&[1, 1], &[0]], unread: &[0, 0], meanwhile: &[3], folds: 1, preemptions: 3 };
+    BETWEEN.run("block::zeroes");
+}
+
+/// A counter overflows its lower half while its bank is scanned. Fails if halves of which one was read before the carry and
+/// the other after it are put together as they are, in either direction.
+#[test]
+fn carry() {
+    const RACE: Race = Race { queue: 2, before: &[], unread: &[1, 1, 1], meanwhile: &[1, 1], folds: 1, preemptions: 3 };
+    RACE.run("block::carry");
+    const TWICE: Race =
+        Race { queue: 2, before: &[], unread: &[1, 1, 1, 1, 1, 1, 1], meanwhile: &[1], folds: 1, preemptions: 3 };
+    TWICE.run("block::carry");
 }
 
 /// The reader had flipped and scanned while the writer was idle; now one record races a fold, which may take it from the

@@ -8,12 +8,14 @@
 //!
 //! Written by the reader only: `current`, and the cells of a bank that the writer has left.
 //!
-//! A bank's counters have a lower part of 31 bits, touched at each record, and an upper part touched once in 2^31 of them. An octave of buckets gets its place in a bank when a value first falls into it, so memory is
-//! committed densely, by range: all of it is reserved zeroed at the thread's first touch, and the operating system backs
-//! it page by page as octaves come into use.
+//! A bank's counters have a lower half, touched at each record, and an upper one, touched once in 2^31 records. The top bit
+//! of the lower half repeats the lowest of the upper, so a reader that catches one of them before a carry and the other
+//! after it sees that they disagree, and which of them is behind. An octave of buckets gets its place in a bank when a
+//! value first falls into it, so memory is committed densely, by range: all of it is reserved zeroed at the thread's first
+//! touch, and the operating system backs it page by page as octaves come into use.
 //!
 //! **Writer.** queue\[tail\] := value; bucket += 1; sum += value; tail += 1, last. What rarely comes before that, giving an
-//! octave its place and carrying a counter, is out of line (`record_any`).
+//! octave its place and carrying into the upper half, is out of line (`record_any`).
 //!
 //! **Reader** ([`fold`](super::fold)). Less than a queue behind: copies the new entries, and the tail tells which of
 //! them held. Lapped: names the other bank in `current`; once the writer shows in that bank's sum (or mark) it has left
@@ -23,7 +25,7 @@
 //! |---|---|---|---|---|
 //! | writer: `current` | Acquire | flip | counts into a bank not yet cleared: lost | `block::flip_back_and_forth` |
 //! | writer: entry | Release | fence after copying | an overwritten entry folded as old | `block::lapped_and_catching_up` |
-//! | writer: place, bucket | Relaxed | published by sum, tail | | |
+//! | writer: place, bucket, its upper half | Relaxed | published by sum, tail | | `block::carry` |
 //! | writer: sum | Release | sum; `has_entered` | a sum ahead of its buckets; a bank not frozen | `block::sum_never_ahead` |
 //! | writer: mark | Release | `has_entered` | a bank taken for frozen that is not | `block::zeroes` |
 //! | writer: tail | Release, last | tail | a fold of what is not there yet | `block::record_races_a_fold` |
@@ -41,7 +43,7 @@
 
 use super::layout::{Layout, MANTISSA, MAX_OCTAVES};
 use super::per_thread::{Entry, SetOnce};
-use super::sync::{Acquire, AtomicU32, AtomicU64, Relaxed, Release, Zeroed, fence, zeroed_u32, zeroed_u64};
+use super::sync::{Acquire, AtomicU32, AtomicU64, LOW_BITS, Relaxed, Release, Zeroed, fence, zeroed_u32, zeroed_u64};
 use crossbeam_utils::CachePadded;
 
 /// What readers look at to find out whether anything changed, beside the pointer to the block, so that they need not follow
@@ -89,7 +91,7 @@ pub(crate) struct Block {
 #[derive(Debug)]
 struct Bank {
     sum: AtomicU64,
-    /// The counters' lower parts by place, then their upper parts.
+    /// The counters' lower halves by place, then their upper ones.
     counters: Zeroed,
     /// [`CARRIED`], [`ENTERED`].
     marks: AtomicU32,
@@ -100,9 +102,9 @@ impl Bank {
         Self { sum: AtomicU64::new(0), counters: zeroed_u32(2 * layout.buckets()), marks: AtomicU32::new(0) }
     }
 
-    /// Sets a mark. Release: publishes what its only writer did before.
+    /// Sets a mark.
     fn mark(&self, mark: u32) {
-        // Relaxed: this thread's own last store.
+        // Relaxed: this thread's own last store. Release: publishes what it did before.
         self.marks.store(self.marks.load(Relaxed) | mark, Release);
     }
 }
@@ -110,10 +112,10 @@ impl Bank {
 /// Further than any place is from anything.
 const NO_PLACE: u32 = 1 << 30;
 
-/// The bit of a counter's lower part that is to be moved into the upper one.
-const CARRY: u32 = 1 << 31;
+/// The bits of a counter's lower half that count; the one above them is the parity of the upper half.
+const LOW: u32 = (1 << LOW_BITS) - 1;
 
-/// A bank's mark: a counter has been carried.
+/// A bank's mark: some counter has an upper half.
 const CARRIED: u32 = 1;
 /// A bank's mark: the writer has entered it.
 const ENTERED: u32 = 2;
@@ -175,8 +177,8 @@ impl Block {
         // among them: its octave is the one that the place was looked up for.
         let low = unsafe { bank.counters.get_unchecked(counter) };
         // Relaxed: this thread's own last store.
-        let count = low.load(Relaxed);
-        if count & CARRY != 0 {
+        let count = low.load(Relaxed).wrapping_add(1);
+        if count & LOW == 0 {
             return false;
         }
         self.store(head, value, bank, low, count);
@@ -190,7 +192,7 @@ impl Block {
         &self.banks[self.current.load(Acquire) as usize % 2]
     }
 
-    /// The stores of a record, in their order.
+    /// The stores of a record, in their order. `count`: what the bucket's lower half becomes.
     #[inline(always)]
     fn store(&self, head: &Head, value: u64, bank: &Bank, low: &AtomicU32, count: u32) {
         // Relaxed: this thread's own last store.
@@ -199,7 +201,7 @@ impl Block {
         // overwrites finds out from the tail.
         self.entry(tail).store(value, Release);
         // Relaxed: published by sum and tail.
-        low.store(count + 1, Relaxed);
+        low.store(count, Relaxed);
         // Relaxed: this thread's own last store. Release: publishes the bucket, so that a sum is never ahead of its buckets,
         // and that this bank has been entered, hence the other one left.
         bank.sum.store(bank.sum.load(Relaxed).wrapping_add(value), Release);
@@ -207,7 +209,7 @@ impl Block {
         head.tail.store(tail + 1, Release);
     }
 
-    /// Records any value that the layout contains, after giving its octave a place and its counter room.
+    /// Records any value that the layout contains, after giving its octave a place and carrying into its counter's upper half.
     #[cold]
     pub(crate) fn record_any(&self, head: &Head, value: u64) {
         let bank = self.bank();
@@ -215,8 +217,16 @@ impl Block {
         bank.mark(ENTERED);
         let bucket = self.layout.bucket(value);
         let counter = self.place_of(self.layout.split(bucket).0).wrapping_add(bucket as u32) as usize;
-        let count = self.carry(bank, counter);
-        self.store(head, value, bank, &bank.counters[counter], count);
+        let low = &bank.counters[counter];
+        // Relaxed: this thread's own last store.
+        let count = low.load(Relaxed).wrapping_add(1) & (LOW << 1 | 1);
+        if count & LOW == 0 {
+            bank.mark(CARRIED);
+            let high = &bank.counters[self.layout.buckets() + counter];
+            // Relaxed: this thread's own last store; published by sum and tail.
+            high.store(high.load(Relaxed).wrapping_add(1), Relaxed);
+        }
+        self.store(head, value, bank, low, count);
     }
 
     /// The octave's place; the next free one if it has none.
@@ -236,22 +246,6 @@ impl Block {
             self.plain[(octave + 1022) % 64].store(place.wrapping_sub(self.layout.bias() as u32), Relaxed);
         }
         place
-    }
-
-    /// Moves the highest bit of a counter's lower part into its upper part, and returns what stays.
-    ///
-    /// A scan of a bank that is not frozen can fall between the two stores; it then reads 2^31 too much or too little,
-    /// which no number of samples in flight explains, and is not used.
-    fn carry(&self, bank: &Bank, counter: usize) -> u32 {
-        // Relaxed, all: this thread's own stores, published by sum and tail.
-        let count = bank.counters[counter].load(Relaxed);
-        if count & CARRY != 0 {
-            bank.mark(CARRIED);
-            let high = &bank.counters[self.layout.buckets() + counter];
-            high.store(high.load(Relaxed).wrapping_add(1), Relaxed);
-            bank.counters[counter].store(count & !CARRY, Relaxed);
-        }
-        count & !CARRY
     }
 
     #[inline]
@@ -313,10 +307,9 @@ impl Block {
             let first = octave * len;
             let start = place.wrapping_add(first as u32) as usize;
             for (bucket, counter) in (first..).zip(start..start + len) {
-                let mut count = u64::from(lows[counter].load(Relaxed));
-                if carried {
-                    count += u64::from(highs[counter].load(Relaxed)) << 31;
-                }
+                let low = lows[counter].load(Relaxed);
+                let high = if carried { highs[counter].load(Relaxed) } else { 0 };
+                let count = joined(low, high);
                 if count != 0 {
                     each(bucket, count);
                 }
@@ -338,13 +331,30 @@ impl Block {
         bank.sum.store(0, Relaxed);
     }
 
-    /// Sets the lower part of a value's counter, for a test that will not record 2^31 times.
+    /// Sets the lower half of a value's counter, for a test that will not record 2^31 times.
     #[cfg(test)]
-    #[allow(dead_code, reason = "the models, which compile this file too, do not carry")]
+    #[allow(dead_code, reason = "the models, which compile this file too, have shorter halves")]
     pub(crate) fn preset(&self, bank: usize, value: u64, count: u32) {
         let bucket = self.layout.bucket(value);
         let place = self.place_of(self.layout.split(bucket).0);
         // Relaxed: a test's only thread.
         self.banks[bank].counters[place.wrapping_add(bucket as u32) as usize].store(count, Relaxed);
+    }
+}
+
+/// What the two halves of a counter count. If they disagree, one was read before a carry and the other after it; the value
+/// is then that of the moment at which the lower half was read.
+///
+/// Which of them is behind shows in the lower half: it is about to overflow, or just has. That holds for readings between
+/// which the counter grew by less than 2^30, and whoever sums up readings that may be further apart must check the sum.
+pub(crate) fn joined(low: u32, high: u32) -> u64 {
+    const CARRY: u64 = 1 << LOW_BITS;
+    let count = u64::from(high) * CARRY + u64::from(low & LOW);
+    if low >> LOW_BITS == high & 1 {
+        count
+    } else if low & LOW > LOW / 2 {
+        count.wrapping_sub(CARRY)
+    } else {
+        count + CARRY
     }
 }

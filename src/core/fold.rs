@@ -240,9 +240,9 @@ impl SlotFolder {
                 return self.settle(of, sink, recent);
             }
         }
-        for attempt in 1..=BANK_SCANS {
+        for attempt in 1.. {
             let tail = of.head.tail();
-            match self.scan(of, tail, sink, attempt == BANK_SCANS) {
+            match self.scan(of, tail, sink, attempt >= BANK_SCANS) {
                 Scan::Used => {
                     let from = tail.saturating_sub(of.shape.recent as u64);
                     self.copy_recent(of, from, tail, recent);
@@ -258,10 +258,6 @@ impl SlotFolder {
                 Scan::Torn => {}
             }
         }
-        // Every scan fell between the parts of a counter (see `Block::carry`). What was folded before stays, and so does the
-        // epoch: the next read tries again.
-        self.exact = false;
-        self.uncertain = of.head.tail() - self.folded;
     }
 
     /// Folds the source bank, which the writer has left for good, and clears it.
@@ -297,7 +293,8 @@ impl SlotFolder {
     /// Reads the source bank as it stands, and uses the result if it adds up to `tail`, or if this is the `last` attempt and
     /// it holds no less, then noting how much more.
     fn scan(&mut self, of: &Of<'_>, tail: u64, sink: &mut impl Sink, last: bool) -> Scan {
-        // More than a writer could have written meanwhile, less than what a torn counter is off by.
+        // More than a writer writes during a scan, unless the reader was stopped for seconds in the midst of it; and then the
+        // halves of a counter cannot be joined (`block::joined`).
         const PLAUSIBLE: u64 = 1 << 30;
         let bank = self.source();
         let mut scanned = Remembered { counts: Vec::new(), sum: of.block.sum(bank) };
@@ -347,6 +344,6 @@ enum Scan {
     Used,
     /// The bank holds less than the tail counts: the writer has left it.
     Less,
-    /// Not used: the writer was in it.
+    /// Not used: the writer was in it, or wrote more meanwhile than can be told apart.
     Torn,
 }

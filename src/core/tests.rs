@@ -115,27 +115,51 @@ mod ring {
 }
 
 mod block {
-    use crate::core::block::{Block, Head};
+    use crate::core::block::{Block, Head, joined};
     use crate::core::layout::Layout;
 
     #[test]
-    fn a_counter_that_runs_over_its_lower_part_is_carried() {
+    fn a_counter_that_overflows_its_lower_half_is_carried() {
         let (head, block) = (Head::default(), Block::new(Layout::new(0, 1023, 2), 4));
+        let record = |value| block.record(&head, value);
         for value in [5, 900, 0] {
             block.record_any(&head, value);
-            block.preset(0, value, u32::MAX >> 1);
-            let recorded = block.record(&head, value);
-            assert_eq!(recorded, value != 0, "still below the top bit");
-            if !recorded {
+            block.preset(0, value, u32::MAX / 2 - 1);
+            assert_eq!(record(value), value != 0, "still below the top");
+            if value == 0 {
                 block.record_any(&head, value);
             }
-            assert!(!block.record(&head, value), "in the way now");
+            assert!(!record(value), "to be carried");
             block.record_any(&head, value);
+            assert_eq!(record(value), value != 0, "room again");
         }
-        let mut counts = Vec::new();
-        block.for_each_bucket(0, |_, count| counts.push(count));
-        assert_eq!(counts, [(1 << 31) + 1; 3]);
+        let counts = || {
+            let mut counts = Vec::new();
+            block.for_each_bucket(0, |_, count| counts.push(count));
+            counts
+        };
+        assert_eq!(counts(), [1 << 31, (1 << 31) + 1, (1 << 31) + 1]);
+        // And a second time, back to an even upper half.
+        block.preset(0, 5, u32::MAX);
+        assert!(!record(5), "to be carried again");
+        block.record_any(&head, 5);
+        assert_eq!(counts()[1], 1 << 32);
         block.clear(0);
-        block.for_each_bucket(0, |bucket, count| panic!("bucket {bucket} still holds {count}"));
+        assert!(counts().is_empty());
+    }
+
+    #[test]
+    fn halves_of_which_one_was_read_before_a_carry_are_joined() {
+        let halves = |count: u64| (count as u32, (count >> 31) as u32);
+        for carried in [1_u64, 2, 3, 10] {
+            for before in [1, 2, 1000] {
+                for after in [0, 1, 1000] {
+                    let (old, new) = ((carried << 31) - before, (carried << 31) + after);
+                    let ((old_low, old_high), (new_low, new_high)) = (halves(old), halves(new));
+                    assert_eq!((joined(old_low, old_high), joined(new_low, new_high)), (old, new));
+                    assert_eq!((joined(old_low, new_high), joined(new_low, old_high)), (old, new), "the lower half's");
+                }
+            }
+        }
     }
 }
