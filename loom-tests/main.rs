@@ -22,6 +22,8 @@ mod layout;
 mod per_thread;
 #[path = "../src/core/recorder.rs"]
 mod recorder;
+#[path = "../src/core/resets.rs"]
+mod resets;
 #[path = "../src/core/ring.rs"]
 mod ring;
 #[path = "../src/core/segments.rs"]

@@ -350,7 +350,7 @@ impl Inner {
         };
         let mut catalog = self.catalog();
         catalog.families.push(FamilyEntry { info: Arc::new(info), series: Vec::new() });
-        // Relaxed, here and in `add`: who must see the metric is ordered after its registration.
+        // Relaxed: who must see the metric is ordered after its registration.
         self.version.store(catalog.version(), Relaxed);
         Ok(catalog.families.len() - 1)
     }
@@ -377,6 +377,7 @@ impl Inner {
         let mut catalog = self.catalog();
         let metric = make(&mut catalog);
         catalog.families[family].series.push((labels, metric));
+        // Relaxed: as in `register`.
         self.version.store(catalog.version(), Relaxed);
     }
 
@@ -399,7 +400,7 @@ impl Inner {
         let catalog = &*published.catalog;
         // Relaxed: see `register`. What is newly registered, or reset, shows at once, however
         // young the snapshot.
-        if self.version.load(Relaxed) != catalog.version() || self.shared.resets() != published.resets {
+        if self.version.load(Relaxed) != catalog.version() || self.shared.resets.seen() != published.resets {
             return false;
         }
         let current = published.epoch == self.shared.cells.total_epoch(catalog.cells)
@@ -410,18 +411,20 @@ impl Inner {
 
     fn rebuild(&self, reading: &mut Reading, last: &RegistrySnapshot) -> RegistrySnapshot {
         let taken = self.shared.clock.coarse();
-        let resets = self.shared.resets();
+        let resets = self.shared.resets.seen();
         let catalog = {
             let now = self.catalog();
             if now.version() == last.catalog.version() { Arc::clone(&last.catalog) } else { Arc::new(now.clone()) }
         };
-        // The last registered is read first: who adds to A before B is never seen with B ahead of A.
+        // The order that `RegistrySnapshot` promises: what may be B is read before what may be A.
         let mut histograms: Vec<_> = catalog.histograms.iter().rev().map(|core| core.fresh()).collect();
         histograms.reverse();
-        let throughputs = catalog.throughputs.iter().map(|core| core.fresh()).collect();
+        let mut throughputs: Vec<_> = catalog.throughputs.iter().rev().map(|core| core.fresh()).collect();
+        throughputs.reverse();
         let epoch = reading.refresh(&self.shared.cells, catalog.cells);
         let pages = reading.values().map(Arc::clone).collect();
-        RegistrySnapshot { catalog, pages, histograms: histograms.into(), throughputs, epoch, resets, taken }
+        let (histograms, throughputs) = (histograms.into(), throughputs.into());
+        RegistrySnapshot { catalog, pages, histograms, throughputs, epoch, resets, taken }
     }
 }
 
@@ -432,18 +435,12 @@ fn add_counter(registry: &Arc<Inner>, family: usize, labels: LabelValues) -> Cou
     Counter::new(registry.add_cell(family, labels, Metric::Counter))
 }
 
-/// Makes a gauge's one cell, so that writing to it never allocates.
-fn shared(cell: Cell) -> Cell {
-    cell.shared();
-    cell
-}
-
 fn add_gauge(registry: &Arc<Inner>, family: usize, labels: LabelValues) -> Gauge {
-    Gauge::new(shared(registry.add_cell(family, labels, Metric::Gauge)))
+    Gauge::new(registry.add_cell(family, labels, Metric::Gauge))
 }
 
 fn add_float_gauge(registry: &Arc<Inner>, family: usize, labels: LabelValues) -> FloatGauge {
-    FloatGauge::new(shared(registry.add_cell(family, labels, Metric::FloatGauge)))
+    FloatGauge::new(registry.add_cell(family, labels, Metric::FloatGauge))
 }
 
 fn add_histogram(registry: &Arc<Inner>, family: usize, labels: LabelValues) -> Histogram {

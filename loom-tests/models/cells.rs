@@ -153,40 +153,50 @@ fn one_reading_marks_another_nothing() {
     });
 }
 
-/// A gauge is set after something was prepared. Who sees the value sees what was prepared, and a reading that is current
-/// after the join shows the value. Fails with the gauge's store or the cell's load Relaxed, or if the epoch is bumped
-/// before the gauge is set.
+/// A gauge is changed, in each of its ways, after something was prepared. Who sees the value, in either way, sees what was
+/// prepared, and a reading that is current after the join shows the value. Fails with a change or a look Relaxed, or if the
+/// epoch is bumped before the gauge is changed.
 #[test]
 fn gauge_publishes() {
-    explore("cells::gauge_publishes", 3, 100, || {
-        let cells = Arc::new(Cells::default());
-        let prepared = Arc::new(AtomicBool::new(false));
-        let id = CellId::new(A);
-        cells.shared(id);
-        let writer = {
-            let (cells, prepared) = (Arc::clone(&cells), Arc::clone(&prepared));
-            thread::spawn(move || {
-                prepared.store(true, Relaxed);
-                cells.shared(id).store(7, Release);
-                cells.touch(slot(0), id, 0);
-            })
-        };
-        let reader = {
-            let cells = Arc::clone(&cells);
-            thread::spawn(move || {
-                if cells.value(id) == 7 {
-                    assert!(prepared.load(Relaxed), "the value is seen, what led to it is not");
-                }
-                let mut reading = Reading::default();
-                let (values, epoch) = values(&cells, &mut reading, 1);
-                assert!(epoch == 0 || values[0] == 7, "marked as read, but not shown");
-                (reading, epoch)
-            })
-        };
-        writer.join().unwrap();
-        let (mut reading, _) = reader.join().unwrap();
-        assert_eq!(values(&cells, &mut reading, 1).0, [7]);
-    });
+    let changes: [fn(&Cells, CellId); 3] = [
+        |cells, id| cells.set(id, 7),
+        |cells, id| cells.add_shared(id, 7),
+        |cells, id| cells.update(id, |value| value + 7),
+    ];
+    let looks: [fn(&Cells, CellId) -> u64; 2] = [Cells::gauge, Cells::value];
+    for (change, look) in changes.into_iter().flat_map(|change| looks.map(|look| (change, look))) {
+        explore("cells::gauge_publishes", 3, 50, move || gauge_publishes_by(change, look));
+    }
+}
+
+fn gauge_publishes_by(change: fn(&Cells, CellId), look: fn(&Cells, CellId) -> u64) {
+    let cells = Arc::new(Cells::default());
+    let prepared = Arc::new(AtomicBool::new(false));
+    let id = CellId::new(A);
+    cells.shared(id);
+    let writer = {
+        let (cells, prepared) = (Arc::clone(&cells), Arc::clone(&prepared));
+        thread::spawn(move || {
+            prepared.store(true, Relaxed);
+            change(&cells, id);
+            cells.touch(slot(0), id, 0);
+        })
+    };
+    let reader = {
+        let cells = Arc::clone(&cells);
+        thread::spawn(move || {
+            if look(&cells, id) == 7 {
+                assert!(prepared.load(Relaxed), "the value is seen, what led to it is not");
+            }
+            let mut reading = Reading::default();
+            let (values, epoch) = values(&cells, &mut reading, 1);
+            assert!(epoch == 0 || values[0] == 7, "marked as read, but not shown");
+            reading
+        })
+    };
+    writer.join().unwrap();
+    let mut reading = reader.join().unwrap();
+    assert_eq!(values(&cells, &mut reading, 1).0, [7]);
 }
 
 /// Two threads change a gauge whose page is missing: both add to the same cell. Fails if the one that was second to make
@@ -198,7 +208,7 @@ fn two_make_one_page() {
         let add = || {
             let cells = Arc::clone(&cells);
             thread::spawn(move || {
-                cells.shared(CellId::new(ON_ANOTHER_PAGE)).fetch_add(1, Release);
+                cells.add_shared(CellId::new(ON_ANOTHER_PAGE), 1);
             })
         };
         for thread in [add(), add()] {

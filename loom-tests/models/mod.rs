@@ -3,6 +3,7 @@
 mod block;
 mod cached;
 mod cells;
+mod per_thread;
 mod recorder;
 mod ring;
 mod slots;

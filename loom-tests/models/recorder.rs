@@ -1,6 +1,8 @@
 //! A whole histogram: several threads' blocks, the shared snapshot, reset.
 
 use super::{assert_prefix, explore, read, record, recorder, slot};
+use crate::cells::{CellId, Cells};
+use crate::resets::Resets;
 use crate::sync::{Acquire, AtomicBool, Release};
 use loom::sync::Arc;
 use loom::thread;
@@ -124,6 +126,70 @@ fn reset_races_a_write() {
             assert_eq!(sides[0].sum + sides[1].sum, before + 6, "{sides:?}");
         });
     }
+}
+
+/// A reset while another reader, who caches something derived from the snapshot, asks for the count of resets and then for
+/// the snapshot. If it has seen the reset it gets the empty one, or it would keep the old one as current. Fails with the
+/// count Relaxed on either side, or if it is raised before the empty snapshot is published.
+#[test]
+fn a_reset_is_seen() {
+    explore("recorder::a_reset_is_seen", 3, 20, || {
+        let (recorder, resets) = (Arc::new(recorder(4)), Arc::new(Resets::default()));
+        record(&recorder, slot(0), 1);
+        assert_eq!(read(&recorder).tally.count(), 1);
+        let reset = {
+            let (recorder, resets) = (Arc::clone(&recorder), Arc::clone(&resets));
+            thread::spawn(move || {
+                recorder.try_reset(std::time::Duration::ZERO).expect("nobody is inside of a record");
+                resets.count();
+            })
+        };
+        let reader = {
+            let (recorder, resets) = (Arc::clone(&recorder), Arc::clone(&resets));
+            thread::spawn(move || {
+                let seen = resets.seen();
+                let snapshot = read(&recorder);
+                assert!(seen == 0 || snapshot.tally.count() == 0, "after the reset: {snapshot:?}");
+            })
+        };
+        reset.join().unwrap();
+        reader.join().unwrap();
+        assert_eq!((resets.seen(), read(&recorder).tally.count()), (1, 0));
+    });
+}
+
+/// A thread counts A, then records into B, then into C; a reader reads them the other way round, as a registry does. It never
+/// sees more of a later one than of an earlier one. C's queue is overrun, so that it is its banks that are read. Fails with
+/// the tail or the cell Relaxed on either side, or if A is read first.
+#[test]
+fn a_before_b() {
+    explore("recorder::a_before_b", 2, 100, || {
+        let a = CellId::new(0);
+        let all = Arc::new((Cells::default(), recorder(2), recorder(2)));
+        all.0.touch(slot(0), a, 0);
+        (0..2).for_each(|_| record(&all.2, slot(0), 1));
+        let writer = {
+            let all = Arc::clone(&all);
+            thread::spawn(move || {
+                assert!(all.0.add(slot(0), a, 1));
+                record(&all.1, slot(0), 1);
+                record(&all.2, slot(0), 1);
+            })
+        };
+        let reader = {
+            let all = Arc::clone(&all);
+            thread::spawn(move || {
+                let c = read(&all.2);
+                let b = read(&all.1).tally.count();
+                let a = all.0.value(a);
+                assert!(b <= a, "{b} of B, {a} of A");
+                let certain = c.tally.count() - c.folded.uncertain;
+                assert!(certain <= 2 + b, "{certain} of C, the first two aside, {b} of B");
+            })
+        };
+        writer.join().unwrap();
+        reader.join().unwrap();
+    });
 }
 
 /// A thread ends and another continues its slot, while a reader folds. The new owner's first record sees the old owner's

@@ -22,8 +22,9 @@
 //! |---|---|---|---|---|
 //! | writer: cell | Release | reader: cell | B ahead of A | `cells::a_before_b` |
 //! | writer: epoch | Release | reader: epoch | a write marked clean unread | `cells::write_during_a_rebuild` |
-//! | gauge: value | Release | reader: cell | what was done before a `set` unseen by who sees its value | `cells::gauge_publishes` |
+//! | gauge: `set`, `add_shared`, `update` | Release | reader: cell | what led to a value unseen by who sees it | `cells::gauge_publishes` |
 //! | reader: cell | Acquire | writer: cell | B ahead of A | `cells::a_before_b` |
+//! | reader: `gauge` | Acquire | gauge | as there | `cells::gauge_publishes` |
 //! | reader: epoch | Acquire | writer: epoch | a write marked clean unread | `cells::write_during_a_rebuild` |
 //!
 //! **Progress.** Writers wait-free (a gauge's `add` is one read-modify-write, by name). Readers repeat a page only when a
@@ -79,8 +80,11 @@ impl Default for Page {
 impl Page {
     #[inline(always)]
     fn add(&self, id: CellId, n: u64) {
-        bump(&self.cells[id.cell()], n);
-        bump(&self.epoch, 1);
+        let cell = &self.cells[id.cell()];
+        // Relaxed: this thread's own last store. Release: what this thread did before is visible to who sees this.
+        cell.store(cell.load(Relaxed).wrapping_add(n), Release);
+        // Relaxed: likewise. Release, last: publishes the cell.
+        self.epoch.store(self.epoch.load(Relaxed).wrapping_add(1), Release);
     }
 }
 
@@ -101,13 +105,6 @@ impl Pages {
         let entry = self.0.get_or_alloc(page);
         entry.get().unwrap_or_else(|| entry.set(Box::default()))
     }
-}
-
-/// Adds to a number that only the calling thread writes.
-#[inline]
-fn bump(number: &AtomicU64, n: u64) {
-    // Relaxed: this thread's own last store. Release: see the table; what this thread did before is published.
-    number.store(number.load(Relaxed).wrapping_add(n), Release);
 }
 
 /// See the module's header.
@@ -145,10 +142,41 @@ impl Cells {
         self.slots.get_or_make(slot, Pages::default).1.get_or_make(id.page()).add(id, n);
     }
 
-    /// A gauge's one cell. After changing it, say so with [`Self::add`] of nothing, which bumps the epoch.
+    /// A gauge's one cell, made with its page if need be.
     #[inline]
     pub(crate) fn shared(&self, id: CellId) -> &AtomicU64 {
         &self.shared.get_or_make(id.page()).cells[id.cell()]
+    }
+
+    /// A gauge's value.
+    pub(crate) fn gauge(&self, id: CellId) -> u64 {
+        // Acquire: what led to the value is visible to who sees it.
+        self.shared(id).load(Acquire)
+    }
+
+    /// Sets a gauge. After this, and after the two below, say so with [`Self::add`] of nothing, which bumps the epoch.
+    #[inline]
+    pub(crate) fn set(&self, id: CellId, value: u64) {
+        // Release: who sees the value sees what led to it.
+        self.shared(id).store(value, Release);
+    }
+
+    /// Adds to a gauge.
+    #[inline]
+    pub(crate) fn add_shared(&self, id: CellId, n: u64) {
+        // Release: as in `set`.
+        self.shared(id).fetch_add(n, Release);
+    }
+
+    /// Changes a gauge to what `change` makes of it; called again if another thread was first.
+    pub(crate) fn update(&self, id: CellId, change: impl Fn(u64) -> u64) {
+        let cell = self.shared(id);
+        // Relaxed: a guess, which the exchange checks.
+        let mut value = cell.load(Relaxed);
+        // Release: as in `set`. Relaxed on failure: the next guess.
+        while let Err(now) = cell.compare_exchange_weak(value, change(value), Release, Relaxed) {
+            value = now;
+        }
     }
 
     /// A metric's value: wrapping, as counters do after 2^64.

@@ -13,6 +13,7 @@ pub(crate) mod fold;
 pub(crate) mod layout;
 pub(crate) mod per_thread;
 pub(crate) mod recorder;
+pub(crate) mod resets;
 pub(crate) mod ring;
 pub(crate) mod segments;
 pub(crate) mod slots;

@@ -10,8 +10,9 @@
 //!
 //! | operation | ordering | pairs with | weaker: what breaks | model |
 //! |---|---|---|---|---|
-//! | `SetOnce::get`: pointer | Acquire | the install | a `T` seen before it is initialised | `cells::a_before_b` |
-//! | `SetOnce::set`: success | Release | `get` | the same | `cells::a_before_b` |
+//! | `SetOnce::get`: pointer | Acquire | the install | a `T` seen before it is initialised | `per_thread::made_before_it_is_seen` |
+//! | `SetOnce::set`: success | Release | `get`, failure | the same | `per_thread::made_before_it_is_seen` |
+//! | `SetOnce::set`: failure | Acquire | the install | the same, by who was second | `per_thread::two_set_one` |
 //! | `len` raised, read | Relaxed | nothing | who must see an entry is ordered after its owner's first write already | `cells::first_touch_across_pages` |
 //!
 //! **Progress.** Wait-free on every path; only the first touch allocates or executes a read-modify-write.
@@ -59,8 +60,8 @@ impl<T> SetOnce<T> {
 
 impl<T> Drop for SetOnce<T> {
     fn drop(&mut self) {
-        // Acquire: `&mut self` already orders this thread after all others; loom wants to see an edge as well.
-        let value = self.value.load(Acquire);
+        // Relaxed: `&mut self` orders this thread after all others.
+        let value = self.value.load(Relaxed);
         if !value.is_null() {
             // SAFETY: installed by `set`, and `&mut self` means that nobody else has it.
             drop(unsafe { Box::from_raw(value) });

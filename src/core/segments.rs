@@ -10,6 +10,7 @@
 //! | operation | ordering | pairs with | weaker: what breaks | model |
 //! |---|---|---|---|---|
 //! | `get`: segment pointer | Acquire | the install | entries seen before they are initialised | `cells::a_before_b` |
+//! | `segment`: likewise | Acquire | the install | the same | `cells::first_touch_across_pages` |
 //! | install: success | Release | `get` | the same | `cells::a_before_b` |
 //! | install: failure | Relaxed | nothing: the loser looks again with `get` | | |
 //!
@@ -168,8 +169,8 @@ unsafe fn free_segment<T>(start: *mut T, segment: usize) {
 impl<T> Drop for Segments<T> {
     fn drop(&mut self) {
         for (segment, start) in (1..).zip(&self.more) {
-            // Acquire: `&mut self` already orders this thread after all others; loom wants to see an edge as well.
-            let start = start.load(Acquire);
+            // Relaxed: `&mut self` orders this thread after all others.
+            let start = start.load(Relaxed);
             if !start.is_null() {
                 // SAFETY: installed segments come from `segment_slow`, and `&mut self` means nobody else has one.
                 unsafe { free_segment(start, segment) };

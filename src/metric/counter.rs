@@ -1,8 +1,7 @@
 //! Counters: one cell for each thread.
 
-use crate::core::cells::CellId;
+use crate::core::cells::{CellId, Cells};
 use crate::metric::Shared;
-use crate::sync::AtomicU64;
 use crate::thread;
 use std::sync::Arc;
 
@@ -66,9 +65,21 @@ impl Cell {
         }
     }
 
-    /// A gauge's one cell, which all threads share. After changing it, say so with [`Self::add`] of nothing.
+    /// The same with the cell that all threads share, a gauge's: changing it will not allocate.
+    pub(crate) fn shared(self) -> Self {
+        self.shared.cells.shared(self.id);
+        self
+    }
+
+    /// Changes a gauge's cell, and says that something changed.
     #[inline]
-    pub(crate) fn shared(&self) -> &AtomicU64 {
-        self.shared.cells.shared(self.id)
+    pub(crate) fn change(&self, change: impl FnOnce(&Cells, CellId)) {
+        change(&self.shared.cells, self.id);
+        self.add(0);
+    }
+
+    /// The value of a gauge's cell.
+    pub(crate) fn gauge(&self) -> u64 {
+        self.shared.cells.gauge(self.id)
     }
 }

@@ -1,7 +1,6 @@
 //! Gauges: one atomic that all threads share, by name the exception to single-writer cells, since `set` needs a winner.
 
 use crate::metric::counter::Cell;
-use crate::sync::{Acquire, Relaxed, Release};
 
 /// A whole number that goes up and down.
 ///
@@ -14,15 +13,13 @@ pub struct Gauge {
 
 impl Gauge {
     pub(crate) fn new(cell: Cell) -> Self {
-        Self { cell }
+        Self { cell: cell.shared() }
     }
 
     /// Sets the value. Of two threads that set at once, one is last.
     #[inline]
     pub fn set(&self, value: i64) {
-        // Release: who sees the value sees what led to it.
-        self.cell.shared().store(value as u64, Release);
-        self.cell.add(0);
+        self.cell.change(|cells, id| cells.set(id, value as u64));
     }
 
     /// Adds one.
@@ -40,9 +37,7 @@ impl Gauge {
     /// Adds `n`, which may be negative. Wraps beyond 63 bits.
     #[inline]
     pub fn add(&self, n: i64) {
-        // Release: as in `set`.
-        self.cell.shared().fetch_add(n as u64, Release);
-        self.cell.add(0);
+        self.cell.change(|cells, id| cells.add_shared(id, n as u64));
     }
 
     /// Takes `n` off.
@@ -53,8 +48,7 @@ impl Gauge {
 
     /// The value now.
     pub fn get(&self) -> i64 {
-        // Acquire: pairs with the Release of whoever wrote it.
-        self.cell.shared().load(Acquire) as i64
+        self.cell.gauge() as i64
     }
 }
 
@@ -68,33 +62,22 @@ pub struct FloatGauge {
 
 impl FloatGauge {
     pub(crate) fn new(cell: Cell) -> Self {
-        Self { cell }
+        Self { cell: cell.shared() }
     }
 
     /// Sets the value, which may be infinite or not a number: the exposition has words for both.
     #[inline]
     pub fn set(&self, value: f64) {
-        // Release: who sees the value sees what led to it.
-        self.cell.shared().store(value.to_bits(), Release);
-        self.cell.add(0);
+        self.cell.change(|cells, id| cells.set(id, value.to_bits()));
     }
 
     /// Adds `n`, which may be negative.
     pub fn add(&self, n: f64) {
-        let bits_of = self.cell.shared();
-        // Relaxed: a guess, which the exchange checks.
-        let mut bits = bits_of.load(Relaxed);
-        // Release: as in `set`. Relaxed on failure: the next guess.
-        while let Err(now) = bits_of.compare_exchange_weak(bits, (f64::from_bits(bits) + n).to_bits(), Release, Relaxed)
-        {
-            bits = now;
-        }
-        self.cell.add(0);
+        self.cell.change(|cells, id| cells.update(id, |bits| (f64::from_bits(bits) + n).to_bits()));
     }
 
     /// The value now.
     pub fn get(&self) -> f64 {
-        // Acquire: pairs with the Release of whoever wrote it.
-        f64::from_bits(self.cell.shared().load(Acquire))
+        f64::from_bits(self.cell.gauge())
     }
 }

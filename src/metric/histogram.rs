@@ -214,7 +214,7 @@ impl Histogram {
     pub fn reset(&self) -> HistogramSnapshot {
         loop {
             if let Some(before) = self.core.recorder.try_reset(self.core.shared.clock.coarse()) {
-                self.core.shared.count_reset();
+                self.core.shared.resets.count();
                 return before;
             }
             std::thread::yield_now();

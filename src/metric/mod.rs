@@ -10,7 +10,7 @@ pub(crate) mod timer;
 
 use crate::clock::Clock;
 use crate::core::cells::Cells;
-use crate::sync::{Acquire, AtomicU64, Release};
+use crate::core::resets::Resets;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,8 +20,7 @@ pub(crate) struct Shared {
     pub(crate) cells: Cells,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) max_staleness: Duration,
-    /// How often a metric was reset: a reset changes no epoch, but is to show at once.
-    resets: AtomicU64,
+    pub(crate) resets: Resets,
 }
 
 /// A handle may be used on both sides of `catch_unwind`: nothing here is ever half-changed, whatever a user's clock does.
@@ -29,19 +28,7 @@ impl std::panic::RefUnwindSafe for Shared {}
 
 impl Shared {
     pub(crate) fn new(clock: Arc<dyn Clock>, max_staleness: Duration) -> Self {
-        Self { cells: Cells::default(), clock, max_staleness, resets: AtomicU64::new(0) }
-    }
-
-    /// Says that a metric was reset, after its empty snapshot was published.
-    pub(crate) fn count_reset(&self) {
-        // Release: who sees the count sees the empty snapshot.
-        self.resets.fetch_add(1, Release);
-    }
-
-    /// Metrics reset so far: to be asked before their snapshots.
-    pub(crate) fn resets(&self) -> u64 {
-        // Acquire: pairs with `count_reset`.
-        self.resets.load(Acquire)
+        Self { cells: Cells::default(), clock, max_staleness, resets: Resets::default() }
     }
 
     /// Whether something taken at `taken`, by the coarse clock, may be served without looking whether it is still current.

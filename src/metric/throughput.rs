@@ -162,7 +162,7 @@ impl Throughput {
             empty.total = 0;
             (Some(empty), before)
         });
-        core.shared.count_reset();
+        core.shared.resets.count();
         before
     }
 }

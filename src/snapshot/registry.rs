@@ -12,8 +12,12 @@ use std::time::Duration;
 /// Every metric of a registry at one moment.
 ///
 /// Of each thread it holds a prefix of what that thread wrote to a metric, and everything that happened before the call that
-/// built it; values never go back from one snapshot to the next. If every thread adds to counter A before it adds to
-/// counter B, and A was made first, no snapshot shows B ahead of A. Histograms are read before counters.
+/// built it; values never go back from one snapshot to the next.
+///
+/// **A before B.** If everybody writes to A before writing to B, a task that changes threads in between included, no snapshot
+/// shows more of B than of A, resets and [`uncertain`](HistogramSnapshot::uncertain) samples aside. It follows from the
+/// order of reading: first the histograms, then the throughputs, then counters and gauges, of each kind the last one made
+/// first. So A and B may be two of a kind of which A was made first, or of two kinds of which B's is read first.
 #[derive(Debug)]
 pub struct RegistrySnapshot {
     pub(crate) catalog: Arc<Catalog>,
