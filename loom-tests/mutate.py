@@ -1,0 +1,323 @@
+#!/usr/bin/env python3
+"""Breaks the code on purpose and reports which check notices.
+
+    python3 loom-tests/mutate.py                everything: about 15 minutes on 2 cores
+    python3 loom-tests/mutate.py --part 1/4     every fourth change, from the first
+    python3 loom-tests/mutate.py --only tail    those that have this in their name
+    python3 loom-tests/mutate.py --list         names only
+
+Two kinds of changes, each made by itself in a scratch copy:
+
+1. Every ordering in src/core/ that is stronger than Relaxed becomes Relaxed, every fence goes. Found in the source, so that
+   none can be forgotten. A model that the file's ordering table names for this ordering has to fail, or the place stands in
+   mutations.toml among those argued, with the reason why no model can see it.
+2. Every change to the logic that mutations.toml lists. The models or tests that it names have to fail.
+
+Before that, what needs no running: every ordering anywhere in src/ is explained in a comment at its place, and those outside of
+src/core/ are Relaxed. A change that nothing notices, a reason for something that is noticed, and an entry whose code is gone
+are failures.
+"""
+
+import argparse
+import concurrent.futures
+import os
+import queue
+import re
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRATCH = ROOT / "target" / "mutate"
+# A model that finds nothing ends in seconds; one that a change has sent into a loop never does.
+PATIENCE = 240
+
+
+@dataclass
+class Mutant:
+    name: str
+    file: str
+    before: str
+    after: str
+    # Models, or tests as "target name".
+    checks: list[str] = field(default_factory=list)
+    # An ordering's: why no model can see it.
+    argued: str | None = None
+    native: bool = False
+    # Further models that may notice in place of `checks`, which would be an error in the file's table.
+    others: list[str] = field(default_factory=list)
+
+
+def code_of(line: str) -> str:
+    """A line without its comment."""
+    return line.split("//", 1)[0]
+
+
+def function_of(lines: list[str], at: int) -> tuple[str, int]:
+    """The name of the function around a line, and where it begins."""
+    for number in range(at, -1, -1):
+        if found := re.match(r"\s*(?:pub(?:\([a-z]+\))? )?(?:const )?(?:unsafe )?fn (\w+)", lines[number]):
+            return found[1], number
+    return "", 0
+
+
+def orderings(path: Path):
+    """Every ordering in a file's code: line, column, word."""
+    for number, line in enumerate(path.read_text().splitlines()):
+        if not re.match(r"\s*(pub\(crate\) )?use |\s*Ordering::\{", line):
+            for found in re.finditer(r"\b(Acquire|Release|AcqRel|SeqCst|Relaxed)\b", code_of(line)):
+                yield number, found.start(), found[1]
+
+
+def unexplained() -> list[str]:
+    """Orderings without a comment at their place, and strong ones that no model can reach."""
+    problems = []
+    for path in sorted((ROOT / "src").rglob("*.rs")):
+        lines = path.read_text().splitlines()
+        for number, _, word in orderings(path):
+            function, begin = function_of(lines, number)
+            comments = [line.split("//", 1)[1] for line in lines[begin : number + 1] if "//" in line]
+            where = f"{path.relative_to(ROOT)}:{number + 1} ({function}): {word}"
+            if not any(word in comment for comment in comments):
+                problems.append(f"{where} is not explained in its function")
+            if word != "Relaxed" and path.parent.name != "core":
+                problems.append(f"{where}: only src/core/ is modelled")
+    return problems
+
+
+def table(path: Path) -> dict[str, list[str]]:
+    """The models that a file's ordering table names, by ordering."""
+    models: dict[str, list[str]] = {"Acquire": [], "Release": []}
+    for line in path.read_text().splitlines():
+        if line.startswith("//! | ") and line.count("|") > 5:
+            cells = [cell.strip() for cell in line[3:].strip().strip("|").split("|")]
+            for ordering in models:
+                if ordering in cells[1]:
+                    models[ordering] += re.findall(r"`(\w+::\w+)`", cells[-1])
+    return {ordering: list(dict.fromkeys(names)) for ordering, names in models.items()}
+
+
+def ordering_mutants(argued: list[dict], all_models: list[str]) -> list[Mutant]:
+    mutants = []
+    for path in sorted((ROOT / "src" / "core").glob("*.rs")):
+        lines = path.read_text().splitlines(keepends=True)
+        named = table(path)
+        for number, column, word in orderings(path):
+            if word == "Relaxed":
+                continue
+            line = lines[number]
+            before = "".join(lines)
+            weaker = line[:column] + "super::sync::Relaxed" + line[column + len(word) :]
+            fence = code_of(line).strip() == f"fence({word});"
+            after = "".join(lines[:number] + ([] if fence else [weaker]) + lines[number + 1 :])
+            function, _ = function_of(lines, number)
+            occurrence = [found for found in orderings(path) if found[0] == number].index((number, column, word))
+            name = f"{path.stem}: {word} in {function}: {code_of(line).strip()}"
+            name += f" [{occurrence + 1}]" if line.count("Acquire") + line.count("Release") > 1 else ""
+            reason = [
+                entry["reason"]
+                for entry in argued
+                if (entry["file"], entry["function"], entry["ordering"]) == (path.name, function, word)
+                and entry["code"] in line
+            ]
+            relative = str(path.relative_to(ROOT))
+            others = [model for model in all_models if model not in named[word]]
+            mutants.append(
+                Mutant(name, relative, before, after, named[word], reason[0] if reason else None, others=others)
+            )
+    return mutants
+
+
+def logic_mutants(changes: list[dict]) -> tuple[list[Mutant], list[str]]:
+    mutants, problems = [], []
+    for change in changes:
+        before = (ROOT / change["file"]).read_text()
+        count = before.count(change["old"])
+        if count != 1:
+            problems.append(f"{change['what']}: its code is there {count} times in {change['file']}")
+            continue
+        after = before.replace(change["old"], change["new"])
+        checks = change.get("models") or change["tests"]
+        mutants.append(Mutant(change["what"], change["file"], before, after, checks, native="tests" in change))
+    return mutants, problems
+
+
+MANIFEST = """
+[package]
+name = "models"
+version = "0.0.0"
+edition = "2024"
+
+[features]
+loom = []
+
+[dependencies]
+crossbeam-utils = { version = "0.8", default-features = false }
+loom = "0.7"
+
+[[bin]]
+name = "models"
+path = "loom-tests/main.rs"
+test = true
+
+[profile.test]
+inherits = "release"
+debug-assertions = true
+overflow-checks = true
+incremental = true
+
+[workspace]
+"""
+
+
+class Workshop:
+    """A scratch copy with builds of its own: of the models alone, or of the whole project."""
+
+    def __init__(self, name: str, native: bool):
+        self.root, self.native = SCRATCH / name, native
+        self.root.mkdir(parents=True, exist_ok=True)
+        parts = ["src/core", "loom-tests"]
+        if native:
+            parts = ["src", "loom-tests", "tests", "examples", "benches", "Cargo.toml", "README.md"]
+        for part in parts:
+            copied, original = self.root / part, ROOT / part
+            if original.is_dir():
+                shutil.rmtree(copied, ignore_errors=True)
+                shutil.copytree(original, copied, ignore=shutil.ignore_patterns("target"))
+            else:
+                shutil.copy2(original, copied)
+        if not native:
+            (self.root / "Cargo.toml").write_text(MANIFEST)
+
+    def cargo(self, *arguments: str) -> subprocess.CompletedProcess:
+        environment = dict(os.environ, CARGO_TARGET_DIR=str(self.root / "target"), CARGO_TERM_COLOR="never")
+        # Cargo's own rebuild check goes by time stamps, which two changes within a second can share.
+        environment["CARGO_INCREMENTAL"] = "1"
+        return subprocess.run(
+            ["cargo", *arguments], cwd=self.root, env=environment, capture_output=True, text=True, timeout=900
+        )
+
+    def write(self, file: str, text: str) -> None:
+        path = self.root / file
+        path.write_text(text)
+        self.clock = max(getattr(self, "clock", 0), time.time()) + 1
+        os.utime(path, (self.clock, self.clock))
+
+    def build(self, targets: list[str]) -> tuple[bool, str, dict[str, str]]:
+        """Builds, and returns the executables of the test targets."""
+        wanted = [f"--{target}" if target == "lib" else f"--test={target}" for target in targets]
+        done = self.cargo("test", "--no-run", *(wanted if self.native else ["--bin=models"]))
+        found = re.findall(r"Executable (?:unittests )?(\S+) \(([^)]+)\)", done.stderr)
+        return done.returncode == 0, done.stderr, {Path(source).stem: path for source, path in found}
+
+    def fails(self, executable: str, test: str) -> str | None:
+        """What a test says if it fails."""
+        command = [self.root / executable, "--exact", test]
+        try:
+            done = subprocess.run(command, cwd=self.root, capture_output=True, text=True, timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise LookupError(f"{test} never ends") from None
+        if "running 1 test" not in done.stdout:
+            raise LookupError(f"there is no test {test}")
+        if done.returncode == 0:
+            return None
+        said = re.search(r"(?:panicked at [^\n]*:\n)([^\n]*)|overflowed its stack", done.stdout + done.stderr)
+        if said and "maximum number of branches" in said[0]:
+            raise LookupError(f"{test} goes round in circles")
+        return (said[1] or said[0])[:100] if said else f"ended with {done.returncode}"
+
+    def try_out(self, mutant: Mutant) -> dict[str, str]:
+        """The checks that notice a change and what they say. Of an ordering the first one: its table's models, then others."""
+        checks = [("main", f"models::{check}", check) for check in mutant.checks + mutant.others]
+        if mutant.native:
+            checks = [(*check.split(" ", 1), check) for check in mutant.checks]
+        self.write(mutant.file, mutant.after)
+        try:
+            built, log, executables = self.build(sorted({target for target, _, _ in checks}))
+            if not built:
+                raise LookupError("does not compile:\n" + "\n".join(re.findall(r"error.*\n.*\n.*", log)[:3]))
+            found = {}
+            for target, test, check in checks:
+                target = "lib" if target == "lib" and "lib" in executables else target
+                if said := self.fails(executables[target], test):
+                    found[check] = said
+                    if mutant.others:
+                        break
+            return found
+        finally:
+            self.write(mutant.file, mutant.before)
+
+
+def verdict(mutant: Mutant, noticed: dict[str, str]) -> tuple[str, bool]:
+    by = "; ".join(f"{check}: {said}" for check, said in noticed.items())
+    missing = [check for check in mutant.checks if check not in noticed]
+    if mutant.argued is not None:
+        return (f"noticed, but argued that nothing can: {by}", False) if noticed else (f"argued: {mutant.argued}", True)
+    if not noticed or (missing and not mutant.others):
+        return f"not noticed by {', '.join(missing) or 'anything'}", False
+    if not set(noticed) <= set(mutant.checks):
+        return f"its table does not name {by}", False
+    return f"caught by {by}", True
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", default="1/1", help="I/N: every N-th change, from the I-th")
+    parser.add_argument("--only", default="", help="changes that have this in their name")
+    parser.add_argument("--list", action="store_true", help="names only")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="scratch copies of the models")
+    arguments = parser.parse_args()
+
+    lists = tomllib.loads((ROOT / "loom-tests" / "mutations.toml").read_text())
+    files = sorted((ROOT / "loom-tests" / "models").glob("*.rs"))
+    models = [f"{file.stem}::{name}" for file in files for name in re.findall(r"#\[test\]\nfn (\w+)", file.read_text())]
+    logic, problems = logic_mutants(lists["change"])
+    strong = ordering_mutants(lists.get("argued", []), models)
+    problems += unexplained()
+    arguable = [mutant.argued for mutant in strong]
+    problems += [f"argued, but not in the code: {entry}" for entry in lists.get("argued", []) if entry["reason"] not in arguable]
+    for problem in problems:
+        print(f"PROBLEM {problem}", flush=True)
+
+    index, parts = map(int, arguments.part.split("/"))
+    chosen = [mutant for mutant in strong + logic if arguments.only in mutant.name][index - 1 :: parts]
+    if arguments.list:
+        print("\n".join(mutant.name for mutant in chosen))
+        return 0
+
+    workshops: dict[bool, queue.Queue] = {False: queue.Queue(), True: queue.Queue()}
+    for number in range(arguments.workers):
+        workshops[False].put(Workshop(f"models-{number}", native=False))
+    if any(mutant.native for mutant in chosen):
+        workshops[True].put(Workshop("project", native=True))
+    counts = {"caught": 0, "argued": 0, "open": len(problems)}
+
+    def work(mutant: Mutant) -> tuple[str, bool]:
+        workshop = workshops[mutant.native].get()
+        try:
+            return verdict(mutant, workshop.try_out(mutant))
+        except (LookupError, subprocess.TimeoutExpired) as problem:
+            return f"PROBLEM {problem}", False
+        finally:
+            workshops[mutant.native].put(workshop)
+
+    began = time.monotonic()
+    # Changes to the whole project wait for one copy: started first, they do not come last.
+    order = sorted(chosen, key=lambda mutant: not mutant.native)
+    with concurrent.futures.ThreadPoolExecutor(arguments.workers + 1) as pool:
+        pending = {pool.submit(work, mutant): mutant for mutant in order}
+        for done in concurrent.futures.as_completed(pending):
+            text, good = done.result()
+            print(f"{'ok  ' if good else 'OPEN'} {pending[done].name}: {text}", flush=True)
+            counts["open" if not good else "argued" if pending[done].argued is not None else "caught"] += 1
+    seconds = time.monotonic() - began
+    print(f"{counts['caught']} caught, {counts['argued']} argued, {counts['open']} open, in {seconds:.0f} s")
+    return 1 if counts["open"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
