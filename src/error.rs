@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 /// Why a metric could not be registered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,10 +93,15 @@ pub enum OptionsError {
         /// What was asked for.
         recent: usize,
     },
-    /// A rate's window of no or too many seconds.
+    /// A throughput has the same window twice.
+    DuplicateWindow {
+        /// The window.
+        window: Duration,
+    },
+    /// A rate's window is not of whole seconds, or of none or too many.
     Window {
         /// What was asked for.
-        seconds: u64,
+        window: Duration,
     },
 }
 
@@ -113,9 +119,10 @@ impl fmt::Display for OptionsError {
                 "{recent} recent samples: keep at most {} of them",
                 crate::metric::options::HistogramOptions::MAX_RECENT
             ),
-            Self::Window { seconds } => write!(
+            Self::DuplicateWindow { window } => write!(f, "the window of {window:?} is there twice: leave one out"),
+            Self::Window { window } => write!(
                 f,
-                "a window of {seconds} s: choose 1 to {} whole seconds",
+                "a window of {window:?}: choose 1 to {} whole seconds",
                 crate::metric::throughput::MAX_WINDOW_SECONDS
             ),
         }

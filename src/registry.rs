@@ -225,7 +225,7 @@ impl Registry {
     /// Registers a throughput with windows of one's own: whole seconds, 1 to 60.
     ///
     /// # Errors
-    /// If the name is invalid or taken, or a window is none of these.
+    /// If the name is invalid or taken, or a window is none of these or there twice.
     pub fn throughput_over(&self, name: &str, help: &str, windows: &[Duration]) -> Result<Throughput, RegisterError> {
         let core = Arc::new(ThroughputCore::new(windows, Arc::clone(&self.inner.shared))?);
         let family = self.inner.register(name, help, MetricKind::Throughput, &[], None)?;
@@ -338,10 +338,14 @@ impl Inner {
         check_labels(labels)?;
         let options = options.map(|options| options.accept()).transpose()?;
         let unit = options.as_ref().map_or(Unit::None, |options| options.unit);
-        let name = base_name(name, kind, unit);
-        self.reserve(&name, kind)?;
+        let base = base_name(name, kind, unit);
+        if base.is_empty() {
+            // A counter called `_total`.
+            return Err(RegisterError::InvalidName { name: name.to_owned() });
+        }
+        self.reserve(&base, kind)?;
         let info = FamilyInfo {
-            name,
+            name: base,
             help: help.to_owned(),
             kind,
             unit,
@@ -465,7 +469,7 @@ fn base_name(name: &str, kind: MetricKind, unit: Unit) -> String {
 
 fn is_metric_name(name: &str) -> bool {
     let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
-    name.chars().all(legal) && name.starts_with(|c: char| !c.is_ascii_digit()) && name != "_total"
+    name.chars().all(legal) && name.starts_with(|c: char| !c.is_ascii_digit())
 }
 
 fn check_labels(labels: &[&str]) -> Result<(), RegisterError> {

@@ -35,9 +35,10 @@ fn invalid_names_are_refused() {
         refused(registry.counter(name, ""), &error, "use ASCII letters");
         if name != "_total" {
             refused(registry.gauge(name, ""), &error, "use ASCII letters");
+            refused(registry.histogram(name, "", values()), &error, "use ASCII letters");
         }
-        refused(registry.histogram(name, "", values()), &error, "use ASCII letters");
     }
+    registry.gauge("_total", "").expect("of a counter's name nothing would be left, but of a gauge's");
     for name in ["a", "_a", ":a:b", "A1_"] {
         registry.counter(name, "").unwrap();
     }
@@ -103,11 +104,14 @@ fn impossible_options_are_refused() {
     for recent in [HistogramOptions::MAX_RECENT + 1, usize::MAX] {
         case(values().recent(recent), OptionsError::TooManyRecent { recent }, "keep at most 65536");
     }
-    for (window, seconds) in [(0, 0), (61_000, 61), (1_500, 1), (999, 0)] {
-        let error = RegisterError::Options(OptionsError::Window { seconds });
-        let windows = [Duration::from_secs(5), Duration::from_millis(window)];
+    for window in [0, 61_000, 1_500, 999].map(Duration::from_millis) {
+        let error = RegisterError::Options(OptionsError::Window { window });
+        let windows = [Duration::from_secs(5), window];
         refused(registry.throughput_over("a", "", &windows), &error, "choose 1 to 60");
     }
+    let twice = [5, 1, 5].map(Duration::from_secs);
+    let error = RegisterError::Options(OptionsError::DuplicateWindow { window: Duration::from_secs(5) });
+    refused(registry.throughput_over("a", "", &twice), &error, "leave one out");
     for digits in 1..=5 {
         registry.histogram(&format!("digits_{digits}"), "", values().significant_digits(digits)).unwrap();
     }

@@ -42,7 +42,7 @@ impl Default for Ring {
 
 /// The part of a cell that says which second it holds; never zero, so that an untouched cell matches none.
 #[inline]
-fn stamp(second: u64) -> u64 {
+pub(crate) fn stamp(second: u64) -> u64 {
     ((second % ((1 << 28) - 1)) + 1) << AMOUNT_BITS
 }
 
@@ -72,6 +72,13 @@ impl Ring {
     pub(crate) fn total(&self) -> u64 {
         // Relaxed: ordered by `calls`.
         self.total.load(Relaxed)
+    }
+
+    /// The stamps and amounts of all cells that were written to.
+    pub(crate) fn held(&self) -> impl Iterator<Item = (u64, u64)> {
+        // Relaxed: as in `in_second`.
+        let cells = self.seconds.iter().map(|cell| cell.load(Relaxed));
+        cells.filter(|held| *held != 0).map(|held| (held & !MAX_AMOUNT, held & MAX_AMOUNT))
     }
 
     /// What was added in `second`, if it is among the last 64 that were written to.

@@ -132,7 +132,8 @@ fn write_throughput(writer: &mut Writer, family: FamilySnapshot<'_>) {
     for (series, value) in values() {
         writer.sample("", series.labels(), None, value.total());
     }
-    let help = format!("{} By second, over the last whole seconds.", family.help());
+    let separator = if family.help().is_empty() { "" } else { " " };
+    let help = format!("{}{separator}By second, over the last whole seconds.", family.help());
     writer.family(&format!("{}_per_second", family.name()), &help, "gauge");
     for (series, value) in values() {
         for rate in value.rates() {

@@ -2,11 +2,12 @@
 
 use crate::core::cached::Cached;
 use crate::core::per_thread::{PerThread, SetOnce};
-use crate::core::ring::{Ring, SECONDS};
+use crate::core::ring::{Ring, SECONDS, stamp};
 use crate::error::OptionsError;
 use crate::metric::Shared;
 use crate::snapshot::throughput::{Rate, ThroughputSnapshot};
 use crate::thread;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ pub(crate) const MAX_WINDOW_SECONDS: u64 = SECONDS - 4;
 ///
 /// A window of W seconds is the W whole seconds before the current one, whenever and however often it is read; after
 /// silence it is zero, also when nobody wrote or read in between. Amounts saturate at 68.7 billion a second and thread.
+/// After a [`Clock`](crate::Clock) went back, rates may miss amounts, and they are zero until it has passed the second of
+/// the registration or the last reset again; the total stays exact.
 #[derive(Clone, Debug)]
 pub struct Throughput {
     core: Arc<ThroughputCore>,
@@ -31,12 +34,12 @@ pub(crate) struct ThroughputCore {
 }
 
 /// What the last reset left behind.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Baseline {
     /// Nothing before this second counts,
     second: u64,
-    /// nor this much in it,
-    in_second: u64,
+    /// nor this much in each, by its stamp: in it, and in later ones that a clock had been at before it went back.
+    before: HashMap<u64, u64>,
     /// nor this much of the total.
     total: u64,
 }
@@ -46,8 +49,12 @@ impl ThroughputCore {
         let seconds = |window: &Duration| {
             let seconds = window.as_secs();
             let whole = window.subsec_nanos() == 0 && (1..=MAX_WINDOW_SECONDS).contains(&seconds);
-            if whole { Ok(seconds) } else { Err(OptionsError::Window { seconds }) }
+            if whole { Ok(seconds) } else { Err(OptionsError::Window { window: *window }) }
         };
+        let again = |&(i, window): &(usize, &Duration)| windows[..i].contains(window);
+        if let Some((_, window)) = windows.iter().enumerate().find(again) {
+            return Err(OptionsError::DuplicateWindow { window: *window });
+        }
         let windows = windows.iter().map(seconds).collect::<Result<Box<[u64]>, _>>()?;
         let now = shared.clock.coarse();
         let baseline = Baseline { second: now.as_secs(), ..Baseline::default() };
@@ -109,10 +116,9 @@ fn build(
     let rate = |&window: &u64| {
         // After a clock went back behind the last reset there are no seconds to look at.
         let first = second.saturating_sub(window).max(since.second);
-        let mut amount = (first..second).fold(0_u64, |sum, second| sum.saturating_add(in_second(rings, second)));
-        if first == since.second && first < second {
-            amount = amount.saturating_sub(since.in_second);
-        }
+        let new =
+            |second| in_second(rings, second).saturating_sub(since.before.get(&stamp(second)).copied().unwrap_or(0));
+        let amount = (first..second).fold(0_u64, |sum, second| sum.saturating_add(new(second)));
         let passed = second.saturating_sub(first).clamp(1, window);
         Rate { window: Duration::from_secs(window), amount, per_second: amount as f64 / passed as f64 }
     };
@@ -152,11 +158,11 @@ impl Throughput {
             let calls = core.calls();
             let before = build(&core.windows, &core.rings, baseline, now, calls);
             let second = now.as_secs();
-            *baseline = Baseline {
-                second,
-                in_second: in_second(&core.rings, second),
-                total: baseline.total.wrapping_add(before.total),
-            };
+            let mut held = HashMap::new();
+            core.rings.for_each(|_, _, ring| {
+                ring.held().for_each(|(stamp, amount)| *held.entry(stamp).or_default() += amount)
+            });
+            *baseline = Baseline { second, before: held, total: baseline.total.wrapping_add(before.total) };
             let mut empty = build(&core.windows, &core.rings, baseline, now, calls);
             // What was added between the two looks at the totals is for the next snapshot.
             empty.total = 0;
