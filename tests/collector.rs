@@ -1,10 +1,5 @@
 //! The collector's sections: cached apart, served stale only where that was asked for, reset without losing anything.
 
-#![allow(
-    clippy::disallowed_types,
-    reason = "the rule is for src/; a test may share a plain atomic between its threads"
-)]
-
 use epoch_metrics::{HistogramOptions, ManualClock, MetricsCollector, RegisterError, Registry};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};

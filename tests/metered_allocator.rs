@@ -1,8 +1,6 @@
 //! A global allocator that records into this library's metrics at each allocation: the library's own allocations, those of
 //! first touches included, come back into it on the same thread.
 
-#![allow(clippy::disallowed_types, reason = "the rule is for src/; the oracle is a plain atomic")]
-
 use epoch_metrics::{Counter, Histogram, HistogramOptions, Registry, Throughput};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

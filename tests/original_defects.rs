@@ -1,7 +1,5 @@
 //! The four defects of the collector that this one replaces, each as a test that fails if it comes back.
 
-#![allow(clippy::disallowed_types, reason = "the rule is for src/; a test arms its clock with a plain atomic")]
-
 use epoch_metrics::{Clock, Histogram, HistogramOptions, ManualClock, MetricsCollector, Registry, Value};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock};
