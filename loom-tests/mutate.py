@@ -20,6 +20,7 @@ are failures.
 
 import argparse
 import concurrent.futures
+import json
 import os
 import queue
 import re
@@ -138,7 +139,7 @@ def logic_mutants(changes: list[dict]) -> tuple[list[Mutant], list[str]]:
         before = (ROOT / change["file"]).read_text()
         count = before.count(change["old"])
         if count != 1:
-            problems.append(f"{change['what']}: its code is there {count} times in {change['file']}")
+            problems.append(f"{change['what']}: what it changes is there {count} times in {change['file']}")
             continue
         after = before.replace(change["old"], change["new"])
         checks = change.get("models") or change["tests"]
@@ -168,7 +169,6 @@ test = true
 inherits = "release"
 debug-assertions = true
 overflow-checks = true
-incremental = true
 
 [workspace]
 """
@@ -178,7 +178,7 @@ class Workshop:
     """A scratch copy with builds of its own: of the models alone, or of the whole project."""
 
     def __init__(self, name: str, native: bool):
-        self.root, self.native = SCRATCH / name, native
+        self.root, self.native, self.clock = SCRATCH / name, native, time.time()
         self.root.mkdir(parents=True, exist_ok=True)
         parts = ["src/core", "loom-tests"]
         if native:
@@ -193,30 +193,38 @@ class Workshop:
         if not native:
             (self.root / "Cargo.toml").write_text(MANIFEST)
 
-    def cargo(self, *arguments: str) -> subprocess.CompletedProcess:
-        environment = dict(os.environ, CARGO_TARGET_DIR=str(self.root / "target"), CARGO_TERM_COLOR="never")
-        # Cargo's own rebuild check goes by time stamps, which two changes within a second can share.
-        environment["CARGO_INCREMENTAL"] = "1"
-        return subprocess.run(
-            ["cargo", *arguments], cwd=self.root, env=environment, capture_output=True, text=True, timeout=900
-        )
-
     def write(self, file: str, text: str) -> None:
-        path = self.root / file
-        path.write_text(text)
-        self.clock = max(getattr(self, "clock", 0), time.time()) + 1
-        os.utime(path, (self.clock, self.clock))
+        """Writes a file, a second later than ever before: Cargo goes by time stamps, and is not to take it for built."""
+        self.clock = max(self.clock, time.time()) + 1
+        (self.root / file).write_text(text)
+        os.utime(self.root / file, (self.clock, self.clock))
 
-    def build(self, targets: list[str]) -> tuple[bool, str, dict[str, str]]:
-        """Builds, and returns the executables of the test targets."""
-        wanted = [f"--{target}" if target == "lib" else f"--test={target}" for target in targets]
-        done = self.cargo("test", "--no-run", *(wanted if self.native else ["--bin=models"]))
-        found = re.findall(r"Executable (?:unittests )?(\S+) \(([^)]+)\)", done.stderr)
-        return done.returncode == 0, done.stderr, {Path(source).stem: path for source, path in found}
+    def build(self, targets: set[str]) -> dict[str, str]:
+        """Builds test targets, and returns their executables."""
+        names = {"lib": "--lib", "models": "--bin=models"}
+        wanted = [names.get(target, f"--test={target}") for target in sorted(targets)]
+        # The dependencies of the whole project are those that its tests have been built with already.
+        target = os.environ.get("CARGO_TARGET_DIR", ROOT / "target") if self.native else self.root / "target"
+        done = subprocess.run(
+            ["cargo", "test", "--no-run", "--message-format=json", *wanted],
+            cwd=self.root,
+            env=dict(os.environ, CARGO_TARGET_DIR=str(target), CARGO_TERM_COLOR="never"),
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode != 0:
+            errors = re.findall(r'"rendered":"(error.*?)"', done.stdout)
+            raise LookupError("does not compile: " + (errors[0] if errors else done.stderr)[:500])
+        built = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        built = [artifact for artifact in built if artifact.get("executable")]
+        return {
+            "lib" if "lib" in artifact["target"]["kind"] else artifact["target"]["name"]: artifact["executable"]
+            for artifact in built
+        }
 
     def fails(self, executable: str, test: str) -> str | None:
         """What a test says if it fails."""
-        command = [self.root / executable, "--exact", test]
+        command = [executable, "--exact", test]
         try:
             done = subprocess.run(command, cwd=self.root, capture_output=True, text=True, timeout=PATIENCE)
         except subprocess.TimeoutExpired:
@@ -230,24 +238,23 @@ class Workshop:
             raise LookupError(f"{test} goes round in circles")
         return (said[1] or said[0])[:100] if said else f"ended with {done.returncode}"
 
+    def failing(self, checks: list[str], first: bool) -> dict[str, str]:
+        """Builds, and runs checks: those that fail, or the `first` one of them, and what they say."""
+        tests = {check: check.split(" ") if self.native else ["models", f"models::{check}"] for check in checks}
+        executables = self.build({target for target, _ in tests.values()})
+        found = {}
+        for check, (target, test) in tests.items():
+            if said := self.fails(executables[target], test):
+                found[check] = said
+                if first:
+                    break
+        return found
+
     def try_out(self, mutant: Mutant) -> dict[str, str]:
-        """The checks that notice a change and what they say. Of an ordering the first one: its table's models, then others."""
-        checks = [("main", f"models::{check}", check) for check in mutant.checks + mutant.others]
-        if mutant.native:
-            checks = [(*check.split(" ", 1), check) for check in mutant.checks]
+        """The checks that notice a change. Of an ordering the first one: its table's models, then all others."""
         self.write(mutant.file, mutant.after)
         try:
-            built, log, executables = self.build(sorted({target for target, _, _ in checks}))
-            if not built:
-                raise LookupError("does not compile:\n" + "\n".join(re.findall(r"error.*\n.*\n.*", log)[:3]))
-            found = {}
-            for target, test, check in checks:
-                target = "lib" if target == "lib" and "lib" in executables else target
-                if said := self.fails(executables[target], test):
-                    found[check] = said
-                    if mutant.others:
-                        break
-            return found
+            return self.failing(mutant.checks + mutant.others, first=bool(mutant.others))
         finally:
             self.write(mutant.file, mutant.before)
 
@@ -292,20 +299,25 @@ def main() -> int:
     workshops: dict[bool, queue.Queue] = {False: queue.Queue(), True: queue.Queue()}
     for number in range(arguments.workers):
         workshops[False].put(Workshop(f"models-{number}", native=False))
-    if any(mutant.native for mutant in chosen):
-        workshops[True].put(Workshop("project", native=True))
+    workshops[True].put(Workshop("project", native=True))
     counts = {"caught": 0, "argued": 0, "open": len(problems)}
 
     def work(mutant: Mutant) -> tuple[str, bool]:
         workshop = workshops[mutant.native].get()
         try:
             return verdict(mutant, workshop.try_out(mutant))
-        except (LookupError, subprocess.TimeoutExpired) as problem:
-            return f"PROBLEM {problem}", False
+        except LookupError as problem:
+            return str(problem), False
         finally:
             workshops[mutant.native].put(workshop)
 
     began = time.monotonic()
+    # What fails before anything is changed proves nothing.
+    for native in {mutant.native for mutant in chosen}:
+        checks = {check for mutant in chosen if mutant.native == native for check in mutant.checks + mutant.others}
+        for check, said in workshops[native].queue[0].failing(sorted(checks), first=False).items():
+            print(f"OPEN {check} fails without any change: {said}", flush=True)
+            counts["open"] += 1
     # Changes to the whole project wait for one copy: started first, they do not come last.
     order = sorted(chosen, key=lambda mutant: not mutant.native)
     with concurrent.futures.ThreadPoolExecutor(arguments.workers + 1) as pool:

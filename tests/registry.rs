@@ -1,15 +1,13 @@
 //! Names, labels and handles: what is refused and how, and what a snapshot of everything promises.
 
-#![allow(
-    clippy::disallowed_types,
-    reason = "the rule is for src/; a test may share a plain atomic between its threads"
-)]
-
 use epoch_metrics::{
     HistogramOptions, LabelError, ManualClock, OptionsError, RegisterError, Registry, RegistrySnapshot, Value,
 };
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{
+    AtomicBool, AtomicU8,
+    Ordering::{Acquire, Relaxed, Release, SeqCst},
+};
 use std::time::Duration;
 
 /// Checks the error, and that its text says what to do about it.
@@ -290,7 +288,7 @@ fn a_counter_wraps() {
 /// Every thread adds to A before it adds to B, so B ahead of A would be a request that failed before it came.
 #[test]
 fn no_snapshot_shows_b_ahead_of_a() {
-    for (name, apart) in [("on one page", 0), ("on different pages", 300)] {
+    for (name, apart) in [("side by side", 0), ("on one page", 20), ("on different pages", 300)] {
         let registry = Registry::new();
         let a = registry.counter("a", "").unwrap();
         for i in 0..apart {
@@ -301,7 +299,7 @@ fn no_snapshot_shows_b_ahead_of_a() {
         let (mut snapshots, mut seen) = (0, 0);
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                // New threads all the while: first touches of pages race the readings as well.
+                // New threads all the while: slots change hands.
                 for _ in 0..300 {
                     std::thread::scope(|scope| {
                         for _ in 0..3 {
@@ -330,6 +328,179 @@ fn no_snapshot_shows_b_ahead_of_a() {
         let of_all = 300 * 3 * 3_000;
         assert_eq!((shown(&snapshot, "a"), shown(&snapshot, "b")), (of_all, of_all), "{name}");
     }
+}
+
+/// Something that a task counts.
+type Count = Box<dyn Fn() + Sync>;
+
+fn counter_of(registry: &Registry, name: &str) -> Count {
+    let counter = registry.counter(name, "").unwrap();
+    Box::new(move || counter.inc())
+}
+
+fn gauge_of(registry: &Registry, name: &str) -> Count {
+    let gauge = registry.gauge(name, "").unwrap();
+    Box::new(move || gauge.add(1))
+}
+
+fn histogram_of(registry: &Registry, name: &str) -> Count {
+    let histogram = registry.histogram(name, "", values()).unwrap();
+    Box::new(move || histogram.record(7))
+}
+
+fn throughput_of(registry: &Registry, name: &str) -> Count {
+    let throughput = registry.throughput(name, "").unwrap();
+    Box::new(move || throughput.add(1))
+}
+
+/// What a metric without labels counted.
+fn count(snapshot: &RegistrySnapshot, name: &str) -> u64 {
+    match snapshot.family(name).unwrap().series().next().unwrap().value() {
+        Value::Counter(value) => value,
+        Value::Gauge(value) => u64::try_from(value).unwrap(),
+        Value::Histogram(histogram) => histogram.count(),
+        Value::Throughput(throughput) => throughput.total(),
+        other => panic!("{other:?} counts nothing"),
+    }
+}
+
+/// Tasks that count A, wait in their place for whichever thread comes by next, and count B there: what happens before what
+/// goes from thread to thread.
+struct Tasks {
+    /// Few, so that A is never far ahead of B.
+    places: [AtomicU8; 16],
+    a: Count,
+    b: Count,
+}
+
+const BEFORE_A: u8 = 0;
+const BEFORE_B: u8 = 1;
+const TAKEN: u8 = 2;
+
+impl Tasks {
+    /// Comes by so many places, beginning with one and going by one's own stride. How often A and B were counted.
+    fn work(&self, first: usize, stride: usize, places: usize) -> [u64; 2] {
+        let mut counted = [0; 2];
+        for at in (first..).step_by(stride).take(places) {
+            let place = &self.places[at % self.places.len()];
+            let takes = |step| place.compare_exchange(step, TAKEN, Acquire, Relaxed).is_ok();
+            if takes(BEFORE_A) {
+                (self.a)();
+                place.store(BEFORE_B, Release);
+                counted[0] += 1;
+            } else if takes(BEFORE_B) {
+                (self.b)();
+                place.store(BEFORE_A, Release);
+                counted[1] += 1;
+            }
+        }
+        counted
+    }
+}
+
+/// With threads that last, and threads that come and go and hand their slots on.
+fn no_task_shows_b_ahead_of_a(pair: &str, registry: &Registry, a: Count, b: Count) {
+    const WAVES: usize = 150;
+    let tasks = Tasks { places: [const { AtomicU8::new(BEFORE_A) }; 16], a, b };
+    let (tasks, running) = (&tasks, &AtomicBool::new(true));
+    let (mut snapshots, mut last, mut counted) = (0, 0, [0; 2]);
+    std::thread::scope(|scope| {
+        let lasting = [3, 7].map(|stride| scope.spawn(move || tasks.work(0, stride, 1_000_000)));
+        let waves = scope.spawn(move || {
+            let mut counted = [0; 2];
+            for wave in 0..WAVES {
+                std::thread::scope(|scope| {
+                    let short = [1, 5, 9].map(|stride| scope.spawn(move || tasks.work(wave, stride, 2_000)));
+                    short.into_iter().for_each(|thread| add(&mut counted, thread.join().unwrap()));
+                });
+            }
+            for thread in lasting {
+                add(&mut counted, thread.join().unwrap());
+            }
+            running.store(false, SeqCst);
+            counted
+        });
+        while running.load(SeqCst) && !waves.is_finished() {
+            let snapshot = registry.snapshot();
+            let (a, b) = (count(&snapshot, "a"), count(&snapshot, "b"));
+            assert!(b <= a, "{pair}: B is {b} and A {a}");
+            assert!(last <= b, "{pair}: B fell from {last} to {b}");
+            snapshots += u64::from(last != b);
+            last = b;
+        }
+        counted = waves.join().unwrap();
+    });
+    println!("{pair}: {snapshots} snapshots that differed, {} tasks", counted[0]);
+    let end = registry.snapshot();
+    assert_eq!([count(&end, "a"), count(&end, "b")], counted, "{pair}");
+}
+
+fn add(to: &mut [u64; 2], [a, b]: [u64; 2]) {
+    to[0] += a;
+    to[1] += b;
+}
+
+/// What is read later may be A, what is read before it B: histograms, the last one first, then throughputs, then counters and
+/// gauges, the last one first.
+#[test]
+fn no_snapshot_shows_b_ahead_of_a_for_tasks_that_move_between_threads() {
+    type Make = fn(&Registry, &str) -> Count;
+    let pairs: [(&str, Make, usize, Make); 10] = [
+        ("counter, counter on the same page", counter_of, 20, counter_of),
+        ("counter, counter on another page", counter_of, 300, counter_of),
+        ("gauge, counter", gauge_of, 20, counter_of),
+        ("gauge, counter on another page", gauge_of, 300, counter_of),
+        ("counter, gauge on another page", counter_of, 300, gauge_of),
+        ("counter, histogram", counter_of, 0, histogram_of),
+        ("histogram, histogram", histogram_of, 0, histogram_of),
+        ("counter, throughput", counter_of, 0, throughput_of),
+        ("throughput, throughput", throughput_of, 0, throughput_of),
+        ("throughput, histogram", throughput_of, 0, histogram_of),
+    ];
+    for (pair, make_a, between, make_b) in pairs {
+        let registry = Registry::new();
+        let a = make_a(&registry, "a");
+        for i in 0..between {
+            registry.counter(&format!("between_{i}"), "").unwrap();
+        }
+        let b = make_b(&registry, "b");
+        no_task_shows_b_ahead_of_a(pair, &registry, a, b);
+    }
+    // In whichever order the two were registered, where their kinds are read one after the other.
+    let registry = Registry::new();
+    let b = histogram_of(&registry, "b");
+    let a = counter_of(&registry, "a");
+    no_task_shows_b_ahead_of_a("counter, an earlier histogram", &registry, a, b);
+}
+
+/// A thread touches a page or a block for the first time once in a registry's life, so here are many registries.
+#[test]
+fn first_touches_do_not_show_b_ahead_of_a() {
+    type Make = fn(&Registry, &str) -> Count;
+    let mut snapshots = 0;
+    for round in 0..1_000 {
+        let (make_b, between): (Make, _) = match round % 4 {
+            0 | 1 => (counter_of, 0),
+            2 => (counter_of, 255),
+            _ => (histogram_of, 0),
+        };
+        let registry = Registry::new();
+        let a = counter_of(&registry, "a");
+        let family = registry.counter_family("between", "", &["i"]).unwrap();
+        (0..between).for_each(|i| drop(family.with(&[&i.to_string()]).unwrap()));
+        let b = make_b(&registry, "b");
+        let tasks = &Tasks { places: [const { AtomicU8::new(BEFORE_A) }; 16], a, b };
+        std::thread::scope(|scope| {
+            let workers = [1, 3, 5, 7].map(|stride| scope.spawn(move || tasks.work(round, stride, 400)));
+            while !workers.iter().all(|worker| worker.is_finished()) {
+                let snapshot = registry.snapshot();
+                let (a, b) = (count(&snapshot, "a"), count(&snapshot, "b"));
+                assert!(b <= a, "B is {b} and A {a} in round {round}");
+                snapshots += 1;
+            }
+        });
+    }
+    println!("{snapshots} snapshots of new registries");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::{assert_prefix, explore, read, record, recorder, slot};
 use crate::cells::{CellId, Cells};
 use crate::resets::Resets;
+use crate::ring::Ring;
 use crate::sync::{Acquire, AtomicBool, Release};
 use loom::sync::Arc;
 use loom::thread;
@@ -158,33 +159,36 @@ fn a_reset_is_seen() {
     });
 }
 
-/// A thread counts A, then records into B, then into C; a reader reads them the other way round, as a registry does. It never
-/// sees more of a later one than of an earlier one. C's queue is overrun, so that it is its banks that are read. Fails with
-/// the tail or the cell Relaxed on either side, or if A is read first.
+/// A thread counts A, adds to B's throughput, then records into C and D; a reader reads them the other way round, as a registry
+/// does. It never sees more of a later one than of an earlier one. D's queue is overrun, so that it is its banks that are
+/// read. Fails with a cell, a total or a tail Relaxed on either side, or if A is read before B.
 #[test]
 fn a_before_b() {
     explore("recorder::a_before_b", 2, 100, || {
         let a = CellId::new(0);
-        let all = Arc::new((Cells::default(), recorder(2), recorder(2)));
+        let all = Arc::new((Cells::default(), Ring::default(), recorder(2), recorder(2)));
         all.0.touch(slot(0), a, 0);
-        (0..2).for_each(|_| record(&all.2, slot(0), 1));
+        (0..2).for_each(|_| record(&all.3, slot(0), 1));
         let writer = {
             let all = Arc::clone(&all);
             thread::spawn(move || {
                 assert!(all.0.add(slot(0), a, 1));
-                record(&all.1, slot(0), 1);
+                all.1.add(1, 1);
                 record(&all.2, slot(0), 1);
+                record(&all.3, slot(0), 1);
             })
         };
         let reader = {
             let all = Arc::clone(&all);
             thread::spawn(move || {
-                let c = read(&all.2);
-                let b = read(&all.1).tally.count();
+                let d = read(&all.3);
+                let c = read(&all.2).tally.count();
+                let b = all.1.total();
                 let a = all.0.value(a);
                 assert!(b <= a, "{b} of B, {a} of A");
-                let certain = c.tally.count() - c.folded.uncertain;
-                assert!(certain <= 2 + b, "{certain} of C, the first two aside, {b} of B");
+                assert!(c <= b, "{c} of C, {b} of B");
+                let certain = d.tally.count() - d.folded.uncertain;
+                assert!(certain <= 2 + c, "{certain} of D, the first two aside, {c} of C");
             })
         };
         writer.join().unwrap();

@@ -11,9 +11,10 @@
 //! | operation | ordering | pairs with | weaker: what breaks | model |
 //! |---|---|---|---|---|
 //! | writer: cell | Relaxed | published by `calls` | | `ring::counted_is_visible` |
-//! | writer: total | Relaxed | published by `calls` | | `ring::counted_is_visible` |
+//! | writer: total | Release | reader: total | what came before an amount unseen by who sees it: B ahead of A | `recorder::a_before_b` |
 //! | writer: calls | Release | reader: calls | an amount counted but not shown | `ring::counted_is_visible` |
 //! | reader: calls | Acquire | writer: calls | the same | `ring::counted_is_visible` |
+//! | reader: total | Acquire | writer: total | B ahead of A | `recorder::a_before_b` |
 //!
 //! **Progress.** Wait-free on both sides.
 
@@ -51,13 +52,14 @@ impl Ring {
     #[inline]
     pub(crate) fn add(&self, second: u64, amount: u64) {
         let cell = &self.seconds[(second % SECONDS) as usize];
-        // Relaxed loads: this thread's own last stores. Relaxed stores: published by `calls`.
+        // Relaxed, both: this thread's own last store; published by `calls`.
         let held = cell.load(Relaxed);
         let stamp = stamp(second);
         let before = if held & !MAX_AMOUNT == stamp { held & MAX_AMOUNT } else { 0 };
         cell.store(stamp | before.saturating_add(amount).min(MAX_AMOUNT), Relaxed);
-        self.total.store(self.total.load(Relaxed).wrapping_add(amount), Relaxed);
-        // Release: publishes the two stores above.
+        // Relaxed: this thread's own last store. Release: what this thread did before is visible to who sees this.
+        self.total.store(self.total.load(Relaxed).wrapping_add(amount), Release);
+        // Relaxed: likewise. Release: publishes the two stores above.
         self.calls.store(self.calls.load(Relaxed).wrapping_add(1), Release);
     }
 
@@ -70,8 +72,8 @@ impl Ring {
 
     /// Everything ever added, at least up to the last `calls`.
     pub(crate) fn total(&self) -> u64 {
-        // Relaxed: ordered by `calls`.
-        self.total.load(Relaxed)
+        // Acquire: pairs with the store in `add`; the total may be further than the `calls` that were loaded.
+        self.total.load(Acquire)
     }
 
     /// The stamps and amounts of all cells that were written to.

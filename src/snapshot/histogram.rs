@@ -63,8 +63,8 @@ impl HistogramSnapshot {
         self.rejected
     }
 
-    /// How many of the samples in [`Self::count`] were still being recorded and may be missing from [`Self::sum`]: at most
-    /// one for each thread that was stopped inside a record while its queue had been overrun. Zero: the snapshot is exact.
+    /// How many of the samples in [`Self::count`] were still being recorded and may be missing from [`Self::sum`]: one, seldom
+    /// more, for each thread that was inside a record while its queue had been overrun. Zero: the snapshot is exact.
     pub fn uncertain(&self) -> u64 {
         self.uncertain
     }
