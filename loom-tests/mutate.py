@@ -296,10 +296,12 @@ def main() -> int:
         print("\n".join(mutant.name for mutant in chosen))
         return 0
 
+    # By whether they are of the whole project: those take turns in one copy, beside those of the models.
     workshops: dict[bool, queue.Queue] = {False: queue.Queue(), True: queue.Queue()}
     for number in range(arguments.workers):
         workshops[False].put(Workshop(f"models-{number}", native=False))
     workshops[True].put(Workshop("project", native=True))
+    pools = {native: concurrent.futures.ThreadPoolExecutor(of.qsize()) for native, of in workshops.items()}
     counts = {"caught": 0, "argued": 0, "open": len(problems)}
 
     def work(mutant: Mutant) -> tuple[str, bool]:
@@ -318,14 +320,11 @@ def main() -> int:
         for check, said in workshops[native].queue[0].failing(sorted(checks), first=False).items():
             print(f"OPEN {check} fails without any change: {said}", flush=True)
             counts["open"] += 1
-    # Changes to the whole project wait for one copy: started first, they do not come last.
-    order = sorted(chosen, key=lambda mutant: not mutant.native)
-    with concurrent.futures.ThreadPoolExecutor(arguments.workers + 1) as pool:
-        pending = {pool.submit(work, mutant): mutant for mutant in order}
-        for done in concurrent.futures.as_completed(pending):
-            text, good = done.result()
-            print(f"{'ok  ' if good else 'OPEN'} {pending[done].name}: {text}", flush=True)
-            counts["open" if not good else "argued" if pending[done].argued is not None else "caught"] += 1
+    pending = {pools[mutant.native].submit(work, mutant): mutant for mutant in chosen}
+    for done in concurrent.futures.as_completed(pending):
+        text, good = done.result()
+        print(f"{'ok  ' if good else 'OPEN'} {pending[done].name}: {text}", flush=True)
+        counts["open" if not good else "argued" if pending[done].argued is not None else "caught"] += 1
     seconds = time.monotonic() - began
     print(f"{counts['caught']} caught, {counts['argued']} argued, {counts['open']} open, in {seconds:.0f} s")
     return 1 if counts["open"] else 0

@@ -1,0 +1,96 @@
+//! Reads what there is in every way, and holds it against the models.
+
+use super::Run;
+use crate::histogram::between;
+use crate::setup::KINDS;
+use epoch_metrics::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+impl Run {
+    pub(super) fn read_histogram(&mut self, thread: usize, which: usize) {
+        let (before, now) = self.workers[thread].run(move |metrics| {
+            let histogram = &metrics.histograms[which];
+            (histogram.latest().snapshot, histogram.snapshot())
+        });
+        let at = self.now();
+        let model = &mut self.histograms[which];
+        assert_eq!(Arc::ptr_eq(&before, &now), !model.changed, "a new snapshot when and only when something is new");
+        model.check(&now);
+        if model.changed {
+            model.publish(at);
+        }
+    }
+
+    pub(super) fn read_latest(&self, thread: usize, which: usize) {
+        let latest = self.workers[thread].run(move |metrics| metrics.histograms[which].latest());
+        let (model, snapshot) = (&self.histograms[which], latest.snapshot);
+        assert_eq!((snapshot.count(), snapshot.sum(), snapshot.rejected()), model.published);
+        assert_eq!(latest.age, self.now().saturating_sub(model.taken));
+    }
+
+    pub(super) fn read_throughput(&self, thread: usize) {
+        let (snapshot, again) =
+            self.workers[thread].run(|metrics| (metrics.finished.snapshot(), metrics.finished.snapshot()));
+        assert!(Arc::ptr_eq(&snapshot, &again), "nothing was finished between the two");
+        self.finished.check(&snapshot, self.now());
+    }
+
+    pub(super) fn read_cells(&self, thread: usize) {
+        let (first, last, level, ratio) = self.workers[thread]
+            .run(|metrics| (metrics.first.get(), metrics.last.get(), metrics.level.get(), metrics.ratio.get()));
+        assert_eq!(([first, last], level), (self.counters, self.level));
+        assert!(same(ratio, self.ratio), "{ratio} for {}", self.ratio);
+    }
+
+    pub(super) fn read_all(&mut self, thread: usize) {
+        let snapshot = self.workers[thread].run(|metrics| metrics.registry.snapshot());
+        let second = self.now().as_secs();
+        let changed = self.changed || second != self.second;
+        let unseen = self.seen.as_ref().is_none_or(|seen| !Arc::ptr_eq(seen, &snapshot));
+        assert_eq!(unseen, changed || self.seen.is_none(), "a new snapshot when and only when something is new");
+        (self.seen, self.changed, self.second) = (Some(Arc::clone(&snapshot)), false, second);
+        for family in snapshot.families() {
+            let values: Vec<Value<'_>> = family.series().map(|series| series.value()).collect();
+            match (family.name(), &values[..]) {
+                ("first", [Value::Counter(value)]) => assert_eq!(*value, self.counters[0]),
+                ("last", [Value::Counter(value)]) => assert_eq!(*value, self.counters[1]),
+                ("level", [Value::Gauge(value)]) => assert_eq!(*value, self.level),
+                ("ratio", [Value::FloatGauge(value)]) => assert!(same(*value, self.ratio)),
+                ("finished", [Value::Throughput(value)]) => self.finished.check(value, self.now()),
+                ("values", [Value::Histogram(value)]) => self.histograms[0].check(value),
+                ("durations_seconds", [Value::Histogram(value)]) => self.histograms[1].check(value),
+                ("filler", values) => {
+                    assert!(values.len() == self.setup.apart && values.iter().all(|x| matches!(x, Value::Counter(0))));
+                }
+                ("by_kind", _) => {
+                    let shown: HashMap<&str, u64> = family
+                        .series()
+                        .map(|series| match (series.labels().next(), series.value()) {
+                            (Some(("kind", kind)), Value::Counter(value)) => (kind, value),
+                            other => panic!("{other:?}"),
+                        })
+                        .collect();
+                    let expected = KINDS.iter().zip(self.members).filter_map(|(kind, n)| Some((*kind, n?)));
+                    assert_eq!(shown, expected.collect());
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        for (family, model) in ["values", "durations_seconds"].iter().zip(&self.histograms) {
+            let mut sorted: Vec<u64> = model.values().collect();
+            sorted.sort_unstable();
+            let series = snapshot.family(family).unwrap().series().next().unwrap();
+            for (bound, count) in series.cumulative() {
+                assert_eq!(count, between(&sorted, 0, bound), "at or below {bound}");
+            }
+        }
+        let now = self.now();
+        self.histograms.iter_mut().filter(|model| model.changed).for_each(|model| model.publish(now));
+    }
+}
+
+/// The same float; of those that are no number, any.
+fn same(a: f64, b: f64) -> bool {
+    a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
+}
