@@ -185,11 +185,12 @@ class Workshop:
             parts = ["src", "loom-tests", "tests", "examples", "benches", "Cargo.toml", "README.md"]
         for part in parts:
             copied, original = self.root / part, ROOT / part
+            # With the time of now: what was built from changed files is not to be taken for built from these.
             if original.is_dir():
                 shutil.rmtree(copied, ignore_errors=True)
-                shutil.copytree(original, copied, ignore=shutil.ignore_patterns("target"))
+                shutil.copytree(original, copied, ignore=shutil.ignore_patterns("target"), copy_function=shutil.copyfile)
             else:
-                shutil.copy2(original, copied)
+                shutil.copyfile(original, copied)
         if not native:
             (self.root / "Cargo.toml").write_text(MANIFEST)
 
@@ -204,7 +205,8 @@ class Workshop:
         names = {"lib": "--lib", "models": "--bin=models"}
         wanted = [names.get(target, f"--test={target}") for target in sorted(targets)]
         # The dependencies of the whole project are those that its tests have been built with already.
-        target = os.environ.get("CARGO_TARGET_DIR", ROOT / "target") if self.native else self.root / "target"
+        shared = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).absolute()
+        target = shared if self.native else self.root / "target"
         done = subprocess.run(
             ["cargo", "test", "--no-run", "--message-format=json", *wanted],
             cwd=self.root,

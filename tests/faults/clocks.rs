@@ -1,0 +1,201 @@
+//! Clocks that go back, stall or jump, for rates, timers and staleness.
+
+use crate::beside_others;
+use crate::metrics::{shown, shown_three, three};
+use epoch_metrics::{HistogramOptions, ManualClock, Registry, Throughput, Value};
+use std::sync::Arc;
+use std::time::Duration;
+
+#[test]
+fn a_rate_survives_a_clock_that_goes_back() {
+    let _beside = beside_others();
+    let (clock, registry) = with_clock(Duration::ZERO);
+    let throughput = registry.throughput_over("t", "", &[seconds(5)]).unwrap();
+    let rate = |second| rate_at(&clock, &throughput, second);
+    let add = |second: u64, amount| {
+        clock.set(seconds(second));
+        throughput.add(amount);
+    };
+    add(100, 10);
+    assert_eq!((rate(100), rate(101)), (0.0, 2.0));
+    // Back: what was finished "later" is in no window, and what is finished now counts.
+    assert_eq!(rate(50), 0.0);
+    add(50, 20);
+    assert_eq!((rate(50), rate(51), rate(55), rate(56)), (0.0, 4.0, 4.0, 0.0));
+    // Forward again: those of the first time are there still, each second once.
+    assert_eq!((rate(101), rate(105), rate(106)), (2.0, 2.0, 0.0));
+    add(100, 15);
+    assert_eq!(rate(101), 5.0, "added to what the second held");
+    assert_eq!(throughput.snapshot().total(), 45, "the total knows no time");
+    // A reset, and a clock that goes back behind it and comes forward again.
+    let before = throughput.reset();
+    assert_eq!(before.total(), 45);
+    add(60, 30);
+    assert_eq!((rate(61), rate(101), rate(102)), (0.0, 0.0, 0.0), "nothing before a reset counts");
+    add(103, 50);
+    assert_eq!((rate(104), throughput.snapshot().total()), (50.0 / 3.0, 80), "by the seconds since the reset");
+}
+
+#[test]
+fn a_rate_survives_a_clock_that_stalls() {
+    let _beside = beside_others();
+    let (clock, registry) = with_clock(Duration::ZERO);
+    let throughput = registry.throughput_over("t", "", &[seconds(5)]).unwrap();
+    clock.set(seconds(10));
+    for i in 1..=1_000 {
+        throughput.add(1);
+        assert_eq!(throughput.snapshot().total(), i, "every read shows everything though no time passes");
+        assert_eq!(rate_at(&clock, &throughput, 10), 0.0, "the current second is in no rate");
+    }
+    assert_eq!((rate_at(&clock, &throughput, 11), rate_at(&clock, &throughput, 16)), (200.0, 0.0));
+}
+
+#[test]
+fn a_rate_survives_a_clock_that_jumps() {
+    let _beside = beside_others();
+    let (clock, registry) = with_clock(Duration::ZERO);
+    let throughput = registry.throughput_over("t", "", &[seconds(5)]).unwrap();
+    let rate = |second| rate_at(&clock, &throughput, second);
+    let (mut total, mut second) = (0, 1_000);
+    // A minute and more, as long as the ring and about that, days, years.
+    for jump in [61, 63, 64, 65, 127, 128, 3_600, 86_400, 86_400 * 30, 31_557_600] {
+        let there = second + jump;
+        clock.set(seconds(second));
+        throughput.add(25);
+        assert_eq!(rate(there), 0.0, "{jump} s on");
+        throughput.add(10);
+        assert_eq!((rate(there + 1), rate(there + 6)), (2.0, 0.0), "{jump} s on, and silence");
+        // And back, where the second that was begun is continued, unless its place was taken.
+        assert_eq!(rate(second), 0.0, "{jump} s back");
+        throughput.add(15);
+        let held = if jump % 64 == 0 { 15.0 } else { 40.0 };
+        assert_eq!((rate(second + 1), rate(second + 6)), (held / 5.0, 0.0), "{jump} s back, and silence");
+        total += 50;
+        second = there + 1_000;
+    }
+    assert_eq!(throughput.snapshot().total(), total);
+}
+
+/// Nobody reads or writes while the time passes.
+#[test]
+fn a_rate_in_the_registry_is_zero_after_silence() {
+    let _beside = beside_others();
+    let (clock, registry) = with_clock(Duration::ZERO);
+    let throughput = registry.throughput("t", "").unwrap();
+    clock.set(seconds(100));
+    throughput.add(300);
+    let amounts = || {
+        let snapshot = registry.snapshot();
+        match snapshot.family("t").unwrap().series().next().unwrap().value() {
+            Value::Throughput(throughput) => throughput.rates().iter().map(|rate| rate.amount).collect::<Vec<_>>(),
+            other => panic!("{other:?} is no throughput"),
+        }
+    };
+    for (passed, expected) in [(1, [300; 3]), (5, [0, 300, 300]), (25, [0, 0, 300]), (30, [0; 3])] {
+        clock.advance(seconds(passed));
+        assert_eq!(amounts(), expected, "{passed} s on");
+    }
+    throughput.add(5);
+    clock.advance(seconds(1));
+    assert_eq!(amounts(), [5; 3]);
+    clock.advance(days(3));
+    assert_eq!(amounts(), [0; 3]);
+    assert!(registry.render_prometheus().contains("t_total 305\n"));
+}
+
+#[test]
+fn a_timer_survives_a_clock_that_goes_back_stalls_or_jumps() {
+    let _beside = beside_others();
+    let (clock, registry) = with_clock(Duration::ZERO);
+    let histogram = registry.histogram("h", "", HistogramOptions::durations().recent(10)).unwrap();
+    let timed = |from: Duration, to: Duration| {
+        clock.set(from);
+        let timer = histogram.start();
+        clock.set(to);
+        timer.stop()
+    };
+    let nanosecond = Duration::from_nanos(1);
+    assert_eq!(timed(seconds(5), seconds(4)), nanosecond, "back");
+    assert_eq!(timed(days(9), Duration::ZERO), nanosecond, "back by days");
+    assert_eq!(timed(seconds(5), seconds(5)), nanosecond, "stalled");
+    assert_eq!(timed(seconds(5), seconds(95)), seconds(90), "by more than a minute");
+    let snapshot = histogram.snapshot();
+    assert_eq!((snapshot.count(), snapshot.rejected(), snapshot.sum()), (4, 0, 90_000_000_003));
+    // Longer than the range is refused, and refused only.
+    assert_eq!(timed(seconds(5), seconds(5) + days(2)), days(2));
+    assert_eq!(timed(Duration::ZERO, Duration::MAX), Duration::from_nanos(u64::MAX));
+    let snapshot = histogram.snapshot();
+    assert_eq!((snapshot.count(), snapshot.rejected(), snapshot.sum()), (4, 2, 90_000_000_003));
+    assert_eq!(snapshot.recent().unwrap().last(), 90_000_000_000);
+}
+
+#[test]
+fn staleness_survives_a_clock_that_goes_back_stalls_or_jumps() {
+    let _beside = beside_others();
+    let (clock, registry) = with_clock(seconds(10));
+    let (counter, histogram, throughput) = three(&registry, 0);
+    let write = || {
+        counter.inc();
+        histogram.record(1);
+        throughput.add(1);
+    };
+    let reads = || {
+        let snapshot = registry.snapshot();
+        let in_registry = shown_three(&snapshot);
+        assert_eq!(in_registry, [in_registry[0]; 3]);
+        [in_registry[0], histogram.snapshot().count(), throughput.snapshot().total()]
+    };
+    clock.set(seconds(100));
+    write();
+    assert_eq!(reads(), [1; 3]);
+    // Stalled: young for as long as that lasts, but for what never waits.
+    (0..500).for_each(|_| write());
+    assert_eq!(reads(), [1; 3]);
+    assert_eq!((counter.get(), histogram.latest().age), (501, Duration::ZERO));
+    assert_eq!(histogram.reset().count(), 501, "a reset knows no staleness");
+    assert_eq!((histogram.snapshot().count(), histogram.latest().snapshot.count()), (0, 0), "and shows at once");
+    histogram.record(1);
+    let snapshot = registry.snapshot();
+    assert_eq!((shown(&snapshot, "c"), shown(&snapshot, "h")), (501, 1));
+    // Back, and nothing is young; at the earlier time the new one is.
+    clock.set(seconds(99));
+    write();
+    let snapshot = registry.snapshot();
+    assert_eq!(shown_three(&snapshot), [502, 2, 502]);
+    write();
+    assert!(Arc::ptr_eq(&snapshot, &registry.snapshot()));
+    // Days on.
+    clock.advance(days(4));
+    assert_eq!(histogram.latest().age, days(4));
+    let snapshot = registry.snapshot();
+    assert_eq!(shown_three(&snapshot), [503, 3, 503]);
+    assert_eq!(histogram.latest().age, Duration::ZERO);
+    // Back by days: no age is negative.
+    clock.set(seconds(1));
+    assert_eq!(histogram.latest().age, Duration::ZERO);
+    write();
+    assert_eq!(histogram.snapshot().count(), 4);
+}
+
+pub(crate) fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+fn days(n: u64) -> Duration {
+    seconds(n * 24 * 3600)
+}
+
+pub(crate) fn with_clock(max_staleness: Duration) -> (Arc<ManualClock>, Registry) {
+    let clock = Arc::new(ManualClock::new());
+    let registry = Registry::builder().clock(clock.clone()).max_staleness(max_staleness).build();
+    (clock, registry)
+}
+
+/// The rate over the only window, of 5 s, by `clock` at a second.
+fn rate_at(clock: &ManualClock, throughput: &Throughput, second: u64) -> f64 {
+    clock.set(seconds(second));
+    let rates = throughput.snapshot();
+    let [rate] = rates.rates() else { panic!("one window") };
+    assert!(rate.per_second.is_finite() && rate.per_second >= 0.0);
+    rate.per_second
+}
