@@ -266,7 +266,8 @@ impl Registry {
         self.family(name, help, MetricKind::Histogram, labels, Some(options), add_histogram)
     }
 
-    /// Every metric at one moment: the very same snapshot as last time if nothing was written and nothing registered since.
+    /// Every metric: the very same snapshot as last time if nothing was written, reset or registered since, and, where there is a
+    /// throughput, the second is the same.
     ///
     /// Waits for no writer. Of readers that find something new at the same time, one builds and the others wait for it.
     pub fn snapshot(&self) -> Arc<RegistrySnapshot> {

@@ -161,7 +161,8 @@ fn a_reset_is_seen() {
 
 /// A thread counts A, adds to B's throughput, then records into C and D; a reader reads them the other way round, as a registry
 /// does. It never sees more of a later one than of an earlier one. D's queue is overrun, so that it is its banks that are
-/// read. Fails with a cell, a total or a tail Relaxed on either side, or if A is read before B.
+/// read; and at last a value is refused there. Fails with a cell, a total, a tail or the refusals Relaxed on either side, or
+/// if A is read before B.
 #[test]
 fn a_before_b() {
     explore("recorder::a_before_b", 2, 100, || {
@@ -176,6 +177,7 @@ fn a_before_b() {
                 all.1.add(1, 1);
                 record(&all.2, slot(0), 1);
                 record(&all.3, slot(0), 1);
+                all.3.blocks().near(slot(0)).expect("it was touched").0.reject();
             })
         };
         let reader = {
@@ -189,6 +191,7 @@ fn a_before_b() {
                 assert!(c <= b, "{c} of C, {b} of B");
                 let certain = d.tally.count() - d.folded.uncertain;
                 assert!(certain <= 2 + c, "{certain} of D, the first two aside, {c} of C");
+                assert!(d.folded.rejected + 2 <= certain, "{} refused after {certain} of D", d.folded.rejected);
             })
         };
         writer.join().unwrap();

@@ -29,8 +29,9 @@
 //! | writer: sum | Release | sum; `has_entered` | a sum ahead of its buckets; a bank not frozen | `block::sum_never_ahead` |
 //! | writer: mark | Release | `has_entered` | a bank taken for frozen that is not | `block::zeroes` |
 //! | writer: tail | Release, last | tail | a fold of what is not there yet | `block::record_races_a_fold` |
-//! | writer: rejected | Relaxed | nothing: it publishes nothing | | |
+//! | writer: rejected | Release | rejected | a refusal without what came before it | `recorder::a_before_b` |
 //! | reader: tail | Acquire | tail | as there | `block::record_races_a_fold` |
+//! | reader: rejected, before the tail | Acquire | rejected | as there | `recorder::a_before_b` |
 //! | reader: fence, entries to tail | Acquire | entry | as there | `block::lapped_and_catching_up` |
 //! | reader: `has_entered` | Acquire | sum, mark | as there | `block::sum_never_ahead`, `block::zeroes` |
 //! | reader: sum, before the buckets | Acquire | sum | as there | `block::sum_never_ahead` |
@@ -131,14 +132,14 @@ impl Head {
     /// Values refused so far.
     #[inline]
     pub(crate) fn rejected(&self) -> u64 {
-        // Relaxed: a count that publishes nothing.
-        self.rejected.load(Relaxed)
+        // Acquire: pairs with the store in `reject`.
+        self.rejected.load(Acquire)
     }
 
     /// Counts a value that was refused. Only the slot's owner calls this.
     pub(crate) fn reject(&self) {
-        // Relaxed: this thread's own last store, and nothing is published with a count.
-        self.rejected.store(self.rejected.load(Relaxed).wrapping_add(1), Relaxed);
+        // Relaxed: this thread's own last store. Release: what this thread did before is visible to who sees this.
+        self.rejected.store(self.rejected.load(Relaxed).wrapping_add(1), Release);
     }
 }
 
@@ -346,7 +347,8 @@ impl Block {
 /// is then that of the moment at which the lower half was read.
 ///
 /// Which of them is behind shows in the lower half: it is about to overflow, or just has. That holds for readings between
-/// which the counter grew by less than 2^30, and whoever sums up readings that may be further apart must check the sum.
+/// which the counter grew by less than 2^30: a bank is read only after its writer was told to leave it, so that it grows by
+/// the record that is under way, and those until the writer notices.
 pub(crate) fn joined(low: u32, high: u32) -> u64 {
     const CARRY: u64 = 1 << LOW_BITS;
     let count = u64::from(high) * CARRY + u64::from(low & LOW);

@@ -71,8 +71,7 @@ impl<S, T> Cached<S, T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, S> {
-        // A rebuild that panicked left a state from which the next one continues: nothing in it is half-done that the
-        // next fold would not finish.
+        // A rebuild that panicked has changed nothing: of what it calls only the user's clock may panic, which is asked first.
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -16,7 +16,8 @@
 //!   have returned, and the snapshot says that so many are uncertain. What was scanned is remembered, and the next fold
 //!   is of the banks again.
 //!
-//! Since a flip that is under way is settled before anything else, at most one bank is ever partly folded: the source.
+//! A flip that is under way is settled before anything else. What was folded from the queue while it was not seen to be done
+//! may be in either bank: settling goes back to the flip, and goes on from there.
 //!
 //! The orderings are those of the block's table.
 
@@ -71,7 +72,7 @@ struct SlotFolder {
     exact: bool,
     /// Samples that the last scan holds beyond the tail.
     uncertain: u64,
-    /// What was folded from the queue, or by the last scan, and is in the source bank as well.
+    /// What was folded from the queue, or by the last scan, and is in a bank that has not been settled as well.
     remembered: Remembered,
     /// The first sample that `Sink::recent` has not been given.
     recent: u64,
@@ -145,11 +146,12 @@ impl Folder {
         let of = &mut self.slots[slot];
         let before = of.folded;
         self.scratch.clear();
+        // Before the samples: none that came before a refusal is missing beside it.
+        let rejected = head.rejected();
         of.fold(&Of { head, block, shape }, sink, &mut self.scratch);
         if !self.scratch.is_empty() {
             sink.recent(slot, &self.scratch);
         }
-        let rejected = head.rejected();
         self.folded = self.folded.wrapping_add(of.folded.wrapping_sub(before));
         Folded { epoch: of.folded.wrapping_add(rejected), rejected, uncertain: of.uncertain }
     }
@@ -179,15 +181,23 @@ struct Of<'a> {
 impl SlotFolder {
     /// Leaves in `recent` the recent samples that are new.
     fn fold(&mut self, of: &Of<'_>, sink: &mut impl Sink, recent: &mut Vec<u64>) {
-        if self.flipping && of.block.has_entered(self.bank) {
-            self.settle(of, sink, recent);
-        }
         let tail = of.head.tail();
-        if self.exact && tail == self.folded {
-            return;
-        }
-        if !(self.exact && self.fold_queue(of, tail, sink, recent)) {
-            self.fold_banks(of, sink, recent);
+        loop {
+            if self.flipping && of.block.has_entered(self.bank) {
+                self.settle(of, sink, recent);
+            }
+            let now = of.head.tail();
+            if self.exact && now == self.folded {
+                break;
+            }
+            if !(self.exact && self.fold_queue(of, now, sink, recent)) {
+                self.fold_banks(of, sink, recent);
+            }
+            // Once is enough, but for a bank that was entered and whose sum had come round to zero again: what has been settled
+            // then is the one before.
+            if self.folded >= tail {
+                break;
+            }
         }
         let surplus = recent.len().saturating_sub(of.shape.recent);
         recent.drain(..surplus);
@@ -249,13 +259,10 @@ impl SlotFolder {
                     self.recent = tail;
                     return;
                 }
-                // The rest of what the tail counts is in the other bank, though its sum may just be zero again.
-                Scan::Less => {
-                    self.settle(of, sink, recent);
-                    return self.fold_banks(of, sink, recent);
-                }
-                Scan::Torn if of.block.has_entered(self.bank) => return self.settle(of, sink, recent),
-                Scan::Torn => {}
+                // The rest of what the tail counts is in the other bank.
+                Scan::Less => return self.settle(of, sink, recent),
+                Scan::More if of.block.has_entered(self.bank) => return self.settle(of, sink, recent),
+                Scan::More => {}
             }
         }
     }
@@ -291,24 +298,20 @@ impl SlotFolder {
     }
 
     /// Reads the source bank as it stands, and uses the result if it adds up to `tail`, or if this is the `last` attempt and
-    /// it holds no less, then noting how much more.
+    /// it holds no less, then noting how much more: what a writer that has not noticed the flip, or was stopped, is up to.
     fn scan(&mut self, of: &Of<'_>, tail: u64, sink: &mut impl Sink, last: bool) -> Scan {
-        // More than a writer writes during a scan, unless the reader was stopped for seconds in the midst of it; and then the
-        // halves of a counter cannot be joined (`block::joined`).
-        const PLAUSIBLE: u64 = 1 << 30;
         let bank = self.source();
         let mut scanned = Remembered { counts: Vec::new(), sum: of.block.sum(bank) };
         let mut samples = 0_u64;
         of.block.for_each_bucket(bank, |bucket, count| {
-            samples = samples.wrapping_add(count);
+            samples += count;
             scanned.add(bucket, count);
         });
-        let (more, less) = (samples.wrapping_sub(tail - self.base), (tail - self.base).wrapping_sub(samples));
-        if more != 0 && less < PLAUSIBLE {
+        let Some(more) = samples.checked_sub(tail - self.base) else {
             return Scan::Less;
-        }
-        if more >= PLAUSIBLE || (more != 0 && !last) {
-            return Scan::Torn;
+        };
+        if more != 0 && !last {
+            return Scan::More;
         }
         scanned.for_each(|bucket, count| sink.add(bucket, count));
         // A copy takes what it needs; what the scan grew through is free again for the next one.
@@ -342,8 +345,8 @@ impl SlotFolder {
 enum Scan {
     /// It was used.
     Used,
-    /// The bank holds less than the tail counts: the writer has left it.
+    /// Not used: the bank holds less than the tail counts, so the writer has left it.
     Less,
-    /// Not used: the writer was in it, or wrote more meanwhile than can be told apart.
-    Torn,
+    /// Not used: the writer was in it.
+    More,
 }

@@ -267,6 +267,9 @@ mod block {
         assert_eq!(counts()[1], 1 << 32);
         block.clear(0);
         assert!(counts().is_empty());
+        block.preset(0, 5, u32::MAX / 2);
+        block.record_any(&head, 5);
+        assert_eq!(counts(), [1 << 31], "the upper half was cleared as well");
     }
 
     #[test]

@@ -209,8 +209,8 @@ impl Histogram {
     /// Forgets everything recorded so far and returns it. A sample that is recorded meanwhile is in what is returned or in
     /// the next snapshot, never in both, never in neither.
     ///
-    /// If a writer is stopped inside a record while its queue has been overrun, this waits for it, yielding the processor
-    /// and keeping no other reader out.
+    /// If a writer is stopped inside a record in such a way that a snapshot would be
+    /// [`uncertain`](HistogramSnapshot::uncertain), this waits for it, yielding the processor and keeping no other reader out.
     pub fn reset(&self) -> HistogramSnapshot {
         loop {
             if let Some(before) = self.core.recorder.try_reset(self.core.shared.clock.coarse()) {

@@ -58,9 +58,8 @@ impl ThroughputCore {
         let windows = windows.iter().map(seconds).collect::<Result<Box<[u64]>, _>>()?;
         let now = shared.clock.coarse();
         let baseline = Baseline { second: now.as_secs(), ..Baseline::default() };
-        let rings = PerThread::default();
-        let first = build(&windows, &rings, &baseline, now, 0);
-        Ok(Self { windows, rings, cache: Cached::new(baseline, first), shared })
+        let first = build(&windows, &baseline, now, 0, 0, |_| 0);
+        Ok(Self { windows, rings: PerThread::default(), cache: Cached::new(baseline, first), shared })
     }
 
     fn calls(&self) -> u64 {
@@ -88,42 +87,50 @@ impl ThroughputCore {
             let now = self.shared.clock.coarse();
             // Before the amounts: what comes from here on is looked at again next time.
             let calls = self.calls();
-            build(&self.windows, &self.rings, baseline, now, calls)
+            build(&self.windows, baseline, now, calls, self.total(), |second| self.in_second(second))
         })
     }
-}
 
-fn total(rings: &PerThread<SetOnce<Ring>>) -> u64 {
-    let mut total = 0_u64;
-    rings.for_each(|_, _, ring| total = total.wrapping_add(ring.total()));
-    total
-}
+    fn total(&self) -> u64 {
+        let mut total = 0_u64;
+        self.rings.for_each(|_, _, ring| total = total.wrapping_add(ring.total()));
+        total
+    }
 
-fn in_second(rings: &PerThread<SetOnce<Ring>>, second: u64) -> u64 {
-    let mut amount = 0_u64;
-    rings.for_each(|_, _, ring| amount = amount.saturating_add(ring.in_second(second)));
-    amount
+    fn in_second(&self, second: u64) -> u64 {
+        let mut amount = 0_u64;
+        self.rings.for_each(|_, _, ring| amount = amount.saturating_add(ring.in_second(second)));
+        amount
+    }
+
+    /// By its stamp, what is held of every second.
+    fn held(&self) -> HashMap<u64, u64> {
+        let mut held = HashMap::new();
+        self.rings.for_each(|_, _, ring| ring.held().for_each(|(stamp, n)| *held.entry(stamp).or_default() += n));
+        held
+    }
 }
 
 fn build(
     windows: &[u64],
-    rings: &PerThread<SetOnce<Ring>>,
     since: &Baseline,
     now: Duration,
     calls: u64,
+    total: u64,
+    in_second: impl Fn(u64) -> u64,
 ) -> ThroughputSnapshot {
     let second = now.as_secs();
+    let before = |second| since.before.get(&stamp(second)).copied().unwrap_or(0);
     let rate = |&window: &u64| {
         // After a clock went back behind the last reset there are no seconds to look at.
         let first = second.saturating_sub(window).max(since.second);
-        let new =
-            |second| in_second(rings, second).saturating_sub(since.before.get(&stamp(second)).copied().unwrap_or(0));
-        let amount = (first..second).fold(0_u64, |sum, second| sum.saturating_add(new(second)));
+        let new = (first..second).map(|second| in_second(second).saturating_sub(before(second)));
+        let amount = new.fold(0, u64::saturating_add);
         let passed = second.saturating_sub(first).clamp(1, window);
         Rate { window: Duration::from_secs(window), amount, per_second: amount as f64 / passed as f64 }
     };
     let rates = windows.iter().map(rate).collect();
-    ThroughputSnapshot { rates, total: total(rings).wrapping_sub(since.total), second, calls, taken: now }
+    ThroughputSnapshot { rates, total: total.wrapping_sub(since.total), second, calls, taken: now }
 }
 
 impl Throughput {
@@ -148,25 +155,19 @@ impl Throughput {
         self.core.snapshot()
     }
 
-    /// Forgets everything added so far and returns it. The total is cut exactly: an amount that is added meanwhile is in what
-    /// is returned or in the next snapshot. Of the rates of the current second, one amount of each thread that is adding just
-    /// then may be left out.
+    /// Forgets everything added so far and returns it. An amount that is added meanwhile is in the total of what is returned or
+    /// in the next one, never in both, never in neither. Later rates are of what was added later.
     pub fn reset(&self) -> ThroughputSnapshot {
         let core = &*self.core;
         let before = core.cache.replace(|baseline, _| {
             let now = core.shared.clock.coarse();
+            // As in `read`, before the amounts; and these are looked at once, for both sides of the cut.
             let calls = core.calls();
-            let before = build(&core.windows, &core.rings, baseline, now, calls);
-            let second = now.as_secs();
-            let mut held = HashMap::new();
-            core.rings.for_each(|_, _, ring| {
-                ring.held().for_each(|(stamp, amount)| *held.entry(stamp).or_default() += amount)
-            });
-            *baseline = Baseline { second, before: held, total: baseline.total.wrapping_add(before.total) };
-            let mut empty = build(&core.windows, &core.rings, baseline, now, calls);
-            // What was added between the two looks at the totals is for the next snapshot.
-            empty.total = 0;
-            (Some(empty), before)
+            let (total, held) = (core.total(), core.held());
+            let in_second = |second| held.get(&stamp(second)).copied().unwrap_or(0);
+            let before = build(&core.windows, baseline, now, calls, total, in_second);
+            *baseline = Baseline { second: now.as_secs(), before: held, total };
+            (Some(build(&core.windows, baseline, now, calls, total, |_| 0)), before)
         });
         core.shared.resets.count();
         before

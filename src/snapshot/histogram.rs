@@ -17,8 +17,8 @@ pub(crate) struct Octave {
 
 /// What a histogram held at one moment: counts by bucket, count, sum, and the recent samples if it keeps them.
 ///
-/// Of each thread it holds a prefix of what that thread recorded, and everything that happened before the call that
-/// built it. [`Self::uncertain`] is normally zero, and then count, sum and buckets agree. Values are in the unit that was
+/// Of each thread it holds a prefix of the samples that the thread recorded, and everything that happened before the call
+/// that built it. [`Self::uncertain`] is normally zero, and then count, sum and buckets agree. Values are in the unit that was
 /// recorded: nanoseconds where the histogram takes durations.
 #[derive(Clone, Debug)]
 pub struct HistogramSnapshot {
@@ -64,7 +64,8 @@ impl HistogramSnapshot {
     }
 
     /// How many of the samples in [`Self::count`] were still being recorded and may be missing from [`Self::sum`]: one, seldom
-    /// more, for each thread that was inside a record while its queue had been overrun. Zero: the snapshot is exact.
+    /// more, for each thread that was inside a record while its buckets were read, which they are when its queue has been
+    /// overrun, and otherwise once in some hundred samples. Zero: the snapshot is exact.
     pub fn uncertain(&self) -> u64 {
         self.uncertain
     }
@@ -106,12 +107,13 @@ impl HistogramSnapshot {
         let rank = ((q.clamp(0.0, 1.0) * self.count as f64).ceil() as u64).max(1);
         let mut before = 0_u64;
         for octave in &self.octaves {
-            if before + octave.total < rank {
-                before += octave.total;
+            // Saturating, here and in `count_up_to`: merged snapshots may hold more than 2^64.
+            if before.saturating_add(octave.total) < rank {
+                before = before.saturating_add(octave.total);
                 continue;
             }
             for (place, count) in octave.counts.iter().enumerate() {
-                before += count;
+                before = before.saturating_add(*count);
                 if before >= rank {
                     return self.layout.high(octave.octave * self.layout.octave_len() + place);
                 }
@@ -132,7 +134,7 @@ impl HistogramSnapshot {
 
     /// How many values lay in buckets that end at or below `value`: exact if `value` is the high end of a bucket.
     pub fn count_up_to(&self, value: u64) -> u64 {
-        self.buckets().take_while(|bucket| bucket.high <= value).map(|bucket| bucket.count).sum()
+        self.buckets().take_while(|bucket| bucket.high <= value).fold(0, |sum, bucket| sum.saturating_add(bucket.count))
     }
 
     /// The buckets that are not empty, in rising order.
@@ -206,7 +208,7 @@ impl HistogramSnapshot {
             count: op(self.count, other.count),
             sum: op(self.sum, other.sum),
             rejected: op(self.rejected, other.rejected),
-            uncertain: self.uncertain + other.uncertain,
+            uncertain: self.uncertain.saturating_add(other.uncertain),
             recent: None,
             ..self.clone()
         })

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Every metric of a registry at one moment.
 ///
 /// Of each thread it holds a prefix of what that thread wrote to a metric, and everything that happened before the call that
-/// built it; values never go back from one snapshot to the next.
+/// built it; resets aside, what is counted never goes back from one snapshot to the next.
 ///
 /// **A before B.** If everybody writes to A before writing to B, a task that changes threads in between included, no snapshot
 /// shows more of B than of A, resets and [`uncertain`](HistogramSnapshot::uncertain) samples aside. It follows from the
