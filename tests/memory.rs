@@ -143,6 +143,25 @@ fn ten_thousand_reads_keep_the_memory_of_a_few() {
     assert!(grown < 50_000, "{grown} bytes");
 }
 
+/// Nor with what it reads: also not while the banks, once they have been read, are not needed again.
+#[test]
+fn a_reader_that_keeps_up_remembers_no_more() {
+    for value in [0, 1] {
+        let histogram = Registry::new().histogram("h", "", HistogramOptions::values(0, 1000)).unwrap();
+        (0..1_000).for_each(|_| histogram.record(value));
+        histogram.snapshot();
+        let work = |reads| {
+            for _ in 0..reads {
+                (0..50).for_each(|_| histogram.record(value));
+                histogram.snapshot();
+            }
+        };
+        work(100);
+        let (_, grown) = allocated(|| work(10_000));
+        assert!(grown < 20_000, "{grown} bytes kept of {value}");
+    }
+}
+
 /// The first touch happens in the library's own code on the calling thread, so that thread's allocations are it.
 fn first_touch_of(work: impl FnOnce()) -> i64 {
     allocated(work).1

@@ -123,7 +123,8 @@ fn flip_back_and_forth() {
     THERE.run("block::flip_back_and_forth");
 }
 
-/// Zeroes leave no sum by which to tell that the writer has entered a bank. Fails without the mark, or with it Relaxed.
+/// Zeroes leave no sum by which to tell that the writer has entered a bank. Fails if a fold ends once it has settled the bank of
+/// an earlier flip, or takes a bank that holds too little for one that the writer is in.
 #[test]
 fn zeroes() {
     const RACE: Race = Race { queue: 2, before: &[&[0, 0]], unread: &[], meanwhile: &[0, 0], folds: 2, preemptions: 2 };

@@ -18,8 +18,8 @@
 //! octave its place and carrying into the upper half, is out of line (`record_any`).
 //!
 //! **Reader** ([`fold`](super::fold)). Less than a queue behind: copies the new entries, and the tail tells which of
-//! them held. Lapped: names the other bank in `current`; once the writer shows in that bank's sum (or mark) it has left
-//! the old one for good, which is then frozen, exact, and the reader's to add up and clear.
+//! them held. Lapped: names the other bank in `current`; once the writer shows in that bank's sum it has left the old one
+//! for good, which is then frozen, exact, and the reader's to add up and clear.
 //!
 //! | operation | ordering | pairs with | weaker: what breaks | model |
 //! |---|---|---|---|---|
@@ -27,13 +27,12 @@
 //! | writer: entry | Release | fence after copying | an overwritten entry folded as old | `block::lapped_and_catching_up` |
 //! | writer: place, bucket, its upper half | Relaxed | published by sum, tail | | `block::carry` |
 //! | writer: sum | Release | sum; `has_entered` | a sum ahead of its buckets; a bank not frozen | `block::sum_never_ahead` |
-//! | writer: mark | Release | `has_entered` | a bank taken for frozen that is not | `block::zeroes` |
 //! | writer: tail | Release, last | tail | a fold of what is not there yet | `block::record_races_a_fold` |
 //! | writer: rejected | Release | rejected | a refusal without what came before it | `recorder::a_before_b` |
 //! | reader: tail | Acquire | tail | as there | `block::record_races_a_fold` |
 //! | reader: rejected, before the tail | Acquire | rejected | as there | `recorder::a_before_b` |
 //! | reader: fence, entries to tail | Acquire | entry | as there | `block::lapped_and_catching_up` |
-//! | reader: `has_entered` | Acquire | sum, mark | as there | `block::sum_never_ahead`, `block::zeroes` |
+//! | reader: `has_entered` | Acquire | sum | as there | `block::sum_never_ahead` |
 //! | reader: sum, before the buckets | Acquire | sum | as there | `block::sum_never_ahead` |
 //! | reader: clearing a bank | Relaxed | published by the flip | | |
 //! | reader: flip | Release | `current` | as there | `block::flip_back_and_forth` |
@@ -94,19 +93,13 @@ struct Bank {
     sum: AtomicU64,
     /// The counters' lower halves by place, then their upper ones.
     counters: Zeroed,
-    /// [`CARRIED`], [`ENTERED`].
-    marks: AtomicU32,
+    /// Not zero: some counter has an upper half.
+    carried: AtomicU32,
 }
 
 impl Bank {
     fn new(layout: &Layout) -> Self {
-        Self { sum: AtomicU64::new(0), counters: zeroed_u32(2 * layout.buckets()), marks: AtomicU32::new(0) }
-    }
-
-    /// Sets a mark.
-    fn mark(&self, mark: u32) {
-        // Relaxed: this thread's own last store. Release: publishes what it did before.
-        self.marks.store(self.marks.load(Relaxed) | mark, Release);
+        Self { sum: AtomicU64::new(0), counters: zeroed_u32(2 * layout.buckets()), carried: AtomicU32::new(0) }
     }
 }
 
@@ -115,11 +108,6 @@ const NO_PLACE: u32 = 1 << 30;
 
 /// The bits of a counter's lower half that count; the one above them is the parity of the upper half.
 const LOW: u32 = (1 << LOW_BITS) - 1;
-
-/// A bank's mark: some counter has an upper half.
-const CARRIED: u32 = 1;
-/// A bank's mark: the writer has entered it.
-const ENTERED: u32 = 2;
 
 impl Head {
     /// Samples recorded so far.
@@ -214,17 +202,15 @@ impl Block {
     #[cold]
     pub(crate) fn record_any(&self, head: &Head, value: u64) {
         let bank = self.bank();
-        // Says that this bank has been entered, hence the other one left: zeroes leave no sum to tell.
-        bank.mark(ENTERED);
         let bucket = self.layout.bucket(value);
         let counter = self.place_of(self.layout.split(bucket).0).wrapping_add(bucket as u32) as usize;
         let low = &bank.counters[counter];
         // Relaxed: this thread's own last store.
         let count = low.load(Relaxed).wrapping_add(1) & (LOW << 1 | 1);
         if count & LOW == 0 {
-            bank.mark(CARRIED);
             let high = &bank.counters[self.layout.buckets() + counter];
-            // Relaxed: this thread's own last store; published by sum and tail.
+            // Relaxed, all: this thread's own last store; published by sum and tail.
+            bank.carried.store(1, Relaxed);
             high.store(high.load(Relaxed).wrapping_add(1), Relaxed);
         }
         self.store(head, value, bank, low, count);
@@ -278,13 +264,12 @@ impl Block {
         self.current.store(bank as u32, Release);
     }
 
-    /// Whether the writer has entered a bank since it was cleared, and hence left the other one for good: then that one is
-    /// frozen, and its cells are visible.
+    /// Whether the writer shows in a bank since it was cleared, and hence has left the other one for good: then that one is
+    /// frozen, and its cells are visible. It does not while the bank's sum is zero, whatever is in it.
     #[inline]
     pub(crate) fn has_entered(&self, bank: usize) -> bool {
-        let bank = &self.banks[bank];
-        // Acquire: pairs with the stores to them; all that the writer did in the other bank happened before.
-        bank.sum.load(Acquire) != 0 || bank.marks.load(Acquire) & ENTERED != 0
+        // Acquire: pairs with the store in `store`; all that the writer did in the other bank happened before.
+        self.banks[bank].sum.load(Acquire) != 0
     }
 
     /// A bank's sum. Load it before the bank's counters.
@@ -297,7 +282,7 @@ impl Block {
     pub(crate) fn for_each_bucket(&self, bank: usize, mut each: impl FnMut(usize, u64)) {
         let bank = &self.banks[bank];
         // Relaxed, here and below: ordered by the tail, or by the sum, that the caller loaded.
-        let carried = bank.marks.load(Relaxed) & CARRIED != 0;
+        let carried = bank.carried.load(Relaxed) != 0;
         let len = self.layout.octave_len();
         let (lows, highs) = bank.counters.split_at(self.layout.buckets());
         for octave in 0..self.layout.octaves() {
@@ -325,10 +310,10 @@ impl Block {
         let used = self.placed.load(Relaxed) as usize * self.layout.octave_len();
         let (lows, highs) = bank.counters.split_at(self.layout.buckets());
         lows[..used].iter().for_each(|counter| counter.store(0, Relaxed));
-        if bank.marks.load(Relaxed) & CARRIED != 0 {
+        if bank.carried.load(Relaxed) != 0 {
             highs[..used].iter().for_each(|counter| counter.store(0, Relaxed));
         }
-        bank.marks.store(0, Relaxed);
+        bank.carried.store(0, Relaxed);
         bank.sum.store(0, Relaxed);
     }
 

@@ -16,8 +16,8 @@
 //!   have returned, and the snapshot says that so many are uncertain. What was scanned is remembered, and the next fold
 //!   is of the banks again.
 //!
-//! A flip that is under way is settled before anything else. What was folded from the queue while it was not seen to be done
-//! may be in either bank: settling goes back to the flip, and goes on from there.
+//! While a flip is under way, what is folded from the queue may be in either bank. Settling goes back to the flip, and the fold
+//! goes on from there.
 //!
 //! The orderings are those of the block's table.
 
@@ -183,9 +183,6 @@ impl SlotFolder {
     fn fold(&mut self, of: &Of<'_>, sink: &mut impl Sink, recent: &mut Vec<u64>) {
         let tail = of.head.tail();
         loop {
-            if self.flipping && of.block.has_entered(self.bank) {
-                self.settle(of, sink, recent);
-            }
             let now = of.head.tail();
             if self.exact && now == self.folded {
                 break;
@@ -193,8 +190,7 @@ impl SlotFolder {
             if !(self.exact && self.fold_queue(of, now, sink, recent)) {
                 self.fold_banks(of, sink, recent);
             }
-            // Once is enough, but for a bank that was entered and whose sum had come round to zero again: what has been settled
-            // then is the one before.
+            // Not so if what has been settled is the bank of an earlier flip.
             if self.folded >= tail {
                 break;
             }
@@ -211,9 +207,7 @@ impl SlotFolder {
     /// Folds the queue's entries up to `tail`; `false` if not all of them could be had, or too much is remembered already.
     fn fold_queue(&mut self, of: &Of<'_>, tail: u64, sink: &mut impl Sink, recent: &mut Vec<u64>) -> bool {
         let new = tail - self.folded;
-        if new >= of.shape.queue as u64
-            || (!self.flipping && self.remembered.counts.len() as u64 + new > REMEMBERED as u64)
-        {
+        if new >= of.shape.queue as u64 || self.remembered.counts.len() as u64 + new > REMEMBERED as u64 {
             return false;
         }
         let begin = recent.len();
