@@ -21,8 +21,8 @@ pub(crate) const BANK_LOOKS: usize = 1;
 pub(crate) const BANK_SCANS: usize = 1;
 /// So that four samples in a bucket carry.
 pub(crate) const LOW_BITS: u32 = 2;
-/// So that a second fold from the queue already drains the bank.
-pub(crate) const REMEMBERED: usize = 1;
+/// So that folds from the queue soon go on to the banks, but not at once after a scan.
+pub(crate) const REMEMBERED: usize = 3;
 
 /// Stands in for `ArcSwap`, with exactly the edges that its documentation promises: `store` releases, `load` acquires,
 /// and nothing from a reader to a writer. The values themselves are handed over outside of loom's sight, by index.
