@@ -14,7 +14,9 @@ fn value(i: u64) -> u64 {
 }
 
 fn histogram(options: HistogramOptions) -> Histogram {
-    Registry::new().histogram("latency", "Latency.", options).expect("a valid name")
+    Registry::new()
+        .histogram("latency", "Latency.", options)
+        .expect("a valid name")
 }
 
 fn filled(options: HistogramOptions) -> Histogram {
@@ -35,14 +37,24 @@ fn write(c: &mut Criterion) {
     let plain = histogram(HistogramOptions::durations());
     group.bench_function("record", |b| b.iter(|| black_box(&plain).record(next())));
     let recent = histogram(HistogramOptions::durations().recent(1000));
-    group.bench_function("record, recent(1000)", |b| b.iter(|| black_box(&recent).record(next())));
+    group.bench_function("record, recent(1000)", |b| {
+        b.iter(|| black_box(&recent).record(next()))
+    });
     group.bench_function("timer", |b| b.iter(|| drop(black_box(&plain).start())));
-    let counter = registry.counter("requests", "Requests.").expect("a valid name");
+    let counter = registry
+        .counter("requests", "Requests.")
+        .expect("a valid name");
     group.bench_function("count", |b| b.iter(|| black_box(&counter).inc()));
     let gauge = registry.gauge("depth", "Depth.").expect("a valid name");
-    group.bench_function("gauge set", |b| b.iter(|| black_box(&gauge).set(next() as i64)));
-    let throughput = registry.throughput("tokens", "Tokens.").expect("a valid name");
-    group.bench_function("throughput add", |b| b.iter(|| black_box(&throughput).add(next())));
+    group.bench_function("gauge set", |b| {
+        b.iter(|| black_box(&gauge).set(next() as i64))
+    });
+    let throughput = registry
+        .throughput("tokens", "Tokens.")
+        .expect("a valid name");
+    group.bench_function("throughput add", |b| {
+        b.iter(|| black_box(&throughput).add(next()))
+    });
     group.finish();
 }
 
@@ -54,11 +66,18 @@ fn read_quantiles(histogram: &Histogram) -> [u64; 3] {
 
 fn read_recent(histogram: &Histogram) -> Option<[f64; 3]> {
     let snapshot = histogram.snapshot();
-    snapshot.recent().map(|recent| [0.5, 0.95, 0.99].map(|q| recent.quantile(q)))
+    snapshot
+        .recent()
+        .map(|recent| [0.5, 0.95, 0.99].map(|q| recent.quantile(q)))
 }
 
 /// Records so often before each read, and times only the read.
-fn time_reads<T>(reads: u64, histogram: &Histogram, unread: u64, read: impl Fn(&Histogram) -> T) -> Duration {
+fn time_reads<T>(
+    reads: u64,
+    histogram: &Histogram,
+    unread: u64,
+    read: impl Fn(&Histogram) -> T,
+) -> Duration {
     let time = |i| {
         (i..i + unread).for_each(|i| histogram.record(value(i)));
         let started = Instant::now();
@@ -85,12 +104,15 @@ fn read(c: &mut Criterion) {
         });
     });
     let recent = filled(HistogramOptions::durations().recent(1000));
-    group.bench_function("record, then miss and three quantiles of recent(1000)", |b| {
-        b.iter(|| {
-            record(&recent);
-            read_recent(black_box(&recent))
-        });
-    });
+    group.bench_function(
+        "record, then miss and three quantiles of recent(1000)",
+        |b| {
+            b.iter(|| {
+                record(&recent);
+                read_recent(black_box(&recent))
+            });
+        },
+    );
     group.sample_size(10);
     group.bench_function("miss after a million records", |b| {
         b.iter_custom(|reads| time_reads(reads, &plain, 1_000_000, Histogram::snapshot));
@@ -105,16 +127,30 @@ fn render(c: &mut Criterion) {
     const SERIES: usize = 1_000;
     let mut group = c.benchmark_group("render 1,000 counters");
     let registry = Registry::new();
-    let family = registry.counter_family("requests", "Requests.", &["id"]).expect("a valid name");
-    let counters: Vec<_> = (0..SERIES).map(|i| family.with(&[&i.to_string()]).expect("one label")).collect();
+    let family = registry
+        .counter_family("requests", "Requests.", &["id"])
+        .expect("a valid name");
+    let counters: Vec<_> = (0..SERIES)
+        .map(|i| family.with(&[&i.to_string()]).expect("one label"))
+        .collect();
     counters.iter().for_each(|counter| counter.add(10_000));
-    group.bench_function("nothing changed", |b| b.iter(|| registry.render_prometheus()));
+    group.bench_function("nothing changed", |b| {
+        b.iter(|| registry.render_prometheus())
+    });
     group.bench_function("one changed", |b| {
-        b.iter_batched(|| counters[SERIES / 2].inc(), |()| registry.render_prometheus(), BatchSize::PerIteration);
+        b.iter_batched(
+            || counters[SERIES / 2].inc(),
+            |()| registry.render_prometheus(),
+            BatchSize::PerIteration,
+        );
     });
     group.bench_function("all changed", |b| {
         let change = || counters.iter().for_each(|counter| counter.inc());
-        b.iter_batched(change, |()| registry.render_prometheus(), BatchSize::PerIteration);
+        b.iter_batched(
+            change,
+            |()| registry.render_prometheus(),
+            BatchSize::PerIteration,
+        );
     });
     group.finish();
 }
@@ -132,11 +168,13 @@ fn collector(c: &mut Criterion) {
     };
     (0..2_000).for_each(|_| request());
     collector.record_mode_transition("latency");
-    group.bench_function("metrics(), hit", |b| b.iter(|| black_box(&collector).metrics()));
+    group.bench_function("snapshot(), hit", |b| {
+        b.iter(|| black_box(&collector).snapshot())
+    });
     group.bench_function("one request of each kind, then metrics(), miss", |b| {
         b.iter(|| {
             request();
-            black_box(&collector).metrics()
+            black_box(&collector).snapshot()
         });
     });
     group.bench_function("record one request of each kind", |b| b.iter(&mut request));

@@ -4,19 +4,22 @@
     python3 loom-tests/mutate.py                everything: about 8 minutes on 2 cores
     python3 loom-tests/mutate.py --part 1/4     every fourth change, from the first
     python3 loom-tests/mutate.py --only tail    those that have this in their name
+    python3 loom-tests/mutate.py --models       those that models notice, without the tests of the whole project
     python3 loom-tests/mutate.py --list         names only
 
 Two kinds of changes, each made by itself in a scratch copy:
 
-1. Every ordering in src/core/ that is stronger than Relaxed becomes Relaxed, every fence goes. Found in the source, so that
-   none can be forgotten. A model that the file's ordering table names for such an ordering has to fail, or the place stands
-   in mutations.toml among those argued, with the reason why no model can see it; and each model that a table names has to
+1. Every ordering in src/engine/ that is stronger than Relaxed becomes Relaxed, every fence goes. They are found in the source,
+   so that none can be forgotten. A model that the file's table names for such an ordering has to fail, or mutations.toml lists
+   the place under "argued", with the reason why no model can see it; and each model that a table names for an ordering has to
    fail for some ordering of its file.
 2. Every change to the logic that mutations.toml lists. The models or tests that it names have to fail.
 
-Before that, what needs no running: every ordering anywhere in src/ is explained in a comment in its function, those outside of
-src/core/ are Relaxed, and all the checks pass. A change that nothing notices, a reason for something that is noticed, and an
-entry whose code is gone are failures; so is a check that does not fail but never ends, or dies.
+Before that, what needs no running: every ordering anywhere in src/ is explained in a comment in its function; those outside of
+src/engine/ are Relaxed; the models that tables name exist, and where a table names a model for a step rather than an ordering,
+mutations.toml has a change to that file that the model notices; and all checks pass without any change. A change that nothing
+notices, a reason for something that is noticed, and an entry whose code is gone are failures; so is a check that does not
+fail but never ends, or dies.
 """
 
 import argparse
@@ -34,6 +37,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+ENGINE = ROOT / "src" / "engine"
 SCRATCH = ROOT / "target" / "mutate"
 # A model that finds nothing ends in seconds; one that a change has sent into a loop never does.
 PATIENCE = 240
@@ -86,28 +90,56 @@ def unexplained() -> list[str]:
             where = f"{path.relative_to(ROOT)}:{number + 1} ({function}): {word}"
             if not any(word in comment for comment in comments):
                 problems.append(f"{where} is not explained in its function")
-            if word != "Relaxed" and path.parent.name != "core":
-                problems.append(f"{where}: only src/core/ is modelled")
+            if word != "Relaxed" and not path.is_relative_to(ENGINE):
+                problems.append(f"{where}: only src/engine/ is modelled")
             if word in ("AcqRel", "SeqCst"):
                 problems.append(f"{where} is not among those that are weakened here")
     return problems
 
 
-def table(path: Path) -> dict[str, list[str]]:
-    """The models that a file's ordering table names, by ordering."""
-    models: dict[str, list[str]] = {"Acquire": [], "Release": []}
+def rows(path: Path):
+    """The rows of a file's tables: the ordering, empty in a table of steps, and the models named in the last column."""
     for line in path.read_text().splitlines():
-        if line.startswith("//! | ") and line.count("|") > 5:
+        if line.startswith("//! | "):
             cells = [cell.strip() for cell in line[3:].strip().strip("|").split("|")]
-            for ordering in models:
-                if ordering in cells[1]:
-                    models[ordering] += re.findall(r"`(\w+::\w+)`", cells[-1])
+            yield cells[1] if len(cells) > 4 else "", re.findall(r"`(\w+::\w+)`", cells[-1])
+
+
+def table(path: Path) -> dict[str, list[str]]:
+    """The models that a file's table names, by ordering."""
+    models: dict[str, list[str]] = {"Acquire": [], "Release": []}
+    for cell, names in rows(path):
+        for ordering in models:
+            if ordering in cell:
+                models[ordering] += names
     return {ordering: list(dict.fromkeys(names)) for ordering, names in models.items()}
+
+
+def unfounded(changes: list[dict], all_models: list[str]) -> list[str]:
+    """Models that tables name and that do not exist, or that notice no change to the step that they are named for."""
+    problems = []
+    for path in sorted(ENGINE.rglob("*.rs")):
+        file = str(path.relative_to(ROOT))
+        noticed = {model for change in changes if change["file"] == file for model in change.get("models", [])}
+        for cell, names in rows(path):
+            for name in names:
+                if name not in all_models:
+                    problems.append(f"{file}: its table names {name}, which does not exist")
+                elif "Acquire" not in cell and "Release" not in cell and name not in noticed:
+                    problems.append(f"{file}: its table names {name} for a step, but mutations.toml has no change to it")
+    problems += [
+        f"{change['what']}: there is no model {model}"
+        for change in changes
+        for model in change.get("models", [])
+        if model not in all_models
+    ]
+    return problems
 
 
 def ordering_mutants(argued: list[dict], all_models: list[str]) -> list[Mutant]:
     mutants = []
-    for path in sorted((ROOT / "src" / "core").glob("*.rs")):
+    for path in sorted(ENGINE.rglob("*.rs")):
+        relative = str(path.relative_to(ROOT))
         lines = path.read_text().splitlines(keepends=True)
         named = table(path)
         for number, column, word in orderings(path):
@@ -115,20 +147,19 @@ def ordering_mutants(argued: list[dict], all_models: list[str]) -> list[Mutant]:
                 continue
             line = lines[number]
             before = "".join(lines)
-            weaker = line[:column] + "super::sync::Relaxed" + line[column + len(word) :]
+            weaker = line[:column] + "crate::sync::Relaxed" + line[column + len(word) :]
             fence = code_of(line).strip() == f"fence({word});"
             after = "".join(lines[:number] + ([] if fence else [weaker]) + lines[number + 1 :])
             function, _ = function_of(lines, number)
             occurrence = [found for found in orderings(path) if found[0] == number].index((number, column, word))
-            name = f"{path.stem}: {word} in {function}: {code_of(line).strip()}"
+            name = f"{path.relative_to(ENGINE).with_suffix('')}: {word} in {function}: {code_of(line).strip()}"
             name += f" [{occurrence + 1}]" if line.count("Acquire") + line.count("Release") > 1 else ""
             reason = [
                 entry["reason"]
                 for entry in argued
-                if (entry["file"], entry["function"], entry["ordering"]) == (path.name, function, word)
+                if (entry["file"], entry["function"], entry["ordering"]) == (relative, function, word)
                 and entry["code"] in line
             ]
-            relative = str(path.relative_to(ROOT))
             others = [model for model in all_models if model not in named[word]]
             mutants.append(
                 Mutant(name, relative, before, after, named[word], reason[0] if reason else None, others=others)
@@ -178,17 +209,17 @@ overflow-checks = true
 
 
 class Workshop:
-    """A scratch copy with builds of its own: of the models alone, or of the whole project."""
+    """A scratch copy with a build of its own: of the models alone, or of the whole project."""
 
     def __init__(self, name: str, native: bool):
         self.root, self.native, self.clock = SCRATCH / name, native, time.time()
         self.root.mkdir(parents=True, exist_ok=True)
-        parts = ["src/core", "loom-tests"]
+        parts = ["src/engine", "loom-tests"]
         if native:
             parts = ["src", "loom-tests", "tests", "examples", "benches", "Cargo.toml", "README.md"]
         for part in parts:
             copied, original = self.root / part, ROOT / part
-            # With the time of now: what was built from changed files is not to be taken for built from these.
+            # With the current time: Cargo must not take what was built from changed files for built from these.
             if original.is_dir():
                 shutil.rmtree(copied, ignore_errors=True)
                 shutil.copytree(original, copied, ignore=shutil.ignore_patterns("target"), copy_function=shutil.copyfile)
@@ -198,7 +229,7 @@ class Workshop:
             (self.root / "Cargo.toml").write_text(MANIFEST)
 
     def write(self, file: str, text: str) -> None:
-        """Writes a file, a second later than ever before: Cargo goes by time stamps, and is not to take it for built."""
+        """Writes a file with a time stamp a second later than ever before, so that Cargo builds it again."""
         self.clock = max(self.clock, time.time()) + 1
         (self.root / file).write_text(text)
         os.utime(self.root / file, (self.clock, self.clock))
@@ -207,7 +238,7 @@ class Workshop:
         """Builds test targets, and returns their executables."""
         names = {"lib": "--lib", "models": "--bin=models"}
         wanted = [names.get(target, f"--test={target}") for target in sorted(targets)]
-        # The dependencies of the whole project are those that its tests have been built with already.
+        # The whole project uses the dependencies that its own tests were built with.
         shared = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).absolute()
         target = shared if self.native else self.root / "target"
         done = subprocess.run(
@@ -256,7 +287,7 @@ class Workshop:
         return found
 
     def try_out(self, mutant: Mutant) -> dict[str, str]:
-        """The checks that notice a change; if none of those that are to does, the first other one."""
+        """The checks that notice a change; if none of those expected to does, the first other one."""
         self.write(mutant.file, mutant.after)
         try:
             found = self.failing(mutant.checks)
@@ -281,6 +312,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--part", default="1/1", help="I/N: every N-th change, from the I-th")
     parser.add_argument("--only", default="", help="changes that have this in their name")
+    parser.add_argument("--models", action="store_true", help="changes that models notice")
     parser.add_argument("--list", action="store_true", help="names only")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="scratch copies of the models")
     arguments = parser.parse_args()
@@ -291,26 +323,28 @@ def main() -> int:
     logic, problems = logic_mutants(lists["change"])
     argued = lists.get("argued", [])
     strong = ordering_mutants(argued, models)
-    problems += unexplained()
+    problems += unexplained() + unfounded(lists["change"], models)
     arguable = [mutant.argued for mutant in strong]
     problems += [f"argued, but not in the code: {entry}" for entry in argued if entry["reason"] not in arguable]
     for problem in problems:
         print(f"PROBLEM {problem}", flush=True)
 
     index, parts = map(int, arguments.part.split("/"))
-    chosen = [mutant for mutant in strong + logic if arguments.only in mutant.name][index - 1 :: parts]
+    chosen = [mutant for mutant in strong + logic if arguments.only in mutant.name]
+    chosen = [mutant for mutant in chosen if not (arguments.models and mutant.native)][index - 1 :: parts]
     if not 1 <= index <= parts or not chosen:
-        parser.error("that is no change at all")
+        parser.error("no change is chosen")
     if arguments.list:
         print("\n".join(mutant.name for mutant in chosen))
         return 1 if problems else 0
 
-    # By whether they are of the whole project: those take turns in one copy, beside those of the models.
+    # The key says whether a copy is of the whole project. There is one of those; the copies of the models work beside it.
     workshops: dict[bool, queue.Queue] = {False: queue.Queue(), True: queue.Queue()}
     for number in range(arguments.workers):
         workshops[False].put(Workshop(f"models-{number}", native=False))
-    workshops[True].put(Workshop("project", native=True))
-    pools = {native: concurrent.futures.ThreadPoolExecutor(of.qsize()) for native, of in workshops.items()}
+    if any(mutant.native for mutant in chosen):
+        workshops[True].put(Workshop("project", native=True))
+    pools = {native: concurrent.futures.ThreadPoolExecutor(of.qsize() or 1) for native, of in workshops.items()}
     counts = {"caught": 0, "argued": 0, "open": len(problems)}
 
     unseen = {(mutant.file, model) for mutant in strong for model in mutant.checks}
@@ -327,7 +361,7 @@ def main() -> int:
             workshops[mutant.native].put(workshop)
 
     began = time.monotonic()
-    # What fails before anything is changed proves nothing.
+    # A check that fails without any change proves nothing.
     for native in {mutant.native for mutant in chosen}:
         checks = {check for mutant in chosen if mutant.native == native for check in mutant.checks + mutant.others}
         for check, said in workshops[native].queue[0].failing(sorted(checks)).items():

@@ -1,4 +1,4 @@
-//! Where time comes from.
+//! Time sources.
 //!
 //! Measured on the machine that the project is built on (ns a reading): the operating system's monotonic clock 23, its
 //! coarse twin 4.4, the time-stamp counter through `quanta` 9.5. A timer reads the clock twice, so that is most of what a
@@ -13,17 +13,42 @@ use std::time::Instant;
 /// A monotonic clock: time since some fixed instant.
 ///
 /// The library tolerates a clock that stalls, jumps or goes back: an interval that would be negative is zero.
+///
+/// ```
+/// use epoch_metrics::{Clock, Registry};
+/// use std::sync::Arc;
+/// use std::time::{Duration, Instant};
+///
+/// #[derive(Debug)]
+/// struct SinceStart(Instant);
+///
+/// impl Clock for SinceStart {
+///     fn now(&self) -> Duration {
+///         self.0.elapsed()
+///     }
+/// }
+///
+/// let registry = Registry::builder().clock(Arc::new(SinceStart(Instant::now()))).build();
+/// assert!(registry.clock().now() < Duration::from_secs(60));
+/// ```
 pub trait Clock: Debug + Send + Sync {
     /// The time now. Timers call this twice for each sample.
     fn now(&self) -> Duration;
 
-    /// The time now, right to some milliseconds, for deciding which second it is. Need not agree with [`Self::now`].
+    /// The time now, within a few milliseconds, to tell which second it is. It need not agree with [`Self::now`].
     fn coarse(&self) -> Duration {
         self.now()
     }
 }
 
 /// The default: the system's monotonic clock, or, with the `quanta` feature, the CPU's time-stamp counter.
+///
+/// ```
+/// use epoch_metrics::{Clock, SystemClock};
+///
+/// let clock = SystemClock::new();
+/// assert!(clock.now() <= clock.now());
+/// ```
 #[derive(Debug)]
 pub struct SystemClock {
     #[cfg(not(feature = "quanta"))]
@@ -81,14 +106,17 @@ impl Clock for SystemClock {
 /// `CLOCK_MONOTONIC_COARSE`: the time of the last timer tick, read without touching the hardware clock.
 #[cfg(target_os = "linux")]
 fn coarse_monotonic() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: `time` is a valid timespec to write to; the call touches nothing else. It cannot fail: the clock has been
-    // in every Linux since 2.6.32, and if it did, the zero written above would stand.
+    // in every Linux since 2.6.32, and if it failed, the zero written above would stand.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut time) };
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// A clock for tests: it stands still until told otherwise.
+/// A clock for tests that stands still until it is set or advanced.
 ///
 /// ```
 /// use epoch_metrics::{Clock, ManualClock};
@@ -119,14 +147,14 @@ impl ManualClock {
 
     /// Moves the time forward.
     pub fn advance(&self, by: Duration) {
-        // Relaxed: as above.
+        // Relaxed: a test orders its own steps.
         self.nanos.fetch_add(nanos(by), Relaxed);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Duration {
-        // Relaxed: as above.
+        // Relaxed: a test orders its own steps.
         Duration::from_nanos(self.nanos.load(Relaxed))
     }
 }

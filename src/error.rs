@@ -1,24 +1,32 @@
-//! What can go wrong, and what to do about it: one enum an operation.
+//! Errors: one enum for each operation, each variant with its cause and its remedy.
 
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
 /// Why a metric could not be registered.
+///
+/// ```
+/// use epoch_metrics::{RegisterError, Registry};
+///
+/// let registry = Registry::new();
+/// let error = registry.counter("1st", "Starts with a digit.").unwrap_err();
+/// assert_eq!(error, RegisterError::InvalidName { name: "1st".to_owned() });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RegisterError {
-    /// The name is not one that Prometheus accepts.
+    /// Prometheus does not accept the name.
     InvalidName {
         /// The name.
         name: String,
     },
-    /// The label's name is not one that Prometheus accepts.
+    /// Prometheus does not accept the label's name.
     InvalidLabelName {
         /// The label's name.
         label: String,
     },
-    /// The label's name is one that the exposition uses itself.
+    /// The exposition uses the label itself.
     ReservedLabelName {
         /// The label's name.
         label: String,
@@ -28,12 +36,12 @@ pub enum RegisterError {
         /// The label's name.
         label: String,
     },
-    /// A metric of this name, or one whose exposition would use this name, is registered already.
+    /// A metric of this name, or one that uses this name on a page, is already registered.
     Duplicate {
         /// The name that is taken.
         name: String,
     },
-    /// The histogram's options do not go together.
+    /// The options contradict each other.
     Options(OptionsError),
 }
 
@@ -49,7 +57,10 @@ impl fmt::Display for RegisterError {
                 "{label:?} is not a label name: use ASCII letters, digits and `_`, and begin with a letter or one `_`"
             ),
             Self::ReservedLabelName { label } => {
-                write!(f, "the label {label:?} is set by the exposition itself: choose another name")
+                write!(
+                    f,
+                    "the label {label:?} is set by the exposition itself: choose another name"
+                )
             }
             Self::DuplicateLabelName { label } => {
                 write!(f, "the label {label:?} is named twice: leave one out")
@@ -64,7 +75,14 @@ impl fmt::Display for RegisterError {
     }
 }
 
-impl Error for RegisterError {}
+impl Error for RegisterError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Options(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 impl From<OptionsError> for RegisterError {
     fn from(error: OptionsError) -> Self {
@@ -72,36 +90,48 @@ impl From<OptionsError> for RegisterError {
     }
 }
 
-/// Why a histogram cannot be had with these options.
+/// Which options are impossible.
+///
+/// ```
+/// use epoch_metrics::{HistogramOptions, OptionsError, RegisterError, Registry};
+///
+/// let options = HistogramOptions::values(0, 100).significant_digits(9);
+/// let error = Registry::new().histogram("sizes", "Sizes.", options).unwrap_err();
+/// assert_eq!(error, RegisterError::Options(OptionsError::Digits { digits: 9 }));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OptionsError {
     /// Fewer than 1 or more than 5 significant digits.
     Digits {
-        /// What was asked for.
+        /// The number that was given.
         digits: u8,
     },
     /// The largest value is below the smallest.
     EmptyRange {
-        /// The smallest.
+        /// The smallest value.
         min: u64,
-        /// The largest.
+        /// The largest value.
         max: u64,
     },
-    /// More recent samples than a queue can be made for.
+    /// More recent samples than a queue can hold.
     TooManyRecent {
-        /// What was asked for.
+        /// The number that was given.
         recent: usize,
+        /// The largest possible number.
+        max: usize,
     },
     /// A throughput has the same window twice.
     DuplicateWindow {
         /// The window.
         window: Duration,
     },
-    /// A rate's window is not of whole seconds, or of none or too many.
+    /// A rate's window is not a whole number of seconds, is zero, or is too long.
     Window {
-        /// What was asked for.
+        /// The window.
         window: Duration,
+        /// The longest possible window, in seconds.
+        max_seconds: u64,
     },
 }
 
@@ -109,67 +139,103 @@ impl fmt::Display for OptionsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Digits { digits } => {
-                write!(f, "{digits} significant digits: choose 1 to 5 (2 resolves one percent, and is a good start)")
+                write!(
+                    f,
+                    "{digits} significant digits: choose 1 to 5 (2 resolves one percent, and is a good start)"
+                )
             }
             Self::EmptyRange { min, max } => {
-                write!(f, "no value lies from {min} to {max}: let the largest be at least the smallest")
+                write!(
+                    f,
+                    "no value lies from {min} to {max}: let the largest be at least the smallest"
+                )
             }
-            Self::TooManyRecent { recent } => write!(
-                f,
-                "{recent} recent samples: keep at most {} of them",
-                crate::metric::options::HistogramOptions::MAX_RECENT
-            ),
-            Self::DuplicateWindow { window } => write!(f, "the window of {window:?} is there twice: leave one out"),
-            Self::Window { window } => write!(
-                f,
-                "a window of {window:?}: choose 1 to {} whole seconds",
-                crate::metric::throughput::MAX_WINDOW_SECONDS
-            ),
+            Self::TooManyRecent { recent, max } => {
+                write!(f, "{recent} recent samples: keep at most {max} of them")
+            }
+            Self::DuplicateWindow { window } => {
+                write!(f, "the window of {window:?} is there twice: leave one out")
+            }
+            Self::Window {
+                window,
+                max_seconds,
+            } => {
+                write!(
+                    f,
+                    "a window of {window:?}: choose 1 to {max_seconds} whole seconds"
+                )
+            }
         }
     }
 }
 
 impl Error for OptionsError {}
 
-/// Why a family has no such member.
+/// Why label values do not name a series.
+///
+/// ```
+/// use epoch_metrics::{LabelError, Registry};
+///
+/// let family = Registry::new().counter_family("requests", "Requests.", &["method", "status"])?;
+/// assert_eq!(family.with(&["GET"]).unwrap_err(), LabelError::WrongCount { expected: 2, given: 1 });
+/// # Ok::<(), epoch_metrics::RegisterError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LabelError {
-    /// Not as many values as the family has labels.
+    /// The number of values is not the number of the family's labels.
     WrongCount {
         /// How many labels the family has.
         expected: usize,
         /// How many values were given.
         given: usize,
     },
+    /// An observable metric reported two values for the same series.
+    DuplicateSeries,
 }
 
 impl fmt::Display for LabelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::WrongCount { expected, given } = self;
-        write!(f, "{given} label values for {expected} labels: give one value for each, in the order of registration")
+        match self {
+            Self::WrongCount { expected, given } => write!(
+                f,
+                "{given} label values for {expected} labels: give one value for each, in the order of registration"
+            ),
+            Self::DuplicateSeries => {
+                write!(
+                    f,
+                    "these label values were already observed for this page: observe each series once"
+                )
+            }
+        }
     }
 }
 
 impl Error for LabelError {}
 
-/// Why a value was not recorded. It has been counted as rejected.
+/// Why a value was not recorded. It was counted as rejected.
+///
+/// ```
+/// use epoch_metrics::{HistogramOptions, RecordError, Registry};
+///
+/// let sizes = Registry::new().histogram("sizes", "Sizes.", HistogramOptions::values(1, 100))?;
+/// assert_eq!(sizes.try_record(101), Err(RecordError::OutOfRange { value: 101, min: 1, max: 100 }));
+/// # Ok::<(), epoch_metrics::RegisterError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecordError {
-    /// Outside of the histogram's range.
+    /// The value is outside the histogram's range.
     OutOfRange {
         /// The value.
         value: u64,
-        /// The smallest that the histogram takes.
+        /// The smallest value that the histogram takes.
         min: u64,
-        /// The largest that the histogram takes.
+        /// The largest value that the histogram takes.
         max: u64,
     },
     /// A duration was given to a histogram whose unit is not seconds.
     NotADuration,
-    /// A floating-point value that is not a number, infinite or negative.
-    NotAnAmount,
 }
 
 impl fmt::Display for RecordError {
@@ -177,13 +243,12 @@ impl fmt::Display for RecordError {
         match self {
             Self::OutOfRange { value, min, max } => write!(
                 f,
-                "{value} lies outside of {min} to {max}: it was counted as rejected; widen the histogram's range if it is real"
+                "{value} is outside the range {min} to {max}: it was counted as rejected; widen the histogram's range if it is real"
             ),
             Self::NotADuration => write!(
                 f,
                 "a duration for a histogram whose unit is not seconds: register it with HistogramOptions::durations()"
             ),
-            Self::NotAnAmount => write!(f, "not a number, infinite or negative: it was counted as rejected"),
         }
     }
 }
@@ -191,12 +256,22 @@ impl fmt::Display for RecordError {
 impl Error for RecordError {}
 
 /// Why two snapshots cannot be combined.
+///
+/// ```
+/// use epoch_metrics::{HistogramOptions, MergeError, Registry};
+///
+/// let registry = Registry::new();
+/// let small = registry.histogram("small", "Small.", HistogramOptions::values(0, 10))?.snapshot();
+/// let large = registry.histogram("large", "Large.", HistogramOptions::values(0, 1000))?.snapshot();
+/// assert_eq!(small.merge(&large).unwrap_err(), MergeError::DifferentBuckets);
+/// # Ok::<(), epoch_metrics::RegisterError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MergeError {
     /// Their ranges, digits or units differ.
     DifferentBuckets,
-    /// The snapshot called earlier holds values that this one does not.
+    /// The snapshot that should be earlier holds values that the other one does not.
     NotEarlier,
 }
 
@@ -204,7 +279,10 @@ impl fmt::Display for MergeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::DifferentBuckets => {
-                write!(f, "the histograms have different buckets: register both with the same options")
+                write!(
+                    f,
+                    "the histograms have different buckets: register both with the same options"
+                )
             }
             Self::NotEarlier => write!(
                 f,

@@ -1,83 +1,79 @@
-//! An embeddable, lock-free metrics core for latency-critical servers.
 //!
-//! ```text
-//! writers                                     readers
-//! push the sample into their own queue,       compare epochs;
-//! add to their own counters,       ────────►  equal: hand out the published snapshot as it is;
-//! bump their own epoch                        different: fold in what is new, build a snapshot, publish it
-//! ```
-//!
-//! Every cell has exactly one writer, so a write is a load and a store: no read-modify-write, no lock, no waiting, and no
-//! allocation after a thread's first touch of a metric. A reader pays for what changed since the last read, and next to
-//! nothing if nothing did.
-//!
-//! ```
-//! use epoch_metrics::{HistogramOptions, Registry};
-//!
-//! let registry = Registry::new();
-//! let requests = registry.counter_family("http_requests", "Requests answered.", &["status"])?;
-//! let latency = registry.histogram("http_latency", "Time to answer.", HistogramOptions::durations())?;
-//!
-//! let ok = requests.with(&["200"])?; // once: a handle, cheap to clone and to use
-//! {
-//!     let _timer = latency.start();
-//!     ok.inc();
-//! }
-//! let snapshot = latency.snapshot(); // the same Arc until something is recorded
-//! assert_eq!(snapshot.count(), 1);
-//! println!("p99 {:?}", snapshot.quantile_duration(0.99));
-//! println!("{}", registry.render_prometheus());
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
-//! # What is guaranteed
-//!
-//! | | writers | readers |
-//! |---|---|---|
-//! | waiting | none: counters, histograms and throughput are wait-free | for another reader's rebuild at the most, never for a writer; `latest()` for nobody |
-//! | allocation | at a thread's first touch of a metric | a rebuilt snapshot |
-//! | loss | no sample is lost or counted twice: not when a reader meets writers, nor by an overrun queue, a thread's end, or a reset | |
-//! | what is seen | | of each thread a prefix of what it wrote; all that happened before the call; never less than before |
-//! | tearing | | count, sum and buckets of a histogram agree, or [`HistogramSnapshot::uncertain`] says by how much they may not |
-//! | memory | fixed by the number of metrics and threads, read or not | |
-//!
-//! By name exempt: a gauge is one shared atomic ([`Gauge`]), and a mode transition
-//! ([`MetricsCollector::record_mode_transition`]) allocates. One writer means one *thread*: a signal handler that interrupts
-//! a record on its own thread and records into the same metric is outside the contract. The README says how each of these
-//! is verified, and what is not.
+#![doc = include_str!("README.md")]
 //!
 //! # Where to look next
 //!
-//! [`Registry`] for one's own metrics; [`MetricsCollector`] for the ready-made bundle of a server that batches requests;
-//! [`HistogramOptions`] for ranges, precision and recent samples; `examples/server` for all of it in a real server.
+//! - [`Registry`] for your own metrics; [`MetricsCollector`] for the ready-made bundle of a server that batches requests.
+//! - [`HistogramOptions`] for ranges, precision and recent samples.
+//! - [`Registry::observable_gauge`] for values that something else keeps; [`CachedValue`] for values derived from snapshots.
+//! - [`RegistrySnapshot`] for *A before B*; [`HistogramSnapshot::uncertain`] for what a stopped writer does to a snapshot.
+//!
+//! # Glossary
+//!
+//! - **metric**: a counter, gauge, histogram or throughput. **family**: metrics of one name that differ in their labels.
+//!   **series**: one member of a family.
+//! - **handle**: what a registration returns and the request path writes through, such as [`Counter`].
+//! - **snapshot**: an immutable value that holds what a metric or a registry held at one moment.
+//! - **page**: what a scrape gets: every family of a registry in one format ([`Page`]).
+//! - **recent samples**: the last N samples of a histogram as they were recorded ([`Recent`]).
+//! - **staleness**: how old a snapshot may be and still be served ([`RegistryBuilder::max_staleness`]).
+//! - **uncertain**: a sample whose record was not finished when it was read ([`HistogramSnapshot::uncertain`]).
+//!
+//! The words of the inside (slot, cell, bank, fold, …) are defined in `src/engine/mod.rs`.
+//!
+//! # The source, from top to bottom
+//!
+//! | folder | what it does |
+//! |---|---|
+//! | `collector` | the bundle, made of public parts only |
+//! | `export` | one file for each format; all encode the model in `sample` |
+//! | `registry` | names, families, the snapshot of everything, observable metrics |
+//! | `metric` | the handles |
+//! | `fold` | what a reader keeps between reads |
+//! | `snapshot`, `sample` | plain immutable values; the model of families and samples |
+//! | `engine` | everything concurrent: slots, cells, blocks, folds, caches, the order of reading |
+//! | `sync`, `published`, `zeroed`, `tuning` | what the engine stands on; models replace these four |
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use collector::{
-    BatchSnapshot, CacheStats, CollectorBuilder, CollectorCacheStats, CollectorSnapshot, LatencySnapshot,
+    BatchSnapshot, CollectorBuilder, CollectorCacheStats, CollectorSnapshot, LatencySnapshot,
     MetricsCollector, ModeSnapshot, ThroughputSection, Transition,
 };
 pub use error::{LabelError, MergeError, OptionsError, RecordError, RegisterError};
 pub use export::PROMETHEUS_CONTENT_TYPE;
+pub use kind::{MetricKind, Unit};
+pub use metric::cached_value::{CacheStats, CachedValue};
 pub use metric::counter::Counter;
 pub use metric::family::Family;
 pub use metric::gauge::{FloatGauge, Gauge};
-pub use metric::histogram::{Histogram, Latest};
-pub use metric::options::{HistogramOptions, Unit};
+pub use metric::histogram::Histogram;
+pub use metric::options::HistogramOptions;
 pub use metric::throughput::Throughput;
 pub use metric::timer::Timer;
-pub use registry::{CounterFamily, GaugeFamily, HistogramFamily, MetricKind, Registry, RegistryBuilder};
+pub use registry::{
+    FamilySnapshot, Observations, Page, Registry, RegistryBuilder, RegistrySnapshot, SeriesSnapshot,
+};
+pub use sample::value::{Summary, Value};
 pub use snapshot::histogram::{Bucket, HistogramSnapshot};
+pub use snapshot::latest::Latest;
 pub use snapshot::recent::Recent;
-pub use snapshot::registry::{FamilySnapshot, RegistrySnapshot, SeriesSnapshot, Value};
 pub use snapshot::throughput::{Rate, ThroughputSnapshot};
 
 mod clock;
 mod collector;
-mod core;
+mod engine;
 mod error;
 mod export;
+mod fold;
+mod kind;
 mod metric;
+mod published;
 mod registry;
+mod sample;
 mod snapshot;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod thread;
+mod tuning;
+mod zeroed;

@@ -7,7 +7,11 @@ use std::time::Duration;
 
 fn with_staleness(age: Duration) -> (Arc<ManualClock>, MetricsCollector) {
     let clock = Arc::new(ManualClock::new());
-    let collector = MetricsCollector::builder().clock(clock.clone()).max_staleness(age).build().unwrap();
+    let collector = MetricsCollector::builder()
+        .clock(clock.clone())
+        .max_staleness(age)
+        .build()
+        .unwrap();
     (clock, collector)
 }
 
@@ -24,8 +28,8 @@ fn an_unchanged_section_is_the_same_arc() {
     collector.record_batch_size(3);
     collector.record_throughput(10, 1);
     collector.record_mode_transition("low");
-    let first = collector.metrics();
-    let again = collector.metrics();
+    let first = collector.snapshot();
+    let again = collector.snapshot();
     assert!(Arc::ptr_eq(&first.latency, &again.latency));
     assert!(Arc::ptr_eq(&first.batch, &again.batch));
     assert!(Arc::ptr_eq(&first.throughput, &again.throughput));
@@ -34,7 +38,10 @@ fn an_unchanged_section_is_the_same_arc() {
     for section in [stats.latency, stats.batch, stats.throughput] {
         assert_eq!((section.hits, section.rebuilds), (1, 1));
     }
-    assert_eq!((stats.latency.samples_folded, stats.batch.samples_folded), (1, 1));
+    assert_eq!(
+        (stats.latency.samples_folded, stats.batch.samples_folded),
+        (1, 1)
+    );
 }
 
 #[test]
@@ -42,16 +49,31 @@ fn a_write_to_one_section_leaves_the_others_alone() {
     type Write = fn(&MetricsCollector);
     let (_, collector) = manual();
     let writes: [(Write, [bool; 4]); 5] = [
-        (|collector| collector.record_latency(MS), [true, false, false, false]),
-        (|collector| collector.record_batch_size(2), [false, true, false, false]),
-        (|collector| collector.record_throughput(5, 1), [false, false, true, false]),
-        (|collector| collector.record_mode_transition("high"), [false, false, false, true]),
-        (|collector| collector.record_queue_depth(9), [false, false, false, false]),
+        (
+            |collector| collector.record_latency(MS),
+            [true, false, false, false],
+        ),
+        (
+            |collector| collector.record_batch_size(2),
+            [false, true, false, false],
+        ),
+        (
+            |collector| collector.record_throughput(5, 1),
+            [false, false, true, false],
+        ),
+        (
+            |collector| collector.record_mode_transition("high"),
+            [false, false, false, true],
+        ),
+        (
+            |collector| collector.record_queue_depth(9),
+            [false, false, false, false],
+        ),
     ];
     for (write, changed) in writes {
-        let before = collector.metrics();
+        let before = collector.snapshot();
         write(&collector);
-        let after = collector.metrics();
+        let after = collector.snapshot();
         let found = [
             !Arc::ptr_eq(&before.latency, &after.latency),
             !Arc::ptr_eq(&before.batch, &after.batch),
@@ -69,7 +91,10 @@ fn without_staleness_every_read_after_a_write_shows_it() {
     for i in 1..=3_000 {
         collector.record_latency(Duration::from_nanos(i));
         let latency = collector.latency();
-        assert_eq!((latency.lifetime.count(), latency.max), (i, Duration::from_nanos(i)));
+        assert_eq!(
+            (latency.lifetime.count(), latency.max),
+            (i, Duration::from_nanos(i))
+        );
         collector.record_batch_size(i);
         assert_eq!(collector.batch().current, i);
         collector.record_throughput(2, 1);
@@ -88,12 +113,17 @@ fn a_controller_that_reads_as_often_as_requests_come_hits_the_cache() {
     let mut recorded_before = 0;
     for second in 0..60 {
         for i in 0..A_SECOND {
-            clock.set(Duration::from_secs(second) + i as u32 * Duration::from_secs(1) / A_SECOND as u32);
+            clock.set(
+                Duration::from_secs(second) + i as u32 * Duration::from_secs(1) / A_SECOND as u32,
+            );
             collector.record_latency(MS);
             collector.record_throughput(10, 1);
             let latency = collector.latency();
             collector.throughput();
-            assert!(latency.lifetime.count() >= recorded_before, "older than a second");
+            assert!(
+                latency.lifetime.count() >= recorded_before,
+                "older than a second"
+            );
         }
         recorded_before = second * A_SECOND;
         rebuilds.push(collector.cache_stats().latency.rebuilds);
@@ -101,14 +131,33 @@ fn a_controller_that_reads_as_often_as_requests_come_hits_the_cache() {
     let stats = collector.cache_stats();
     for section in [stats.latency, stats.throughput] {
         assert_eq!(section.hits + section.rebuilds, 60 * A_SECOND);
-        assert!(section.rebuilds <= 60, "{} rebuilds in 60 s", section.rebuilds);
+        assert!(
+            section.rebuilds <= 60,
+            "{} rebuilds in 60 s",
+            section.rebuilds
+        );
         // "Less one": the very first read.
-        assert!(section.hits + 1 >= 60 * A_SECOND * 98 / 100, "{} hits", section.hits);
+        assert!(
+            section.hits + 1 >= 60 * A_SECOND * 98 / 100,
+            "{} hits",
+            section.hits
+        );
     }
-    assert!(rebuilds.windows(2).all(|pair| pair[1] - pair[0] <= 1), "more than one rebuild in a second: {rebuilds:?}");
-    assert!(stats.latency.rebuilds >= 58, "{} rebuilds: it is to be a second old at the most", stats.latency.rebuilds);
+    assert!(
+        rebuilds.windows(2).all(|pair| pair[1] - pair[0] <= 1),
+        "more than one rebuild in a second: {rebuilds:?}"
+    );
+    assert!(
+        stats.latency.rebuilds >= 58,
+        "{} rebuilds: it is to be a second old at the most",
+        stats.latency.rebuilds
+    );
     clock.advance(Duration::from_secs(1));
-    assert_eq!(collector.latency().lifetime.count(), 60 * A_SECOND, "and in the end everything is there");
+    assert_eq!(
+        collector.latency().lifetime.count(),
+        60 * A_SECOND,
+        "and in the end everything is there"
+    );
 }
 
 #[test]
@@ -118,19 +167,49 @@ fn refused_values_are_counted_and_in_no_other_number() {
     for duration in [Duration::ZERO, hour, hour + MS, Duration::MAX] {
         collector.record_latency(duration);
     }
-    for ms in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.5, -0.0, 0.0, 3_600_000.0, 1e30, f64::MAX] {
+    for ms in [
+        f64::NAN,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        -1.5,
+        -0.0,
+        0.0,
+        3_600_000.0,
+        1e30,
+        f64::MAX,
+    ] {
         collector.record_latency_ms(ms);
     }
     let latency = collector.latency();
-    assert_eq!((latency.lifetime.rejected(), latency.lifetime.count(), latency.count), (13, 0, 0));
-    assert_eq!((latency.p99, latency.mean, latency.min, latency.max), Default::default());
+    assert_eq!(
+        (
+            latency.lifetime.rejected(),
+            latency.lifetime.count(),
+            latency.count
+        ),
+        (13, 0, 0)
+    );
+    assert_eq!(
+        (latency.p99, latency.mean, latency.min, latency.max),
+        Default::default()
+    );
 
     collector.record_latency(Duration::from_nanos(1));
     collector.record_latency(hour - Duration::from_nanos(1));
     collector.record_latency_ms(1e-9);
     let latency = collector.latency();
-    assert_eq!((latency.lifetime.rejected(), latency.lifetime.count(), latency.count), (13, 3, 3));
-    assert_eq!((latency.min, latency.max), (Duration::from_nanos(1), hour - Duration::from_nanos(1)));
+    assert_eq!(
+        (
+            latency.lifetime.rejected(),
+            latency.lifetime.count(),
+            latency.count
+        ),
+        (13, 3, 3)
+    );
+    assert_eq!(
+        (latency.min, latency.max),
+        (Duration::from_nanos(1), hour - Duration::from_nanos(1))
+    );
 
     for size in [(1 << 20) + 1, u64::MAX] {
         collector.record_batch_size(size);
@@ -149,10 +228,20 @@ fn batch_sizes_are_counted_one_by_one_up_to_2047() {
         collector.record_batch_size(size);
     }
     let batch = collector.batch();
-    let singles = batch.distribution().take_while(|bucket| bucket.low == bucket.high && bucket.count == 1).count();
+    let singles = batch
+        .distribution()
+        .take_while(|bucket| bucket.low == bucket.high && bucket.count == 1)
+        .count();
     assert_eq!(singles, 2048);
-    assert_eq!(batch.distribution().map(|bucket| bucket.count).sum::<u64>(), 4096);
-    assert!(batch.distribution().all(|bucket| bucket.count == bucket.high - bucket.low + 1));
+    assert_eq!(
+        batch.distribution().map(|bucket| bucket.count).sum::<u64>(),
+        4096
+    );
+    assert!(
+        batch
+            .distribution()
+            .all(|bucket| bucket.count == bucket.high - bucket.low + 1)
+    );
 }
 
 #[test]
@@ -160,9 +249,17 @@ fn modes_count_changes_and_keep_the_last_64() {
     let (clock, collector) = manual();
     assert_eq!(collector.mode(), None);
     collector.record_mode_transition("mode 0");
-    assert_eq!(collector.mode_transitions().count, 0, "the first is no transition");
+    assert_eq!(
+        collector.mode_transitions().count,
+        0,
+        "the first is no transition"
+    );
     collector.record_mode_transition("mode 0");
-    assert_eq!(collector.mode_transitions().count, 0, "nor is the same again");
+    assert_eq!(
+        collector.mode_transitions().count,
+        0,
+        "nor is the same again"
+    );
     for i in 1..=200_u64 {
         clock.set(Duration::from_secs(i));
         collector.record_mode_transition(&format!("mode {i}"));
@@ -172,7 +269,10 @@ fn modes_count_changes_and_keep_the_last_64() {
         }
     }
     let modes = collector.mode_transitions();
-    assert_eq!((modes.count, collector.mode().as_deref()), (200, Some("mode 200")));
+    assert_eq!(
+        (modes.count, collector.mode().as_deref()),
+        (200, Some("mode 200"))
+    );
     assert_eq!(modes.transitions.len(), 64);
     for (i, transition) in (137_u64..).zip(&modes.transitions) {
         assert_eq!(*transition.from, *format!("mode {}", i - 1));
@@ -207,7 +307,11 @@ fn modes_recorded_by_many_threads_are_each_counted() {
 fn reset_forgets_everything_and_keeps_the_configuration() {
     let clock = Arc::new(ManualClock::new());
     let windows = [Duration::from_secs(2)];
-    let collector = MetricsCollector::builder().prefix("gpu").recent(5).windows(&windows).clock(clock.clone());
+    let collector = MetricsCollector::builder()
+        .prefix("gpu")
+        .recent(5)
+        .windows(&windows)
+        .clock(clock.clone());
     let collector = collector.build().unwrap();
     let fill = || {
         for i in 1..=10_000 {
@@ -223,29 +327,79 @@ fn reset_forgets_everything_and_keeps_the_configuration() {
     for round in 1..=3 {
         fill();
         clock.advance(Duration::from_secs(1));
-        let full = collector.metrics();
-        assert_eq!((full.latency.lifetime.count(), full.latency.lifetime.rejected()), (10_000, 1), "round {round}");
-        assert_eq!((full.latency.count, full.batch.lifetime.count()), (5, 10_000));
-        assert_eq!((full.throughput.tokens.total(), full.modes.count, full.queue_depth), (100, 1, 4));
+        let full = collector.snapshot();
+        assert_eq!(
+            (
+                full.latency.lifetime.count(),
+                full.latency.lifetime.rejected()
+            ),
+            (10_000, 1),
+            "round {round}"
+        );
+        assert_eq!(
+            (full.latency.count, full.batch.lifetime.count()),
+            (5, 10_000)
+        );
+        assert_eq!(
+            (
+                full.throughput.tokens.total(),
+                full.modes.count,
+                full.queue_depth
+            ),
+            (100, 1, 4)
+        );
         assert_eq!(full.throughput.tokens.per_second(windows[0]), Some(100.0));
 
         collector.reset();
-        let empty = collector.metrics();
+        let empty = collector.snapshot();
         assert!(empty.latency.lifetime.is_empty() && empty.batch.lifetime.is_empty());
-        assert_eq!((empty.latency.lifetime.sum(), empty.latency.lifetime.rejected(), empty.latency.count), (0, 0, 0));
-        assert_eq!((empty.latency.p99, empty.batch.max, empty.batch.current), (Duration::ZERO, 0, 0));
-        assert_eq!((empty.throughput.tokens.total(), empty.throughput.requests.total()), (0, 0));
-        assert_eq!(empty.throughput.tokens.per_second(windows[0]), Some(0.0), "what came before is in no window");
-        assert_eq!((empty.modes.count, empty.modes.transitions.len(), empty.queue_depth), (0, 0, 0));
+        assert_eq!(
+            (
+                empty.latency.lifetime.sum(),
+                empty.latency.lifetime.rejected(),
+                empty.latency.count
+            ),
+            (0, 0, 0)
+        );
+        assert_eq!(
+            (empty.latency.p99, empty.batch.max, empty.batch.current),
+            (Duration::ZERO, 0, 0)
+        );
+        assert_eq!(
+            (
+                empty.throughput.tokens.total(),
+                empty.throughput.requests.total()
+            ),
+            (0, 0)
+        );
+        assert_eq!(
+            empty.throughput.tokens.per_second(windows[0]),
+            Some(0.0),
+            "what came before is in no window"
+        );
+        assert_eq!(
+            (
+                empty.modes.count,
+                empty.modes.transitions.len(),
+                empty.queue_depth
+            ),
+            (0, 0, 0)
+        );
         assert_eq!(empty.modes.mode, None);
-        let text = collector.export_prometheus();
-        assert!(text.contains("gpu_request_latency_seconds_count 0\n") && text.contains("gpu_tokens_total 0\n"));
+        let text = collector.render_prometheus();
+        assert!(
+            text.contains("gpu_request_latency_seconds_count 0\n")
+                && text.contains("gpu_tokens_total 0\n")
+        );
     }
     clock.advance(Duration::from_secs(100));
     fill();
     clock.advance(Duration::from_secs(1));
     assert_eq!(collector.latency().count, 5);
-    assert_eq!(collector.throughput().requests.per_second(windows[0]), Some(5.0));
+    assert_eq!(
+        collector.throughput().requests.per_second(windows[0]),
+        Some(5.0)
+    );
     assert_eq!(collector.throughput().requests.rates().len(), 1);
 }
 
@@ -254,7 +408,9 @@ fn reset_forgets_everything_and_keeps_the_configuration() {
 fn the_registry_shows_a_reset_at_once() {
     let clock = Arc::new(ManualClock::new());
     let registry = Registry::builder().clock(clock.clone()).build();
-    let histogram = registry.histogram("h", "", HistogramOptions::values(1, 100)).unwrap();
+    let histogram = registry
+        .histogram("h", "", HistogramOptions::values(1, 100))
+        .unwrap();
     let throughput = registry.throughput("t", "").unwrap();
     histogram.record(5);
     throughput.add(7);
@@ -262,10 +418,16 @@ fn the_registry_shows_a_reset_at_once() {
     assert!(text.contains("h_count 1\n") && text.contains("t_total 7\n"));
     assert_eq!(histogram.reset().count(), 1);
     assert_eq!(histogram.snapshot().count(), 0);
-    assert!(registry.render_prometheus().contains("h_count 0\n"), "the registry still shows what was reset");
+    assert!(
+        registry.render_prometheus().contains("h_count 0\n"),
+        "the registry still shows what was reset"
+    );
     assert_eq!(throughput.reset().total(), 7);
     assert_eq!(throughput.snapshot().total(), 0);
-    assert!(registry.render_prometheus().contains("t_total 0\n"), "the registry still shows what was reset");
+    assert!(
+        registry.render_prometheus().contains("t_total 0\n"),
+        "the registry still shows what was reset"
+    );
 }
 
 /// Stops other threads also when an assertion failed: they would go on for ever.
@@ -284,7 +446,9 @@ fn reset_while_threads_record_loses_and_doubles_nothing() {
     const THREADS: u64 = 8;
     const EACH: u64 = 2_000_000;
     let registry = Registry::new();
-    let histogram = registry.histogram("h", "", HistogramOptions::values(1, 200)).unwrap();
+    let histogram = registry
+        .histogram("h", "", HistogramOptions::values(1, 200))
+        .unwrap();
     let throughput = registry.throughput("t", "").unwrap();
     let running = AtomicBool::new(true);
     let mut counts = [0; THREADS as usize + 1];
@@ -313,11 +477,19 @@ fn reset_while_threads_record_loses_and_doubles_nothing() {
         });
         let stop = Stop(&running);
         loop {
-            let done = writers.iter().all(std::thread::ScopedJoinHandle::is_finished);
+            let done = writers
+                .iter()
+                .all(std::thread::ScopedJoinHandle::is_finished);
             let part = histogram.reset();
             assert_eq!(part.uncertain(), 0, "a reset is exact");
-            assert_eq!(part.buckets().map(|bucket| bucket.low * bucket.count).sum::<u64>(), part.sum());
-            part.buckets().for_each(|bucket| counts[bucket.low as usize] += bucket.count);
+            assert_eq!(
+                part.buckets()
+                    .map(|bucket| bucket.low * bucket.count)
+                    .sum::<u64>(),
+                part.sum()
+            );
+            part.buckets()
+                .for_each(|bucket| counts[bucket.low as usize] += bucket.count);
             sum += part.sum();
             refused += part.rejected();
             total += throughput.reset().total();
@@ -328,7 +500,10 @@ fn reset_while_threads_record_loses_and_doubles_nothing() {
         }
         drop(stop);
     });
-    assert!(histogram.snapshot().is_empty() && throughput.snapshot().total() == 0, "the last reset came after the end");
+    assert!(
+        histogram.snapshot().is_empty() && throughput.snapshot().total() == 0,
+        "the last reset came after the end"
+    );
     let of_all = THREADS * (THREADS + 1) / 2;
     assert_eq!(counts[1..], [EACH; THREADS as usize], "in {resets} resets");
     assert_eq!(sum, EACH * of_all);
@@ -340,10 +515,22 @@ fn reset_while_threads_record_loses_and_doubles_nothing() {
 fn impossible_collectors_are_refused() {
     let refused = |builder: epoch_metrics::CollectorBuilder| builder.build().unwrap_err();
     let builder = MetricsCollector::builder;
-    assert!(matches!(refused(builder().prefix("1 x")), RegisterError::InvalidName { .. }));
-    assert!(matches!(refused(builder().windows(&[Duration::ZERO])), RegisterError::Options(_)));
-    assert!(matches!(refused(builder().windows(&[Duration::from_millis(1_500)])), RegisterError::Options(_)));
-    assert!(matches!(refused(builder().recent(usize::MAX)), RegisterError::Options(_)));
+    assert!(matches!(
+        refused(builder().prefix("1 x")),
+        RegisterError::InvalidName { .. }
+    ));
+    assert!(matches!(
+        refused(builder().windows(&[Duration::ZERO])),
+        RegisterError::Options(_)
+    ));
+    assert!(matches!(
+        refused(builder().windows(&[Duration::from_millis(1_500)])),
+        RegisterError::Options(_)
+    ));
+    assert!(matches!(
+        refused(builder().recent(usize::MAX)),
+        RegisterError::Options(_)
+    ));
 }
 
 #[test]
@@ -351,18 +538,26 @@ fn names_that_the_collector_exports_are_taken() {
     let (_, collector) = manual();
     collector.record_mode_transition("x");
     let names: Vec<String> = collector
-        .export_prometheus()
+        .render_prometheus()
         .lines()
-        .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next().map(str::to_owned))
+        .filter_map(|line| {
+            line.strip_prefix("# TYPE ")?
+                .split(' ')
+                .next()
+                .map(str::to_owned)
+        })
         .collect();
     assert!(names.len() > 10);
     for name in names {
         assert!(
-            matches!(collector.registry().gauge(&name, ""), Err(RegisterError::Duplicate { .. })),
+            matches!(
+                collector.registry().gauge(&name, ""),
+                Err(RegisterError::Duplicate { .. })
+            ),
             "{name} could be registered a second time"
         );
     }
     let mine = collector.registry().counter("mine", "One's own.").unwrap();
     mine.inc();
-    assert!(collector.export_prometheus().contains("mine_total 1\n"));
+    assert!(collector.render_prometheus().contains("mine_total 1\n"));
 }

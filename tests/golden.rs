@@ -35,23 +35,34 @@ fn replay_all(reads: Reads) {
 
 fn replay(case: &Value, reads: Reads) {
     let clock = Arc::new(ManualClock::new());
-    let collector = MetricsCollector::builder().clock(clock.clone()).build().unwrap();
+    let collector = MetricsCollector::builder()
+        .clock(clock.clone())
+        .build()
+        .unwrap();
     let mut expected = case["reads"].as_array().unwrap().iter().peekable();
     let ops = case["ops"].as_array().unwrap();
     for (i, op) in ops.iter().enumerate() {
         clock.set(Duration::from_secs_f64(op[0].as_f64().unwrap()));
         apply(&collector, op);
         if matches!(reads, Reads::AfterEachOperation) {
-            collector.metrics();
+            collector.snapshot();
         }
         if let Some(read) = expected.next_if(|read| read["after_ops"] == i + 1) {
-            compare(&collector, read, &format!("{} after {} operations", case["name"], i + 1));
+            compare(
+                &collector,
+                read,
+                &format!("{} after {} operations", case["name"], i + 1),
+            );
         }
     }
     assert!(expected.next().is_none(), "a read was left out");
     let latencies = ops.iter().filter(|op| op[1] == "latency").count() as u64;
     let lifetime = &collector.latency().lifetime;
-    assert_eq!(lifetime.count() + lifetime.rejected(), latencies, "each one was recorded or refused");
+    assert_eq!(
+        lifetime.count() + lifetime.rejected(),
+        latencies,
+        "each one was recorded or refused"
+    );
 }
 
 fn apply(collector: &MetricsCollector, op: &Value) {
@@ -78,22 +89,44 @@ fn compare(collector: &MetricsCollector, read: &Value, at: &str) {
         ("mean_ms", latency.mean),
     ] {
         let want = want[key].as_f64().unwrap() * 1e6;
-        assert!((got.as_nanos() as f64 - want).abs() <= 1.0, "{at}: {key} is {got:?}, not {want} ns");
+        assert!(
+            (got.as_nanos() as f64 - want).abs() <= 1.0,
+            "{at}: {key} is {got:?}, not {want} ns"
+        );
     }
     assert_eq!(want["count"], latency.count, "{at}: count");
 
     let (batch, want) = (collector.batch(), &read["batch"]);
-    assert_eq!(want["current_size"], batch.current, "{at}: current batch size");
+    assert_eq!(
+        want["current_size"], batch.current,
+        "{at}: current batch size"
+    );
     assert_eq!(want["min_size"], batch.min, "{at}: min batch size");
     assert_eq!(want["max_size"], batch.max, "{at}: max batch size");
     let mean = want["mean_size"].as_f64().unwrap();
-    assert!((batch.mean - mean).abs() <= mean * f64::EPSILON, "{at}: mean batch size {} not {mean}", batch.mean);
+    assert!(
+        (batch.mean - mean).abs() <= mean * f64::EPSILON,
+        "{at}: mean batch size {} not {mean}",
+        batch.mean
+    );
     let distribution = batch.distribution().map(|bucket| {
         assert_eq!(bucket.low, bucket.high, "{at}: each size by itself");
         (bucket.low.to_string(), Value::from(bucket.count))
     });
-    assert_eq!(want["distribution"], Value::Object(distribution.collect()), "{at}: distribution of batch sizes");
+    assert_eq!(
+        want["distribution"],
+        Value::Object(distribution.collect()),
+        "{at}: distribution of batch sizes"
+    );
 
-    assert_eq!(read["queue_depth"], collector.queue_depth(), "{at}: queue depth");
-    assert_eq!(read["mode_transitions"], collector.mode_transitions().count, "{at}: mode transitions");
+    assert_eq!(
+        read["queue_depth"],
+        collector.queue_depth(),
+        "{at}: queue depth"
+    );
+    assert_eq!(
+        read["mode_transitions"],
+        collector.mode_transitions().count,
+        "{at}: mode transitions"
+    );
 }

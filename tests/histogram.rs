@@ -1,15 +1,33 @@
 //! Histograms against oracles: HdrHistogram for what buckets keep, a sorted vector for what is exact.
 
 use epoch_metrics::{
-    Histogram, HistogramOptions, HistogramSnapshot, ManualClock, MergeError, RecordError, Registry, Unit,
+    Histogram, HistogramOptions, HistogramSnapshot, ManualClock, MergeError, RecordError, Registry,
+    Unit,
 };
 use hdrhistogram::Histogram as Hdr;
 use proptest::prelude::*;
 use std::sync::Arc;
 use std::time::Duration;
 
-const QUANTILES: [f64; 17] =
-    [0.0, 1e-9, 0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999, 0.999_999_9, 1.0, 2.0];
+const QUANTILES: [f64; 17] = [
+    0.0,
+    1e-9,
+    0.001,
+    0.01,
+    0.1,
+    0.25,
+    0.5,
+    0.75,
+    0.9,
+    0.95,
+    0.99,
+    0.999,
+    0.9999,
+    0.99999,
+    0.999_999_9,
+    1.0,
+    2.0,
+];
 
 fn histogram(options: HistogramOptions) -> Histogram {
     Registry::new().histogram("h", "", options).unwrap()
@@ -26,7 +44,12 @@ struct Oracle {
 impl Oracle {
     fn new((min, max): (u64, u64), digits: u8) -> Self {
         let hdr = Hdr::new_with_bounds(1, max.max(2), digits).unwrap();
-        Self { hdr, values: Vec::new(), rejected: 0, range: (min, max) }
+        Self {
+            hdr,
+            values: Vec::new(),
+            rejected: 0,
+            range: (min, max),
+        }
     }
 
     fn record(&mut self, value: u64) {
@@ -53,28 +76,59 @@ impl Oracle {
     }
 
     fn compare_numbers(&self, snapshot: &HistogramSnapshot) {
-        let sum = self.values.iter().fold(0_u64, |sum, value| sum.wrapping_add(*value));
+        let sum = self
+            .values
+            .iter()
+            .fold(0_u64, |sum, value| sum.wrapping_add(*value));
         let count = self.values.len() as u64;
-        assert_eq!((snapshot.count(), snapshot.rejected()), (count, self.rejected));
+        assert_eq!(
+            (snapshot.count(), snapshot.rejected()),
+            (count, self.rejected)
+        );
         assert_eq!(snapshot.sum(), sum, "sums wrap");
         assert_eq!(snapshot.is_empty(), self.values.is_empty());
-        let mean = if count == 0 { 0.0 } else { sum as f64 / count as f64 };
+        let mean = if count == 0 {
+            0.0
+        } else {
+            sum as f64 / count as f64
+        };
         assert_eq!(snapshot.mean(), mean);
         let low = |value| self.hdr.lowest_equivalent(value);
         let high = |value| self.highest_equivalent(value);
-        assert_eq!(snapshot.min(), self.values.iter().min().map_or(0, |min| low(*min)));
-        assert_eq!(snapshot.max(), self.values.iter().max().map_or(0, |max| high(*max)));
+        assert_eq!(
+            snapshot.min(),
+            self.values.iter().min().map_or(0, |min| low(*min))
+        );
+        assert_eq!(
+            snapshot.max(),
+            self.values.iter().max().map_or(0, |max| high(*max))
+        );
         let (stdev, expected) = (snapshot.stdev(), self.hdr.stdev());
-        assert!((stdev - expected).abs() <= expected * 1e-9, "{stdev} {expected}");
+        assert!(
+            (stdev - expected).abs() <= expected * 1e-9,
+            "{stdev} {expected}"
+        );
     }
 
     fn compare_buckets(&self, snapshot: &HistogramSnapshot) {
         for q in QUANTILES {
             // HdrHistogram answers quantile 0 with the low end of a bucket, all others with the high end.
             let expected = self.hdr.value_at_quantile(q);
-            let expected = if self.values.is_empty() { 0 } else { self.highest_equivalent(expected) };
-            assert_eq!(snapshot.quantile(q), expected, "quantile {q} of {}", self.values.len());
-            assert_eq!(snapshot.quantile_duration(q), Duration::from_nanos(expected));
+            let expected = if self.values.is_empty() {
+                0
+            } else {
+                self.highest_equivalent(expected)
+            };
+            assert_eq!(
+                snapshot.quantile(q),
+                expected,
+                "quantile {q} of {}",
+                self.values.len()
+            );
+            assert_eq!(
+                snapshot.quantile_duration(q),
+                Duration::from_nanos(expected)
+            );
         }
         let (mut buckets, mut below) = (snapshot.buckets(), 0);
         for expected in self.hdr.iter_recorded() {
@@ -96,12 +150,22 @@ impl Oracle {
         let mut sorted = newest.to_vec();
         sorted.sort_unstable();
         assert_eq!(recent.sorted(), sorted);
-        assert_eq!((recent.count(), recent.is_empty()), (sorted.len(), sorted.is_empty()));
+        assert_eq!(
+            (recent.count(), recent.is_empty()),
+            (sorted.len(), sorted.is_empty())
+        );
         assert_eq!(recent.last(), newest.last().copied().unwrap_or(0));
-        let ends = (sorted.first().copied().unwrap_or(0), sorted.last().copied().unwrap_or(0));
+        let ends = (
+            sorted.first().copied().unwrap_or(0),
+            sorted.last().copied().unwrap_or(0),
+        );
         assert_eq!((recent.min(), recent.max()), ends);
         let sum: u128 = sorted.iter().map(|value| u128::from(*value)).sum();
-        let mean = if sorted.is_empty() { 0.0 } else { sum as f64 / sorted.len() as f64 };
+        let mean = if sorted.is_empty() {
+            0.0
+        } else {
+            sum as f64 / sorted.len() as f64
+        };
         assert_eq!(recent.mean(), mean);
         for q in QUANTILES {
             let (quantile, expected) = (recent.quantile(q), interpolated(&sorted, q));
@@ -121,12 +185,17 @@ fn interpolated(sorted: &[u64], q: f64) -> f64 {
     let rank = q.min(1.0) * (sorted.len() - 1) as f64;
     let (below, above) = (rank.floor(), rank.ceil());
     let (low, high) = (sorted[below as usize] as f64, sorted[above as usize] as f64);
-    if below == above { low } else { low * (above - rank) + high * (rank - below) }
+    if below == above {
+        low
+    } else {
+        low * (above - rank) + high * (rank - below)
+    }
 }
 
 /// Ranges of all sizes, and values that fall into, at the ends of, and outside of them.
 fn range() -> impl Strategy<Value = (u64, u64)> {
-    let size = || (0_u32..=64, any::<u64>()).prop_map(|(bits, n)| n.checked_shr(64 - bits).unwrap_or(0));
+    let size =
+        || (0_u32..=64, any::<u64>()).prop_map(|(bits, n)| n.checked_shr(64 - bits).unwrap_or(0));
     prop_oneof![
         (size(), size()).prop_map(|(a, b)| (a.min(b), a.max(b))),
         size().prop_map(|max| (0, max)),
@@ -136,10 +205,16 @@ fn range() -> impl Strategy<Value = (u64, u64)> {
 }
 
 fn values((min, max): (u64, u64)) -> impl Strategy<Value = Vec<u64>> {
-    let anywhere = (0_u32..=64, any::<u64>()).prop_map(|(bits, n)| n.checked_shr(64 - bits).unwrap_or(0));
-    let around =
-        (0_u64..3).prop_map(move |by| [min.wrapping_sub(1).wrapping_add(by), max.wrapping_sub(1).wrapping_add(by)]);
-    let near_powers = (0_u32..64, 0_u64..3).prop_map(|(bits, by)| (1_u64 << bits).wrapping_sub(1).wrapping_add(by));
+    let anywhere =
+        (0_u32..=64, any::<u64>()).prop_map(|(bits, n)| n.checked_shr(64 - bits).unwrap_or(0));
+    let around = (0_u64..3).prop_map(move |by| {
+        [
+            min.wrapping_sub(1).wrapping_add(by),
+            max.wrapping_sub(1).wrapping_add(by),
+        ]
+    });
+    let near_powers = (0_u32..64, 0_u64..3)
+        .prop_map(|(bits, by)| (1_u64 << bits).wrapping_sub(1).wrapping_add(by));
     let value = prop_oneof![
         4 => min..=max,
         2 => anywhere,
@@ -276,12 +351,23 @@ fn snapshots_with_other_buckets_do_not_combine() {
     let empty = |options| histogram(options).snapshot();
     let values = || HistogramOptions::values(1, 1000);
     let ours = empty(values());
-    for other in [values().range(1, 1001), values().significant_digits(3), values().unit(Unit::Bytes)] {
+    for other in [
+        values().range(1, 1001),
+        values().significant_digits(3),
+        values().unit(Unit::Bytes),
+    ] {
         let other = empty(other);
-        assert_eq!(ours.merge(&other).unwrap_err(), MergeError::DifferentBuckets);
+        assert_eq!(
+            ours.merge(&other).unwrap_err(),
+            MergeError::DifferentBuckets
+        );
         let error = ours.since(&other).unwrap_err();
         assert_eq!(error, MergeError::DifferentBuckets);
-        assert!(error.to_string().contains("register both with the same options"));
+        assert!(
+            error
+                .to_string()
+                .contains("register both with the same options")
+        );
     }
     assert!(ours.merge(&empty(values())).unwrap().is_empty());
 }
@@ -294,20 +380,34 @@ fn since_notices_a_reset_by_the_refused_values_too() {
     let earlier = ours.snapshot();
     ours.reset();
     ours.record(5);
-    assert_eq!(ours.snapshot().since(&earlier).unwrap_err(), MergeError::NotEarlier);
+    assert_eq!(
+        ours.snapshot().since(&earlier).unwrap_err(),
+        MergeError::NotEarlier
+    );
 }
 
 #[test]
 fn values_out_of_range_are_refused_and_counted() {
     for (min, max) in [(1, 1000), (10, 1 << 40), (1, 1 << 54), (100, (1 << 63) - 1)] {
         let ours = histogram(HistogramOptions::values(min, max));
-        let outside = [0, min - 1, max + 1, 1 << 63, (1 << 63) + 1, u64::MAX - 1, u64::MAX];
+        let outside = [
+            0,
+            min - 1,
+            max + 1,
+            1 << 63,
+            (1 << 63) + 1,
+            u64::MAX - 1,
+            u64::MAX,
+        ];
         for (refused, value) in (1..).zip(outside) {
             let error = ours.try_record(value).unwrap_err();
             assert_eq!(error, RecordError::OutOfRange { value, min, max });
             assert!(error.to_string().contains("widen the histogram's range"));
             let snapshot = ours.snapshot();
-            assert_eq!((snapshot.rejected(), snapshot.count(), snapshot.sum()), (refused, 0, 0));
+            assert_eq!(
+                (snapshot.rejected(), snapshot.count(), snapshot.sum()),
+                (refused, 0, 0)
+            );
         }
         for value in [min, min + 1, max - 1, max] {
             ours.try_record(value).unwrap();
@@ -328,7 +428,12 @@ fn values_beyond_2_to_the_53_fall_into_their_own_bucket() {
     let ours = histogram(HistogramOptions::values(1, u64::MAX).significant_digits(3));
     let mut oracle = Oracle::new((1, u64::MAX), 3);
     for power in 50..64 {
-        for near in [(1_u64 << power) - 1, 1 << power, (1 << power) + 1, u64::MAX >> (63 - power)] {
+        for near in [
+            (1_u64 << power) - 1,
+            1 << power,
+            (1 << power) + 1,
+            u64::MAX >> (63 - power),
+        ] {
             ours.record(near);
             oracle.record(near);
         }
@@ -359,21 +464,45 @@ fn zero_is_a_value_like_any_other_where_the_range_begins_with_it() {
     only_zero.record(0);
     only_zero.record(1);
     let snapshot = only_zero.snapshot();
-    assert_eq!((snapshot.count(), snapshot.rejected(), snapshot.quantile(0.5), snapshot.max()), (1, 1, 0, 0));
+    assert_eq!(
+        (
+            snapshot.count(),
+            snapshot.rejected(),
+            snapshot.quantile(0.5),
+            snapshot.max()
+        ),
+        (1, 1, 0, 0)
+    );
     assert_eq!(snapshot.stdev(), 0.0);
 }
 
 #[test]
 fn quantiles_take_any_float() {
     let ours = histogram(HistogramOptions::values(0, 1000).recent(10));
-    assert_eq!((ours.snapshot().quantile(0.5), ours.snapshot().recent().unwrap().quantile(0.5)), (0, 0.0));
+    assert_eq!(
+        (
+            ours.snapshot().quantile(0.5),
+            ours.snapshot().recent().unwrap().quantile(0.5)
+        ),
+        (0, 0.0)
+    );
     for value in [3, 7, 11] {
         ours.record(value);
     }
     let snapshot = ours.snapshot();
-    for (q, expected) in [(f64::NEG_INFINITY, 3), (-1.0, 3), (f64::NAN, 3), (1.5, 11), (f64::INFINITY, 11)] {
+    for (q, expected) in [
+        (f64::NEG_INFINITY, 3),
+        (-1.0, 3),
+        (f64::NAN, 3),
+        (1.5, 11),
+        (f64::INFINITY, 11),
+    ] {
         assert_eq!(snapshot.quantile(q), expected, "{q}");
-        assert_eq!(snapshot.recent().unwrap().quantile(q), expected as f64, "{q}");
+        assert_eq!(
+            snapshot.recent().unwrap().quantile(q),
+            expected as f64,
+            "{q}"
+        );
     }
 }
 
@@ -437,13 +566,23 @@ fn recent_samples_of_threads_are_in_proportion() {
     let recent = snapshot.recent().unwrap().sorted();
     let of_second = recent.iter().filter(|value| **value >= 50_000).count();
     assert_eq!(recent.len(), 100);
-    assert!((32..=35).contains(&of_second), "{of_second} of 100, where 33 would be in proportion");
-    assert_eq!((recent[100 - of_second - 1], recent[99]), (79, 50_039), "the newest of each");
+    assert!(
+        (32..=35).contains(&of_second),
+        "{of_second} of 100, where 33 would be in proportion"
+    );
+    assert_eq!(
+        (recent[100 - of_second - 1], recent[99]),
+        (79, 50_039),
+        "the newest of each"
+    );
 }
 
 fn with_clock(max_staleness: Duration) -> (Arc<ManualClock>, Histogram) {
     let clock = Arc::new(ManualClock::new());
-    let registry = Registry::builder().clock(clock.clone()).max_staleness(max_staleness).build();
+    let registry = Registry::builder()
+        .clock(clock.clone())
+        .max_staleness(max_staleness)
+        .build();
     let options = HistogramOptions::durations().recent(10);
     (clock, registry.histogram("h", "", options).unwrap())
 }
@@ -468,20 +607,35 @@ fn a_timer_records_when_it_is_dropped_or_stopped_and_not_when_discarded() {
     clock.advance(MS);
     timer.discard();
     assert_eq!(ours.snapshot().count(), 2);
-    assert_eq!(ours.start().stop(), Duration::from_nanos(1), "too short for the clock, but not invalid");
+    assert_eq!(
+        ours.start().stop(),
+        Duration::from_nanos(1),
+        "too short for the clock, but not invalid"
+    );
     assert_eq!((last(), ours.snapshot().count()), (1, 3));
     clock.set(Duration::from_secs(10));
     let timer = ours.start();
     clock.set(Duration::from_secs(9));
-    assert_eq!(timer.stop(), Duration::from_nanos(1), "a clock that went back");
-    assert_eq!((last(), ours.snapshot().count(), ours.snapshot().rejected()), (1, 4, 0));
+    assert_eq!(
+        timer.stop(),
+        Duration::from_nanos(1),
+        "a clock that went back"
+    );
+    assert_eq!(
+        (last(), ours.snapshot().count(), ours.snapshot().rejected()),
+        (1, 4, 0)
+    );
     let panics = std::panic::catch_unwind(|| {
         let _timer = ours.start();
         clock.advance(7 * MS);
         std::panic::resume_unwind(Box::new(()));
     });
     assert!(panics.is_err());
-    assert_eq!(last(), 7_000_000, "a request that panicked took time as well");
+    assert_eq!(
+        last(),
+        7_000_000,
+        "a request that panicked took time as well"
+    );
 }
 
 #[test]
@@ -492,12 +646,22 @@ fn durations_are_checked() {
         ours.try_record_duration(duration).unwrap();
     }
     let (min, max) = (1, 3_600_000_000_000);
-    for (duration, value) in [(Duration::ZERO, 0), (hour + ns, max + 1), (Duration::MAX, u64::MAX)] {
-        assert_eq!(ours.try_record_duration(duration), Err(RecordError::OutOfRange { value, min, max }));
+    for (duration, value) in [
+        (Duration::ZERO, 0),
+        (hour + ns, max + 1),
+        (Duration::MAX, u64::MAX),
+    ] {
+        assert_eq!(
+            ours.try_record_duration(duration),
+            Err(RecordError::OutOfRange { value, min, max })
+        );
         ours.record_duration(duration);
     }
     ours.record_duration(2 * MS);
-    assert_eq!((ours.snapshot().count(), ours.snapshot().rejected()), (4, 6));
+    assert_eq!(
+        (ours.snapshot().count(), ours.snapshot().rejected()),
+        (4, 6)
+    );
     assert_eq!(ours.snapshot().sum(), 3_600_003_000_001);
 
     let bytes = histogram(HistogramOptions::values(1, u64::MAX).unit(Unit::Bytes));
@@ -506,7 +670,14 @@ fn durations_are_checked() {
     assert!(error.to_string().contains("HistogramOptions::durations()"));
     bytes.record_duration(MS);
     drop(bytes.start());
-    assert_eq!((bytes.snapshot().count(), bytes.snapshot().rejected(), bytes.snapshot().unit()), (0, 3, Unit::Bytes));
+    assert_eq!(
+        (
+            bytes.snapshot().count(),
+            bytes.snapshot().rejected(),
+            bytes.snapshot().unit()
+        ),
+        (0, 3, Unit::Bytes)
+    );
 }
 
 /// More nanoseconds than 64 bits hold are refused by both twins alike.
@@ -515,7 +686,10 @@ fn a_duration_too_long_for_nanoseconds_is_refused_by_both_twins() {
     let ours = histogram(HistogramOptions::durations().range(1, u64::MAX));
     ours.record_duration(Duration::MAX);
     assert!(ours.try_record_duration(Duration::MAX).is_err());
-    assert_eq!((ours.snapshot().count(), ours.snapshot().rejected()), (0, 2));
+    assert_eq!(
+        (ours.snapshot().count(), ours.snapshot().rejected()),
+        (0, 2)
+    );
 }
 
 #[test]
@@ -524,7 +698,11 @@ fn latest_is_what_was_published_last_with_its_age() {
     clock.set(Duration::from_secs(5));
     ours.record(1);
     assert_eq!(ours.latest().snapshot.count(), 0, "nobody has read yet");
-    assert_eq!(ours.latest().age, Duration::from_secs(5), "since the histogram was made");
+    assert_eq!(
+        ours.latest().age,
+        Duration::from_secs(5),
+        "since the histogram was made"
+    );
     let read = ours.snapshot();
     ours.record(2);
     clock.advance(3 * MS);
@@ -541,7 +719,11 @@ fn a_stale_snapshot_is_served_while_it_is_young() {
     clock.set(Duration::from_secs(1));
     ours.record(1);
     let first = ours.snapshot();
-    assert_eq!(first.count(), 1, "what was published at the start is too old");
+    assert_eq!(
+        first.count(),
+        1,
+        "what was published at the start is too old"
+    );
     ours.record(2);
     clock.advance(10 * MS - Duration::from_nanos(1));
     assert!(Arc::ptr_eq(&first, &ours.snapshot()));
@@ -549,10 +731,17 @@ fn a_stale_snapshot_is_served_while_it_is_young() {
     let second = ours.snapshot();
     assert_eq!(second.count(), 2);
     clock.advance(Duration::from_secs(3600));
-    assert!(Arc::ptr_eq(&second, &ours.snapshot()), "old, but nothing changed");
+    assert!(
+        Arc::ptr_eq(&second, &ours.snapshot()),
+        "old, but nothing changed"
+    );
     ours.record(3);
     clock.set(Duration::ZERO);
-    assert_eq!(ours.snapshot().count(), 3, "a clock that went back makes nothing young");
+    assert_eq!(
+        ours.snapshot().count(),
+        3,
+        "a clock that went back makes nothing young"
+    );
     ours.record(4);
     assert_eq!(ours.reset().count(), 4, "a reset is never stale");
     assert!(ours.snapshot().is_empty());

@@ -59,7 +59,8 @@ fn allocated(work: impl FnOnce()) -> (u64, i64) {
 
 #[test]
 fn the_counting_allocator_counts() {
-    let (allocations, bytes) = allocated(|| std::mem::forget(std::hint::black_box(vec![0_u8; 1000])));
+    let (allocations, bytes) =
+        allocated(|| std::mem::forget(std::hint::black_box(vec![0_u8; 1000])));
     assert_eq!((allocations, bytes), (1, 1000));
 }
 
@@ -69,7 +70,9 @@ fn nothing_is_allocated_after_the_first_touch() {
     let counter = registry.counter("a", "").unwrap();
     let gauge = registry.gauge("b", "").unwrap();
     let float = registry.float_gauge("c", "").unwrap();
-    let histogram = registry.histogram("d", "", HistogramOptions::durations().recent(1000)).unwrap();
+    let histogram = registry
+        .histogram("d", "", HistogramOptions::durations().recent(1000))
+        .unwrap();
     let throughput = registry.throughput("e", "").unwrap();
     let family = registry.counter_family("f", "", &["x", "y"]).unwrap();
     let collector = MetricsCollector::new();
@@ -115,12 +118,20 @@ fn a_million_unread_records_take_the_memory_of_a_thousand() {
     };
     record(0..1_000);
     assert_eq!(allocated(|| record(1_000..1_000_000)), (0, 0));
-    let (_, first_read) = allocated(|| drop(collector.metrics()));
+    let (_, first_read) = allocated(|| drop(collector.snapshot()));
     record(0..1_000_000);
-    let (_, second_read) = allocated(|| drop(collector.metrics()));
-    println!("the collector's first read keeps {first_read} bytes, one a million records later {second_read} more");
-    assert!(first_read < 600_000, "{first_read} bytes kept by the first read");
-    assert!(second_read < 20_000, "{second_read} bytes kept by the second");
+    let (_, second_read) = allocated(|| drop(collector.snapshot()));
+    println!(
+        "the collector's first read keeps {first_read} bytes, one a million records later {second_read} more"
+    );
+    assert!(
+        first_read < 600_000,
+        "{first_read} bytes kept by the first read"
+    );
+    assert!(
+        second_read < 20_000,
+        "{second_read} bytes kept by the second"
+    );
 }
 
 /// What reading keeps does not grow with the number of reads.
@@ -134,7 +145,7 @@ fn ten_thousand_reads_keep_the_memory_of_a_few() {
                 collector.record_latency(Duration::from_nanos(1 + value * value));
             }
             collector.record_batch_size(i % 40);
-            collector.metrics();
+            collector.snapshot();
         }
     };
     work(1_000);
@@ -147,7 +158,9 @@ fn ten_thousand_reads_keep_the_memory_of_a_few() {
 #[test]
 fn a_reader_that_keeps_up_remembers_no_more() {
     for value in [0, 1] {
-        let histogram = Registry::new().histogram("h", "", HistogramOptions::values(0, 1000)).unwrap();
+        let histogram = Registry::new()
+            .histogram("h", "", HistogramOptions::values(0, 1000))
+            .unwrap();
         (0..1_000).for_each(|_| histogram.record(value));
         histogram.snapshot();
         let work = |reads| {
@@ -171,7 +184,9 @@ fn first_touch_of(work: impl FnOnce()) -> i64 {
 fn bytes_of_a_first_touch_are_bounded() {
     let registry = Registry::new();
     let family = registry.counter_family("many", "", &["i"]).unwrap();
-    let counters: Vec<_> = (0..25_600).map(|i| family.with(&[&i.to_string()]).unwrap()).collect();
+    let counters: Vec<_> = (0..25_600)
+        .map(|i| family.with(&[&i.to_string()]).unwrap())
+        .collect();
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let first = first_touch_of(|| counters[0].inc());
@@ -196,12 +211,26 @@ fn bytes_of_a_first_touch_are_bounded() {
     let durations = || HistogramOptions::durations();
     for (what, options, most) in [
         ("durations, 2 digits", durations(), 96 << 10),
-        ("durations, 2 digits, 1000 recent", durations().recent(1000), 112 << 10),
-        ("durations, 3 digits", durations().significant_digits(3), 720 << 10),
-        ("values to 1,000, 2 digits", HistogramOptions::values(0, 1000), 27 << 10),
+        (
+            "durations, 2 digits, 1000 recent",
+            durations().recent(1000),
+            112 << 10,
+        ),
+        (
+            "durations, 3 digits",
+            durations().significant_digits(3),
+            720 << 10,
+        ),
+        (
+            "values to 1,000, 2 digits",
+            HistogramOptions::values(0, 1000),
+            27 << 10,
+        ),
         (
             "values to 2^20, 3 digits, 1000 recent",
-            HistogramOptions::values(0, 1 << 20).significant_digits(3).recent(1000),
+            HistogramOptions::values(0, 1 << 20)
+                .significant_digits(3)
+                .recent(1000),
             380 << 10,
         ),
     ] {
@@ -225,6 +254,9 @@ fn bytes_of_a_series_are_bounded() {
             family.with(&[name]).unwrap().inc();
         }
     });
-    println!("{} bytes a labelled counter, its first thread included", bytes / 100_000);
+    println!(
+        "{} bytes a labelled counter, its first thread included",
+        bytes / 100_000
+    );
     assert!(bytes / 100_000 <= 320);
 }

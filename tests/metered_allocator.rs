@@ -74,8 +74,16 @@ fn compare(when: &str) {
     let (sizes, bytes) = (meters.sizes.snapshot(), meters.bytes.snapshot());
     let (allocations, of_bytes) = (ALLOCATIONS.load(SeqCst), BYTES.load(SeqCst));
     assert_eq!(meters.allocations.get(), allocations, "{when}: counted");
-    assert_eq!((sizes.count(), sizes.rejected()), (allocations, 0), "{when}: recorded");
-    assert_eq!((sizes.sum(), bytes.total()), (of_bytes, of_bytes), "{when}: bytes");
+    assert_eq!(
+        (sizes.count(), sizes.rejected()),
+        (allocations, 0),
+        "{when}: recorded"
+    );
+    assert_eq!(
+        (sizes.sum(), bytes.total()),
+        (of_bytes, of_bytes),
+        "{when}: bytes"
+    );
     METERED.set(was_metered);
 }
 
@@ -84,7 +92,13 @@ fn a_metered_allocator_works_and_loses_nothing() {
     let registry = Registry::new();
     let meters = Meters {
         allocations: registry.counter("allocations", "").unwrap(),
-        sizes: registry.histogram("sizes", "", HistogramOptions::values(0, 1 << 40).recent(100)).unwrap(),
+        sizes: registry
+            .histogram(
+                "sizes",
+                "",
+                HistogramOptions::values(0, 1 << 40).recent(100),
+            )
+            .unwrap(),
         bytes: registry.throughput("bytes", "").unwrap(),
     };
     assert!(METERS.set(meters).is_ok());
@@ -111,7 +125,9 @@ fn a_metered_allocator_works_and_loses_nothing() {
             METERED.set(true);
             for i in 0..300 {
                 let counter = registry.counter(&format!("c{i}"), "").unwrap();
-                let histogram = registry.histogram(&format!("h{i}"), "", HistogramOptions::values(1, 100)).unwrap();
+                let histogram = registry
+                    .histogram(&format!("h{i}"), "", HistogramOptions::values(1, 100))
+                    .unwrap();
                 counter.inc();
                 histogram.record(5);
                 assert_eq!((counter.get(), histogram.snapshot().sum()), (1, 5));

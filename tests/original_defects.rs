@@ -1,6 +1,8 @@
 //! The four defects of the collector that this one replaces, each as a test that fails if it comes back.
 
-use epoch_metrics::{Clock, Histogram, HistogramOptions, ManualClock, MetricsCollector, Registry, Value};
+use epoch_metrics::{
+    Clock, Histogram, HistogramOptions, ManualClock, MetricsCollector, Registry, Value,
+};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -36,14 +38,23 @@ impl Clock for WritingClock {
 fn a_write_inside_a_histograms_rebuild_is_shown_by_the_next_read() {
     let clock = Arc::new(WritingClock::default());
     let registry = Registry::builder().clock(clock.clone()).build();
-    let histogram = registry.histogram("a", "", HistogramOptions::values(0, 100)).unwrap();
+    let histogram = registry
+        .histogram("a", "", HistogramOptions::values(0, 100))
+        .unwrap();
     clock.target.set(histogram.clone()).unwrap();
     histogram.record(1);
     clock.reads_left.store(1, SeqCst);
     let during = histogram.snapshot().count();
-    assert!(clock.has_fired(), "the write took place inside of the rebuild");
+    assert!(
+        clock.has_fired(),
+        "the write took place inside of the rebuild"
+    );
     assert!((1..=2).contains(&during), "it may be shown or not");
-    assert_eq!(histogram.snapshot().count(), 2, "but the next read is after it");
+    assert_eq!(
+        histogram.snapshot().count(),
+        2,
+        "but the next read is after it"
+    );
 }
 
 /// The registry reads its histograms from the last one to the first, so a write to the last while the first is being read
@@ -52,10 +63,22 @@ fn a_write_inside_a_histograms_rebuild_is_shown_by_the_next_read() {
 fn a_write_inside_the_registrys_rebuild_is_shown_by_the_next_read() {
     let clock = Arc::new(WritingClock::default());
     let registry = Registry::builder().clock(clock.clone()).build();
-    let first = registry.histogram("first", "", HistogramOptions::values(0, 100)).unwrap();
-    let last = registry.histogram("last", "", HistogramOptions::values(0, 100)).unwrap();
+    let first = registry
+        .histogram("first", "", HistogramOptions::values(0, 100))
+        .unwrap();
+    let last = registry
+        .histogram("last", "", HistogramOptions::values(0, 100))
+        .unwrap();
     clock.target.set(last.clone()).unwrap();
-    let shown = || match registry.snapshot().family("last").unwrap().series().next().unwrap().value() {
+    let shown = || match registry
+        .snapshot()
+        .family("last")
+        .unwrap()
+        .series()
+        .next()
+        .unwrap()
+        .value()
+    {
         Value::Histogram(histogram) => histogram.count(),
         other => panic!("{other:?} is no histogram"),
     };
@@ -65,14 +88,24 @@ fn a_write_inside_the_registrys_rebuild_is_shown_by_the_next_read() {
         clock.reads_left.store(reads, SeqCst);
         let during = shown();
         if !clock.has_fired() {
-            assert!(reads > 2, "the rebuild reads the clock for itself and for its histograms");
+            assert!(
+                reads > 2,
+                "the rebuild reads the clock for itself and for its histograms"
+            );
             break;
         }
         written += 1;
         too_late += u64::from(during < written);
-        assert_eq!(shown(), written, "the next read is after the write at reading {reads} of the clock");
+        assert_eq!(
+            shown(),
+            written,
+            "the next read is after the write at reading {reads} of the clock"
+        );
     }
-    assert!(too_late > 0, "no write came too late for the rebuild, so nothing was tested");
+    assert!(
+        too_late > 0,
+        "no write came too late for the rebuild, so nothing was tested"
+    );
 }
 
 /// Tells the writer that no round follows, also when an assertion failed: it would wait for ever.
@@ -120,11 +153,30 @@ fn no_write_is_marked_clean_by_a_rebuild_that_it_raced() {
                 collector.registry().snapshot();
             }
             // The writer is idle: nothing but this read can make up for what an earlier one marked clean.
-            assert_eq!(collector.latency().lifetime.count(), now * BURST, "latencies in round {now}");
-            assert_eq!(collector.batch().lifetime.count(), now * BURST, "batches in round {now}");
-            assert_eq!(collector.throughput().requests.total(), now, "requests in round {now}");
+            assert_eq!(
+                collector.latency().lifetime.count(),
+                now * BURST,
+                "latencies in round {now}"
+            );
+            assert_eq!(
+                collector.batch().lifetime.count(),
+                now * BURST,
+                "batches in round {now}"
+            );
+            assert_eq!(
+                collector.throughput().requests.total(),
+                now,
+                "requests in round {now}"
+            );
             let snapshot = collector.registry().snapshot();
-            let Value::Counter(events) = snapshot.family("events").unwrap().series().next().unwrap().value() else {
+            let Value::Counter(events) = snapshot
+                .family("events")
+                .unwrap()
+                .series()
+                .next()
+                .unwrap()
+                .value()
+            else {
                 panic!("a counter")
             };
             assert_eq!(events, now * BURST, "counted in round {now}");
@@ -134,7 +186,10 @@ fn no_write_is_marked_clean_by_a_rebuild_that_it_raced() {
 
 fn manual() -> (Arc<ManualClock>, MetricsCollector) {
     let clock = Arc::new(ManualClock::new());
-    let collector = MetricsCollector::builder().clock(clock.clone()).build().unwrap();
+    let collector = MetricsCollector::builder()
+        .clock(clock.clone())
+        .build()
+        .unwrap();
     (clock, collector)
 }
 
@@ -154,11 +209,23 @@ fn after_an_hour_of_silence_the_rate_is_zero() {
     clock.advance(Duration::from_secs(3600));
     let silent = collector.throughput();
     for window in WINDOWS.map(Duration::from_secs) {
-        assert_eq!(silent.requests.per_second(window), Some(0.0), "requests over {window:?}");
-        assert_eq!(silent.tokens.per_second(window), Some(0.0), "tokens over {window:?}");
+        assert_eq!(
+            silent.requests.per_second(window),
+            Some(0.0),
+            "requests over {window:?}"
+        );
+        assert_eq!(
+            silent.tokens.per_second(window),
+            Some(0.0),
+            "tokens over {window:?}"
+        );
     }
     assert_eq!(silent.requests.total(), 510, "the total stays");
-    assert!(collector.export_prometheus().contains("server_requests_per_second{window=\"5s\"} 0\n"));
+    assert!(
+        collector
+            .render_prometheus()
+            .contains("server_requests_per_second{window=\"5s\"} 0\n")
+    );
 }
 
 /// Defect 3: a window held at most ten events a second, so what came in a burst was averaged over the wrong span.
@@ -172,8 +239,16 @@ fn more_than_ten_events_a_second_are_averaged_over_the_window() {
     clock.set(Duration::from_secs(60));
     let throughput = collector.throughput();
     for window in WINDOWS.map(Duration::from_secs) {
-        assert_eq!(throughput.requests.per_second(window), Some(1000.0), "requests over {window:?}");
-        assert_eq!(throughput.tokens.per_second(window), Some(7000.0), "tokens over {window:?}");
+        assert_eq!(
+            throughput.requests.per_second(window),
+            Some(1000.0),
+            "requests over {window:?}"
+        );
+        assert_eq!(
+            throughput.tokens.per_second(window),
+            Some(7000.0),
+            "tokens over {window:?}"
+        );
     }
 }
 
@@ -186,12 +261,28 @@ fn a_burst_is_averaged_over_the_window_and_leaves_with_it() {
     }
     let rate = |second, window| {
         clock.set(Duration::from_secs(second));
-        collector.throughput().requests.per_second(Duration::from_secs(window)).unwrap()
+        collector
+            .throughput()
+            .requests
+            .per_second(Duration::from_secs(window))
+            .unwrap()
     };
-    assert_eq!((rate(101, 5), rate(101, 30), rate(101, 60)), (600.0, 100.0, 50.0));
-    assert_eq!((rate(105, 5), rate(105, 30), rate(105, 60)), (600.0, 100.0, 50.0));
-    assert_eq!((rate(106, 5), rate(106, 30), rate(106, 60)), (0.0, 100.0, 50.0));
-    assert_eq!((rate(131, 30), rate(160, 60), rate(161, 60)), (0.0, 50.0, 0.0));
+    assert_eq!(
+        (rate(101, 5), rate(101, 30), rate(101, 60)),
+        (600.0, 100.0, 50.0)
+    );
+    assert_eq!(
+        (rate(105, 5), rate(105, 30), rate(105, 60)),
+        (600.0, 100.0, 50.0)
+    );
+    assert_eq!(
+        (rate(106, 5), rate(106, 30), rate(106, 60)),
+        (0.0, 100.0, 50.0)
+    );
+    assert_eq!(
+        (rate(131, 30), rate(160, 60), rate(161, 60)),
+        (0.0, 50.0, 0.0)
+    );
 }
 
 /// Defect 4: percentiles alone cannot be aggregated over servers.
@@ -201,9 +292,12 @@ fn the_histogram_is_exported_beside_the_percentiles() {
     for millis in 1..=100 {
         collector.record_latency(Duration::from_millis(millis));
     }
-    let text = collector.export_prometheus();
+    let text = collector.render_prometheus();
     assert!(text.contains("# TYPE server_request_latency_seconds histogram\n"));
-    let buckets = text.lines().filter(|line| line.starts_with("server_request_latency_seconds_bucket{le=")).count();
+    let buckets = text
+        .lines()
+        .filter(|line| line.starts_with("server_request_latency_seconds_bucket{le="))
+        .count();
     assert!(buckets > 10, "{buckets} buckets");
     assert!(text.contains("server_request_latency_seconds_bucket{le=\"+Inf\"} 100\n"));
     assert!(text.contains("server_request_latency_seconds_count 100\n"));

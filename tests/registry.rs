@@ -1,7 +1,8 @@
 //! Names, labels and handles: what is refused and how, and what a snapshot of everything promises.
 
 use epoch_metrics::{
-    HistogramOptions, LabelError, ManualClock, OptionsError, RegisterError, Registry, RegistrySnapshot, Value,
+    HistogramOptions, LabelError, ManualClock, OptionsError, RegisterError, Registry,
+    RegistrySnapshot, Value,
 };
 use std::sync::Arc;
 use std::sync::atomic::{
@@ -12,13 +13,20 @@ use std::time::Duration;
 
 /// Checks the error, and that its text says what to do about it.
 fn refused<T>(result: Result<T, RegisterError>, expected: &RegisterError, remedy: &str) {
-    let Err(error) = result else { panic!("accepted in place of {expected:?}") };
+    let Err(error) = result else {
+        panic!("accepted in place of {expected:?}")
+    };
     assert_eq!(error, *expected);
-    assert!(error.to_string().contains(remedy), "no {remedy:?} in {error}");
+    assert!(
+        error.to_string().contains(remedy),
+        "no {remedy:?} in {error}"
+    );
 }
 
 fn duplicate(name: &str) -> RegisterError {
-    RegisterError::Duplicate { name: name.to_owned() }
+    RegisterError::Duplicate {
+        name: name.to_owned(),
+    }
 }
 
 fn values() -> HistogramOptions {
@@ -29,14 +37,22 @@ fn values() -> HistogramOptions {
 fn invalid_names_are_refused() {
     let registry = Registry::new();
     for name in ["", "1a", "a-b", "a b", "ä", "a\n", "_total"] {
-        let error = RegisterError::InvalidName { name: name.to_owned() };
+        let error = RegisterError::InvalidName {
+            name: name.to_owned(),
+        };
         refused(registry.counter(name, ""), &error, "use ASCII letters");
         if name != "_total" {
             refused(registry.gauge(name, ""), &error, "use ASCII letters");
-            refused(registry.histogram(name, "", values()), &error, "use ASCII letters");
+            refused(
+                registry.histogram(name, "", values()),
+                &error,
+                "use ASCII letters",
+            );
         }
     }
-    registry.gauge("_total", "").expect("of a counter's name nothing would be left, but of a gauge's");
+    registry
+        .gauge("_total", "")
+        .expect("of a counter's name nothing would be left, but of a gauge's");
     for name in ["a", "_a", ":a:b", "A1_"] {
         registry.counter(name, "").unwrap();
     }
@@ -46,16 +62,36 @@ fn invalid_names_are_refused() {
 fn labels_are_checked() {
     let registry = Registry::new();
     for label in ["", "1a", "a-b", "a:b", "__a", "ä"] {
-        let error = RegisterError::InvalidLabelName { label: label.to_owned() };
-        refused(registry.counter_family("a", "", &["fine", label]), &error, "use ASCII letters");
+        let error = RegisterError::InvalidLabelName {
+            label: label.to_owned(),
+        };
+        refused(
+            registry.counter_family("a", "", &["fine", label]),
+            &error,
+            "use ASCII letters",
+        );
     }
     for label in ["le", "quantile"] {
-        let error = RegisterError::ReservedLabelName { label: label.to_owned() };
-        refused(registry.histogram_family("a", "", values(), &[label]), &error, "choose another name");
+        let error = RegisterError::ReservedLabelName {
+            label: label.to_owned(),
+        };
+        refused(
+            registry.histogram_family("a", "", values(), &[label]),
+            &error,
+            "choose another name",
+        );
     }
-    let twice = RegisterError::DuplicateLabelName { label: "x".to_owned() };
-    refused(registry.gauge_family("a", "", &["x", "y", "x"]), &twice, "leave one out");
-    registry.counter_family("a", "", &["x", "_y", "z1"]).expect("none of these attempts took the name");
+    let twice = RegisterError::DuplicateLabelName {
+        label: "x".to_owned(),
+    };
+    refused(
+        registry.gauge_family("a", "", &["x", "y", "x"]),
+        &twice,
+        "leave one out",
+    );
+    registry
+        .counter_family("a", "", &["x", "_y", "z1"])
+        .expect("none of these attempts took the name");
 }
 
 #[test]
@@ -63,17 +99,35 @@ fn names_that_would_meet_in_the_exposition_are_refused() {
     let registry = Registry::new();
     let remedy = "choose another name";
     registry.counter("a_count", "").unwrap();
-    refused(registry.histogram("a", "", values()), &duplicate("a_count"), remedy);
-    registry.gauge("a_sum", "").expect("a refused registration takes no name");
+    refused(
+        registry.histogram("a", "", values()),
+        &duplicate("a_count"),
+        remedy,
+    );
+    registry
+        .gauge("a_sum", "")
+        .expect("a refused registration takes no name");
 
     registry.histogram("b", "", values()).unwrap();
     for name in ["b", "b_bucket", "b_sum", "b_count"] {
         refused(registry.gauge(name, ""), &duplicate(name), remedy);
     }
-    registry.histogram("c", "", HistogramOptions::durations()).unwrap();
-    refused(registry.histogram("c_seconds", "", HistogramOptions::durations()), &duplicate("c_seconds"), remedy);
-    refused(registry.counter("c_seconds_count", ""), &duplicate("c_seconds_count"), remedy);
-    registry.gauge("c", "").expect("what is exported is c_seconds");
+    registry
+        .histogram("c", "", HistogramOptions::durations())
+        .unwrap();
+    refused(
+        registry.histogram("c_seconds", "", HistogramOptions::durations()),
+        &duplicate("c_seconds"),
+        remedy,
+    );
+    refused(
+        registry.counter("c_seconds_count", ""),
+        &duplicate("c_seconds_count"),
+        remedy,
+    );
+    registry
+        .gauge("c", "")
+        .expect("what is exported is c_seconds");
 
     registry.counter("d", "").unwrap();
     refused(registry.counter("d_total", ""), &duplicate("d"), remedy);
@@ -84,37 +138,95 @@ fn names_that_would_meet_in_the_exposition_are_refused() {
     }
     registry.gauge("f_total", "").unwrap();
     refused(registry.counter("f", ""), &duplicate("f_total"), remedy);
-    refused(registry.counter_family("b", "", &["x"]), &duplicate("b"), remedy);
-    refused(registry.counter("epoch_metrics_rejected_values", ""), &duplicate("epoch_metrics_rejected_values"), remedy);
+    refused(
+        registry.counter_family("b", "", &["x"]),
+        &duplicate("b"),
+        remedy,
+    );
+    refused(
+        registry.counter("epoch_metrics_rejected_values", ""),
+        &duplicate("epoch_metrics_rejected_values"),
+        remedy,
+    );
 }
 
 #[test]
 fn impossible_options_are_refused() {
     let registry = Registry::new();
     let case = |options: HistogramOptions, error, remedy| {
-        refused(registry.histogram("a", "", options.clone()), &RegisterError::Options(error), remedy);
-        refused(registry.histogram_family("a", "", options, &["x"]), &RegisterError::Options(error), remedy);
+        refused(
+            registry.histogram("a", "", options.clone()),
+            &RegisterError::Options(error),
+            remedy,
+        );
+        refused(
+            registry.histogram_family("a", "", options, &["x"]),
+            &RegisterError::Options(error),
+            remedy,
+        );
     };
     for digits in [0, 6, u8::MAX] {
-        case(values().significant_digits(digits), OptionsError::Digits { digits }, "choose 1 to 5");
+        case(
+            values().significant_digits(digits),
+            OptionsError::Digits { digits },
+            "choose 1 to 5",
+        );
     }
-    case(values().range(6, 5), OptionsError::EmptyRange { min: 6, max: 5 }, "let the largest be");
+    case(
+        values().range(6, 5),
+        OptionsError::EmptyRange { min: 6, max: 5 },
+        "let the largest be",
+    );
     for recent in [HistogramOptions::MAX_RECENT + 1, usize::MAX] {
-        case(values().recent(recent), OptionsError::TooManyRecent { recent }, "keep at most 65536");
+        case(
+            values().recent(recent),
+            OptionsError::TooManyRecent {
+                recent,
+                max: 65_536,
+            },
+            "keep at most 65536",
+        );
     }
     for window in [0, 61_000, 1_500, 999].map(Duration::from_millis) {
-        let error = RegisterError::Options(OptionsError::Window { window });
+        let error = RegisterError::Options(OptionsError::Window {
+            window,
+            max_seconds: 60,
+        });
         let windows = [Duration::from_secs(5), window];
-        refused(registry.throughput_over("a", "", &windows), &error, "choose 1 to 60");
+        refused(
+            registry.throughput_with_windows("a", "", &windows),
+            &error,
+            "choose 1 to 60",
+        );
     }
     let twice = [5, 1, 5].map(Duration::from_secs);
-    let error = RegisterError::Options(OptionsError::DuplicateWindow { window: Duration::from_secs(5) });
-    refused(registry.throughput_over("a", "", &twice), &error, "leave one out");
+    let error = RegisterError::Options(OptionsError::DuplicateWindow {
+        window: Duration::from_secs(5),
+    });
+    refused(
+        registry.throughput_with_windows("a", "", &twice),
+        &error,
+        "leave one out",
+    );
     for digits in 1..=5 {
-        registry.histogram(&format!("digits_{digits}"), "", values().significant_digits(digits)).unwrap();
+        registry
+            .histogram(
+                &format!("digits_{digits}"),
+                "",
+                values().significant_digits(digits),
+            )
+            .unwrap();
     }
-    registry.histogram("one_value", "", values().range(5, 5).recent(HistogramOptions::MAX_RECENT)).unwrap();
-    registry.throughput_over("a", "", &[1, 60].map(Duration::from_secs)).expect("no attempt took the name");
+    registry
+        .histogram(
+            "one_value",
+            "",
+            values().range(5, 5).recent(HistogramOptions::MAX_RECENT),
+        )
+        .unwrap();
+    registry
+        .throughput_with_windows("a", "", &[1, 60].map(Duration::from_secs))
+        .expect("no attempt took the name");
 }
 
 #[test]
@@ -139,8 +251,16 @@ fn a_family_gives_the_same_metric_for_the_same_values() {
 
     let gauges = registry.gauge_family("g", "", &["x"]).unwrap();
     gauges.with(&["1"]).unwrap().set(-4);
-    assert_eq!((gauges.with(&["1"]).unwrap().get(), gauges.with(&["2"]).unwrap().get()), (-4, 0));
-    let histograms = registry.histogram_family("h", "", values(), &["x"]).unwrap();
+    assert_eq!(
+        (
+            gauges.with(&["1"]).unwrap().get(),
+            gauges.with(&["2"]).unwrap().get()
+        ),
+        (-4, 0)
+    );
+    let histograms = registry
+        .histogram_family("h", "", values(), &["x"])
+        .unwrap();
     histograms.with(&["1"]).unwrap().record(3);
     assert_eq!(histograms.with(&["1"]).unwrap().snapshot().sum(), 3);
     assert!(histograms.with(&["2"]).unwrap().snapshot().is_empty());
@@ -164,11 +284,18 @@ fn threads_that_ask_for_the_same_values_get_the_same_metric() {
     assert_eq!(counts, vec![16; 500]);
 }
 
-fn counters<'a>(snapshot: &'a RegistrySnapshot, family: &str) -> impl Iterator<Item = u64> + use<'a> {
-    snapshot.family(family).unwrap().series().map(|series| match series.value() {
-        Value::Counter(value) => value,
-        other => panic!("{other:?} is no counter"),
-    })
+fn counters<'a>(
+    snapshot: &'a RegistrySnapshot,
+    family: &str,
+) -> impl Iterator<Item = u64> + use<'a> {
+    snapshot
+        .family(family)
+        .unwrap()
+        .series()
+        .map(|series| match series.value() {
+            Value::Counter(value) => value,
+            other => panic!("{other:?} is no counter"),
+        })
 }
 
 /// The value of a counter without labels.
@@ -195,8 +322,17 @@ fn handles_outlive_their_registry() {
             family.with(&["y"]).unwrap().add(5);
         });
     });
-    assert_eq!((counter.get(), gauge.get(), histogram.snapshot().sum()), (1, 2, 3));
-    assert_eq!((throughput.snapshot().total(), family.with(&["y"]).unwrap().get()), (4, 5));
+    assert_eq!(
+        (counter.get(), gauge.get(), histogram.snapshot().sum()),
+        (1, 2, 3)
+    );
+    assert_eq!(
+        (
+            throughput.snapshot().total(),
+            family.with(&["y"]).unwrap().get()
+        ),
+        (4, 5)
+    );
     assert_eq!(shown(&snapshot, "a"), 0, "a snapshot never changes");
 }
 
@@ -222,7 +358,15 @@ fn a_gauge_adds_up_over_threads_and_is_what_was_set_last() {
     assert_eq!(gauge.get(), 20_000 * (8 * 2 - 4));
     assert_eq!(float.get(), 40_000.0);
     let snapshot = registry.snapshot();
-    let value = |name| snapshot.family(name).unwrap().series().next().unwrap().value();
+    let value = |name| {
+        snapshot
+            .family(name)
+            .unwrap()
+            .series()
+            .next()
+            .unwrap()
+            .value()
+    };
     assert!(matches!(value("a"), Value::Gauge(240_000)));
     assert!(matches!(value("b"), Value::FloatGauge(40_000.0)));
 
@@ -253,7 +397,11 @@ fn counters_are_exact_and_never_fall() {
             .map(|_| {
                 scope.spawn(|| {
                     for i in 0..EACH {
-                        if i % 2 == 0 { counter.inc() } else { counter.add(3) }
+                        if i % 2 == 0 {
+                            counter.inc()
+                        } else {
+                            counter.add(3)
+                        }
                     }
                 })
             })
@@ -265,12 +413,17 @@ fn counters_are_exact_and_never_fall() {
             while running.load(SeqCst) {
                 let in_snapshot = shown(&registry.snapshot(), "a");
                 let now = counter.get();
-                assert!(last <= now && last_shown <= in_snapshot, "a value went back");
+                assert!(
+                    last <= now && last_shown <= in_snapshot,
+                    "a value went back"
+                );
                 assert!(in_snapshot <= now, "a later value is lower");
                 (last, last_shown) = (now, in_snapshot);
             }
         });
-        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        writers
+            .into_iter()
+            .for_each(|writer| writer.join().unwrap());
         running.store(false, SeqCst);
     });
     assert_eq!(counter.get(), THREADS * EACH * 2);
@@ -288,7 +441,11 @@ fn a_counter_wraps() {
 /// Every thread adds to A before it adds to B, so B ahead of A would be a request that failed before it came.
 #[test]
 fn no_snapshot_shows_b_ahead_of_a() {
-    for (name, apart) in [("side by side", 0), ("on one page", 20), ("on different pages", 300)] {
+    for (name, apart) in [
+        ("side by side", 0),
+        ("on one page", 20),
+        ("on different pages", 300),
+    ] {
         let registry = Registry::new();
         let a = registry.counter("a", "").unwrap();
         for i in 0..apart {
@@ -326,7 +483,11 @@ fn no_snapshot_shows_b_ahead_of_a() {
         println!("{name}: {snapshots} snapshots that differed");
         let snapshot = registry.snapshot();
         let of_all = 300 * 3 * 3_000;
-        assert_eq!((shown(&snapshot, "a"), shown(&snapshot, "b")), (of_all, of_all), "{name}");
+        assert_eq!(
+            (shown(&snapshot, "a"), shown(&snapshot, "b")),
+            (of_all, of_all),
+            "{name}"
+        );
     }
 }
 
@@ -355,11 +516,17 @@ fn throughput_of(registry: &Registry, name: &str) -> Count {
 
 /// What a metric without labels counted.
 fn count(snapshot: &RegistrySnapshot, name: &str) -> u64 {
-    match snapshot.family(name).unwrap().series().next().unwrap().value() {
+    match snapshot
+        .family(name)
+        .unwrap()
+        .series()
+        .next()
+        .unwrap()
+        .value()
+    {
         Value::Counter(value) => value,
         Value::Gauge(value) => u64::try_from(value).unwrap(),
         Value::Histogram(histogram) => histogram.count(),
-        Value::Throughput(throughput) => throughput.total(),
         other => panic!("{other:?} counts nothing"),
     }
 }
@@ -383,7 +550,11 @@ impl Tasks {
         let mut counted = [0; 2];
         for at in (first..).step_by(stride).take(places) {
             let place = &self.places[at % self.places.len()];
-            let takes = |step| place.compare_exchange(step, TAKEN, Acquire, Relaxed).is_ok();
+            let takes = |step| {
+                place
+                    .compare_exchange(step, TAKEN, Acquire, Relaxed)
+                    .is_ok()
+            };
             if takes(BEFORE_A) {
                 (self.a)();
                 place.store(BEFORE_B, Release);
@@ -401,7 +572,11 @@ impl Tasks {
 /// With threads that last, and threads that come and go and hand their slots on.
 fn no_task_shows_b_ahead_of_a(pair: &str, registry: &Registry, a: Count, b: Count) {
     const WAVES: usize = 150;
-    let tasks = Tasks { places: [const { AtomicU8::new(BEFORE_A) }; 16], a, b };
+    let tasks = Tasks {
+        places: [const { AtomicU8::new(BEFORE_A) }; 16],
+        a,
+        b,
+    };
     let (tasks, running) = (&tasks, &AtomicBool::new(true));
     let (mut snapshots, mut last, mut counted) = (0, 0, [0; 2]);
     std::thread::scope(|scope| {
@@ -410,8 +585,11 @@ fn no_task_shows_b_ahead_of_a(pair: &str, registry: &Registry, a: Count, b: Coun
             let mut counted = [0; 2];
             for wave in 0..WAVES {
                 std::thread::scope(|scope| {
-                    let short = [1, 5, 9].map(|stride| scope.spawn(move || tasks.work(wave, stride, 2_000)));
-                    short.into_iter().for_each(|thread| add(&mut counted, thread.join().unwrap()));
+                    let short = [1, 5, 9]
+                        .map(|stride| scope.spawn(move || tasks.work(wave, stride, 2_000)));
+                    short
+                        .into_iter()
+                        .for_each(|thread| add(&mut counted, thread.join().unwrap()));
                 });
             }
             for thread in lasting {
@@ -430,7 +608,10 @@ fn no_task_shows_b_ahead_of_a(pair: &str, registry: &Registry, a: Count, b: Coun
         }
         counted = waves.join().unwrap();
     });
-    println!("{pair}: {snapshots} snapshots that differed, {} tasks", counted[0]);
+    println!(
+        "{pair}: {snapshots} snapshots that differed, {} tasks",
+        counted[0]
+    );
     let end = registry.snapshot();
     assert_eq!([count(&end, "a"), count(&end, "b")], counted, "{pair}");
 }
@@ -446,8 +627,18 @@ fn add(to: &mut [u64; 2], [a, b]: [u64; 2]) {
 fn no_snapshot_shows_b_ahead_of_a_for_tasks_that_move_between_threads() {
     type Make = fn(&Registry, &str) -> Count;
     let pairs: [(&str, Make, usize, Make); 10] = [
-        ("counter, counter on the same page", counter_of, 20, counter_of),
-        ("counter, counter on another page", counter_of, 300, counter_of),
+        (
+            "counter, counter on the same page",
+            counter_of,
+            20,
+            counter_of,
+        ),
+        (
+            "counter, counter on another page",
+            counter_of,
+            300,
+            counter_of,
+        ),
         ("gauge, counter", gauge_of, 20, counter_of),
         ("gauge, counter on another page", gauge_of, 300, counter_of),
         ("counter, gauge on another page", counter_of, 300, gauge_of),
@@ -489,9 +680,14 @@ fn first_touches_do_not_show_b_ahead_of_a() {
         let family = registry.counter_family("between", "", &["i"]).unwrap();
         (0..between).for_each(|i| drop(family.with(&[&i.to_string()]).unwrap()));
         let b = make_b(&registry, "b");
-        let tasks = &Tasks { places: [const { AtomicU8::new(BEFORE_A) }; 16], a, b };
+        let tasks = &Tasks {
+            places: [const { AtomicU8::new(BEFORE_A) }; 16],
+            a,
+            b,
+        };
         std::thread::scope(|scope| {
-            let workers = [1, 3, 5, 7].map(|stride| scope.spawn(move || tasks.work(round, stride, 400)));
+            let workers =
+                [1, 3, 5, 7].map(|stride| scope.spawn(move || tasks.work(round, stride, 400)));
             while !workers.iter().all(|worker| worker.is_finished()) {
                 let snapshot = registry.snapshot();
                 let (a, b) = (count(&snapshot, "a"), count(&snapshot, "b"));
@@ -524,20 +720,36 @@ fn an_unchanged_registry_is_the_same_snapshot() {
         ("a histogram", &|| histogram.record(4)),
         ("a refused value", &|| histogram.record(1001)),
         ("a throughput", &|| throughput.add(4)),
-        ("a second that passed", &|| clock.advance(Duration::from_secs(1))),
+        ("a second that passed", &|| {
+            clock.advance(Duration::from_secs(1))
+        }),
         ("a member", &|| known.inc()),
         ("a new member", &|| drop(family.with(&["new"]).unwrap())),
-        ("a registration", &|| drop(registry.gauge_family("late", "", &["x"]).unwrap())),
+        ("a registration", &|| {
+            drop(registry.gauge_family("late", "", &["x"]).unwrap())
+        }),
     ];
     for (what, change) in changes {
         let before = registry.snapshot();
         assert!(Arc::ptr_eq(&before, &registry.snapshot()), "before {what}");
         // Reading single metrics changes nothing.
-        let _ = (counter.get(), gauge.get(), float.get(), histogram.snapshot(), throughput.snapshot());
+        let _ = (
+            counter.get(),
+            gauge.get(),
+            float.get(),
+            histogram.snapshot(),
+            throughput.snapshot(),
+        );
         family.with(&["known"]).unwrap();
-        assert!(Arc::ptr_eq(&before, &registry.snapshot()), "reading before {what}");
+        assert!(
+            Arc::ptr_eq(&before, &registry.snapshot()),
+            "reading before {what}"
+        );
         change();
-        assert!(!Arc::ptr_eq(&before, &registry.snapshot()), "{what} goes unseen");
+        assert!(
+            !Arc::ptr_eq(&before, &registry.snapshot()),
+            "{what} goes unseen"
+        );
     }
     // A single metric that was read between a write and the snapshot must not make the snapshot look current.
     let before = registry.snapshot();
@@ -550,7 +762,10 @@ fn an_unchanged_registry_is_the_same_snapshot() {
 #[test]
 fn a_stale_registry_is_served_while_it_is_young() {
     let clock = Arc::new(ManualClock::new());
-    let registry = Registry::builder().clock(clock.clone()).max_staleness(Duration::from_secs(2)).build();
+    let registry = Registry::builder()
+        .clock(clock.clone())
+        .max_staleness(Duration::from_secs(2))
+        .build();
     let counter = registry.counter("a", "").unwrap();
     clock.advance(Duration::from_secs(2));
     let first = registry.snapshot();
@@ -561,7 +776,11 @@ fn a_stale_registry_is_served_while_it_is_young() {
     assert_eq!(shown(&registry.snapshot(), "a"), 1);
     counter.inc();
     clock.set(Duration::ZERO);
-    assert_eq!(shown(&registry.snapshot(), "a"), 2, "a clock that went back makes nothing young");
+    assert_eq!(
+        shown(&registry.snapshot(), "a"),
+        2,
+        "a clock that went back makes nothing young"
+    );
     assert_eq!(counter.get(), 2, "a counter's own value is never stale");
 }
 
@@ -569,7 +788,9 @@ fn a_stale_registry_is_served_while_it_is_young() {
 fn many_metrics_keep_their_values_apart() {
     let registry = Registry::new();
     let family = registry.counter_family("a", "", &["i"]).unwrap();
-    let members: Vec<_> = (0..2_000).map(|i| family.with(&[&i.to_string()]).unwrap()).collect();
+    let members: Vec<_> = (0..2_000)
+        .map(|i| family.with(&[&i.to_string()]).unwrap())
+        .collect();
     std::thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| (0..).zip(&members).for_each(|(i, member)| member.add(i)));
@@ -579,5 +800,8 @@ fn many_metrics_keep_their_values_apart() {
     let expected: Vec<u64> = (0..2_000).map(|i| 3 * i).collect();
     assert_eq!(shown, expected);
     members[1234].inc();
-    assert_eq!(counters(&registry.snapshot(), "a").nth(1234), Some(3 * 1234 + 1));
+    assert_eq!(
+        counters(&registry.snapshot(), "a").nth(1234),
+        Some(3 * 1234 + 1)
+    );
 }

@@ -7,17 +7,28 @@ use epoch_metrics::{HistogramOptions, Registry};
 #[test]
 fn a_thousand_histograms_on_sixteen_threads_fit() {
     let resident = || {
-        let pages: u64 =
-            std::fs::read_to_string("/proc/self/statm").unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let pages: u64 = std::fs::read_to_string("/proc/self/statm")
+            .unwrap()
+            .split(' ')
+            .nth(1)
+            .unwrap()
+            .parse()
+            .unwrap();
         pages * 4096
     };
     let registry = Registry::new();
-    let family = registry.histogram_family("many", "", HistogramOptions::durations(), &["i"]).unwrap();
-    let histograms: Vec<_> = (0..1_000).map(|i| family.with(&[&i.to_string()]).unwrap()).collect();
+    let family = registry
+        .histogram_family("many", "", HistogramOptions::durations(), &["i"])
+        .unwrap();
+    let histograms: Vec<_> = (0..1_000)
+        .map(|i| family.with(&[&i.to_string()]).unwrap())
+        .collect();
     // Lognormal, median 1 ms, sigma 1: twelve uniform numbers add up to nearly a normal one.
     let mut state = 1_u64;
     let mut uniform = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (state >> 11) as f64 / (1_u64 << 53) as f64
     };
     let latencies: Vec<u64> = (0..1_000)
@@ -33,7 +44,9 @@ fn a_thousand_histograms_on_sixteen_threads_fit() {
                 together.wait();
                 for histogram in &histograms {
                     // More of them than a queue holds.
-                    latencies.iter().for_each(|latency| histogram.record(*latency));
+                    latencies
+                        .iter()
+                        .for_each(|latency| histogram.record(*latency));
                 }
                 together.wait();
             });

@@ -16,8 +16,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The example's binary, beside which the tests are built: target/PROFILE/deps/server-HASH, target/PROFILE/examples/server.
 fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("a test has a path");
-    let profile = test.ancestors().nth(2).expect("tests are built in PROFILE/deps");
-    let server = profile.join("examples").join(format!("server{}", std::env::consts::EXE_SUFFIX));
+    let profile = test
+        .ancestors()
+        .nth(2)
+        .expect("tests are built in PROFILE/deps");
+    let server = profile
+        .join("examples")
+        .join(format!("server{}", std::env::consts::EXE_SUFFIX));
     assert!(
         server.exists(),
         "{} is missing: `cargo test` or `cargo build --example server` makes it",
@@ -28,7 +33,11 @@ fn binary() -> PathBuf {
 
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(binary());
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command
 }
 
@@ -49,20 +58,34 @@ impl Drop for Server {
 impl Server {
     /// Starts one without a load of its own, and reads its address.
     fn start() -> Self {
-        let mut child =
-            command(&["--listen", "127.0.0.1:0", "--load", "0", "--seconds", "60"]).spawn().expect("the server starts");
+        let mut child = command(&["--listen", "127.0.0.1:0", "--load", "0", "--seconds", "60"])
+            .spawn()
+            .expect("the server starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut line = String::new();
         stdout.read_line(&mut line).expect("a first line");
-        let address = line.split("http://").nth(1).and_then(|rest| rest.split_whitespace().next());
-        let address = address.unwrap_or_else(|| panic!("no address in {line:?}")).to_owned();
-        Self { child, stdout, address }
+        let address = line
+            .split("http://")
+            .nth(1)
+            .and_then(|rest| rest.split_whitespace().next());
+        let address = address
+            .unwrap_or_else(|| panic!("no address in {line:?}"))
+            .to_owned();
+        Self {
+            child,
+            stdout,
+            address,
+        }
     }
 
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(&self.address).expect("the server accepts");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
-        stream.set_write_timeout(Some(PATIENCE)).expect("a timeout can be set");
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .expect("a timeout can be set");
+        stream
+            .set_write_timeout(Some(PATIENCE))
+            .expect("a timeout can be set");
         stream
     }
 
@@ -74,12 +97,16 @@ impl Server {
     }
 
     fn get(&self, target: &str) -> Response {
-        self.send(format!("GET {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").as_bytes())
+        self.send(
+            format!("GET {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").as_bytes(),
+        )
     }
 
     fn post(&self, target: &str, body: &str) -> Response {
         let length = body.len();
-        let head = format!("POST {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {length}");
+        let head = format!(
+            "POST {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {length}"
+        );
         self.send(format!("{head}\r\n\r\n{body}").as_bytes())
     }
 
@@ -87,7 +114,10 @@ impl Server {
     fn metric(&self, series: &str) -> f64 {
         let metrics = self.get("/metrics");
         assert_eq!(metrics.status, 200);
-        let value = metrics.body.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        let value = metrics
+            .body
+            .lines()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
         value.map_or(0.0, |value| value.parse().expect("a number"))
     }
 
@@ -100,7 +130,10 @@ impl Server {
                 return;
             }
             assert!(found < expected, "{series} is {found}, beyond {expected}");
-            assert!(started.elapsed() < PATIENCE, "{series} stays {found}, not {expected}");
+            assert!(
+                started.elapsed() < PATIENCE,
+                "{series} stays {found}, not {expected}"
+            );
             thread::sleep(Duration::from_millis(50));
         }
     }
@@ -156,8 +189,14 @@ impl Response {
             line.clear();
         }
         let status = head.split(' ').nth(1)?.parse().ok()?;
-        let mut response = Self { status, head, body: String::new() };
-        let length = response.header("content-length").map_or(0, |length| length.parse().expect("a length"));
+        let mut response = Self {
+            status,
+            head,
+            body: String::new(),
+        };
+        let length = response
+            .header("content-length")
+            .map_or(0, |length| length.parse().expect("a length"));
         let mut body = vec![0; length];
         reader.read_exact(&mut body).ok()?;
         response.body = String::from_utf8(body).expect("text");
@@ -165,11 +204,14 @@ impl Response {
     }
 
     fn header(&self, name: &str) -> Option<&str> {
-        self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+        self.head
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 
     fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error} in {:?}", self.body))
+        serde_json::from_str(&self.body)
+            .unwrap_or_else(|error| panic!("{error} in {:?}", self.body))
     }
 }
 
@@ -181,9 +223,15 @@ const MALFORMED: &str = "http_client_errors_total{reason=\"malformed\"}";
 fn answers_inferences_and_counts_each_once() {
     let server = Server::start();
     let answer = server.post("/infer", "to be or not to be");
-    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+    assert_eq!(
+        (answer.status, answer.header("content-type")),
+        (200, Some("application/json"))
+    );
     let answer = answer.json();
-    assert_eq!((answer["tokens"].as_u64(), answer["batch"].as_u64()), (Some(6), Some(1)));
+    assert_eq!(
+        (answer["tokens"].as_u64(), answer["batch"].as_u64()),
+        (Some(6), Some(1))
+    );
     assert!(answer["latency_ms"].as_f64() > Some(0.0));
     assert_eq!(server.get("/infer?three+little+words").json()["tokens"], 3);
     assert_eq!(server.get("/infer").json()["tokens"], 1);
@@ -191,15 +239,21 @@ fn answers_inferences_and_counts_each_once() {
     // Several over one connection: it is kept alive.
     let mut stream = server.connect();
     for _ in 0..5 {
-        stream.write_all(b"GET /infer HTTP/1.1\r\nhost: test\r\n\r\n").expect("the server reads");
+        stream
+            .write_all(b"GET /infer HTTP/1.1\r\nhost: test\r\n\r\n")
+            .expect("the server reads");
         assert_eq!(Response::read(&mut stream).status, 200);
     }
     // And without a length.
-    let chunked =
-        "POST /infer HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n5\r\na b c\r\n4\r\n d e\r\n0\r\n\r\n";
+    let chunked = "POST /infer HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n5\r\na b c\r\n4\r\n d e\r\n0\r\n\r\n";
     assert_eq!(server.send(chunked.as_bytes()).json()["tokens"], 5);
 
-    for series in [INFERRED, "server_requests_total", "server_request_latency_seconds_count", "server_batch_size_sum"] {
+    for series in [
+        INFERRED,
+        "server_requests_total",
+        "server_request_latency_seconds_count",
+        "server_batch_size_sum",
+    ] {
         server.await_metric(series, 9.0);
     }
     server.await_metric("server_tokens_total", 6.0 + 3.0 + 1.0 + 5.0 + 5.0);
@@ -213,16 +267,27 @@ fn concurrent_requests_share_batches() {
     let largest = || {
         let text = "word ".repeat(10_000);
         let answers = thread::scope(|scope| {
-            let clients: Vec<_> = (0..clients).map(|_| scope.spawn(|| server.post("/infer", &text).json())).collect();
-            clients.into_iter().map(|client| client.join().expect("an answer")).collect::<Vec<_>>()
+            let clients: Vec<_> = (0..clients)
+                .map(|_| scope.spawn(|| server.post("/infer", &text).json()))
+                .collect();
+            clients
+                .into_iter()
+                .map(|client| client.join().expect("an answer"))
+                .collect::<Vec<_>>()
         });
         assert!(answers.iter().all(|answer| answer["tokens"] == 10_000));
-        answers.iter().filter_map(|answer| answer["batch"].as_u64()).max()
+        answers
+            .iter()
+            .filter_map(|answer| answer["batch"].as_u64())
+            .max()
     };
     // Whether they meet is up to the system's scheduler: sooner or later they do.
     let started = Instant::now();
     while largest() < Some(2) {
-        assert!(started.elapsed() < PATIENCE, "{clients} clients at once, and never two in a batch");
+        assert!(
+            started.elapsed() < PATIENCE,
+            "{clients} clients at once, and never two in a batch"
+        );
     }
 }
 
@@ -231,7 +296,8 @@ fn malformed_requests_are_answered_and_counted() {
     let server = Server::start();
     assert_eq!(server.send(b"this is not HTTP\r\n\r\n").status, 400);
     server.await_metric(MALFORMED, 1.0);
-    let bad_chunk = b"POST /infer HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\nzzz\r\n";
+    let bad_chunk =
+        b"POST /infer HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\nzzz\r\n";
     assert_eq!(server.send(bad_chunk).status, 400);
     server.await_metric(MALFORMED, 2.0);
     assert_eq!(server.get("/infer").status, 200);
@@ -243,7 +309,8 @@ fn oversized_requests_are_answered_and_counted() {
     let text = "x".repeat(100_000);
     assert_eq!(server.post("/infer", &text).status, 413);
     let chunk = format!("{:x}\r\n{text}\r\n0\r\n\r\n", text.len());
-    let chunked = format!("POST /infer HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n{chunk}");
+    let chunked =
+        format!("POST /infer HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n{chunk}");
     assert_eq!(server.send(chunked.as_bytes()).status, 413);
     // Announced only: refused before anything is sent.
     let announced = b"POST /infer HTTP/1.1\r\nhost: test\r\ncontent-length: 99999999999\r\n\r\n";
@@ -267,13 +334,19 @@ fn clients_that_hang_up_harm_nobody_and_are_counted() {
     // A long text that keeps the batcher busy while the others hang up; on their way in, or waiting.
     let busy = "w ".repeat(32_000);
     thread::scope(|scope| {
-        let busy: Vec<_> = (0..4).map(|_| scope.spawn(|| server.post("/infer", &busy))).collect();
+        let busy: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| server.post("/infer", &busy)))
+            .collect();
         for rest in ["", "half of", "all of it!"] {
             let mut stream = server.connect();
             let head = "POST /infer HTTP/1.1\r\nhost: test\r\ncontent-length: 10\r\n";
             let end = if rest.is_empty() { "" } else { "\r\n" };
-            stream.write_all(format!("{head}{end}{rest}").as_bytes()).expect("the server reads");
-            stream.shutdown(Shutdown::Both).expect("a connection can be shut down");
+            stream
+                .write_all(format!("{head}{end}{rest}").as_bytes())
+                .expect("the server reads");
+            stream
+                .shutdown(Shutdown::Both)
+                .expect("a connection can be shut down");
         }
         for client in busy {
             assert_eq!(client.join().expect("an answer").status, 200);
@@ -283,7 +356,11 @@ fn clients_that_hang_up_harm_nobody_and_are_counted() {
     let started = Instant::now();
     let settled = || server.metric(HUNG_UP) + server.metric(INFERRED);
     while settled() < 7.0 {
-        assert!(started.elapsed() < PATIENCE, "of 7 requests, {} are accounted for", settled());
+        assert!(
+            started.elapsed() < PATIENCE,
+            "of 7 requests, {} are accounted for",
+            settled()
+        );
         thread::sleep(Duration::from_millis(50));
     }
     assert!(server.metric(HUNG_UP) >= 2.0);
@@ -305,16 +382,32 @@ fn pages_say_what_they_are() {
     }
     server.await_metric(INFERRED, 1.0);
     let metrics = server.get("/metrics");
-    assert_eq!(metrics.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
-    for name in
-        ["server_request_latency_seconds_bucket{", "server_batch_limit ", "server_mode{", "http_requests_total{"]
-    {
-        assert!(metrics.body.lines().any(|line| line.starts_with(name)), "{name} in {}", metrics.body);
+    assert_eq!(
+        metrics.header("content-type"),
+        Some("text/plain; version=0.0.4; charset=utf-8")
+    );
+    for name in [
+        "server_request_latency_seconds_bucket{",
+        "server_batch_limit ",
+        "server_mode{",
+        "http_requests_total{",
+    ] {
+        assert!(
+            metrics.body.lines().any(|line| line.starts_with(name)),
+            "{name} in {}",
+            metrics.body
+        );
     }
     let stats = server.get("/stats");
-    assert_eq!((stats.status, stats.header("content-type")), (200, Some("application/json")));
+    assert_eq!(
+        (stats.status, stats.header("content-type")),
+        (200, Some("application/json"))
+    );
     let stats = stats.json();
-    assert!(stats["collector"]["latency_seconds"]["recent"]["p99"].is_number(), "{stats}");
+    assert!(
+        stats["latency_seconds"]["recent"]["p99"].is_number(),
+        "{stats}"
+    );
     assert!(stats["metrics"].is_object(), "{stats}");
 }
 
@@ -324,8 +417,16 @@ fn other_paths_and_methods_are_refused() {
     assert_eq!(server.get("/nowhere").status, 404);
     assert_eq!(server.get("/infer/").status, 404);
     let answer = server.post("/metrics", "");
-    assert_eq!((answer.status, answer.header("allow")), (405, Some("get, head")));
-    assert_eq!(server.send(b"DELETE /infer HTTP/1.1\r\nhost: test\r\n\r\n").status, 405);
+    assert_eq!(
+        (answer.status, answer.header("allow")),
+        (405, Some("get, head"))
+    );
+    assert_eq!(
+        server
+            .send(b"DELETE /infer HTTP/1.1\r\nhost: test\r\n\r\n")
+            .status,
+        405
+    );
     server.await_metric("http_requests_total{route=\"unknown\",status=\"404\"}", 2.0);
     server.await_metric("http_requests_total{route=\"/infer\",status=\"405\"}", 1.0);
 }
@@ -335,8 +436,15 @@ fn assert_refuses(arguments: &[&str], about: &str) {
     let output = output(arguments);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success(), "{arguments:?} succeeded");
-    assert_eq!((output.stdout.len(), said.lines().count()), (0, 1), "{arguments:?}: {said}");
-    assert!(said.contains(about) && !said.contains("panicked"), "{arguments:?}: {said}");
+    assert_eq!(
+        (output.stdout.len(), said.lines().count()),
+        (0, 1),
+        "{arguments:?}: {said}"
+    );
+    assert!(
+        said.contains(about) && !said.contains("panicked"),
+        "{arguments:?}: {said}"
+    );
 }
 
 #[test]
@@ -355,7 +463,12 @@ fn help_lists_the_flags() {
     let output = output(&["--help"]);
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success());
-    assert!(["--listen", "--load", "--seconds", "--help"].iter().all(|flag| said.contains(flag)), "{said}");
+    assert!(
+        ["--listen", "--load", "--seconds", "--help"]
+            .iter()
+            .all(|flag| said.contains(flag)),
+        "{said}"
+    );
 }
 
 #[test]
@@ -363,9 +476,12 @@ fn drives_itself_and_sums_up() {
     let output = output(&["--listen=127.0.0.1:0", "--seconds", "1", "--load", "200"]);
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}");
-    let requests = said.lines().find_map(|line| line.strip_prefix("summary: ")?.split(' ').next());
-    let requests: u64 =
-        requests.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("no summary in {said}"));
+    let requests = said
+        .lines()
+        .find_map(|line| line.strip_prefix("summary: ")?.split(' ').next());
+    let requests: u64 = requests
+        .and_then(|number| number.parse().ok())
+        .unwrap_or_else(|| panic!("no summary in {said}"));
     assert!(requests > 0, "{said}");
 }
 
@@ -376,11 +492,18 @@ fn signals_end_it_after_what_is_under_way() {
         let mut server = Server::start();
         let mut waiting = server.connect();
         let text = "w ".repeat(32_000);
-        let head = format!("POST /infer HTTP/1.1\r\nhost: test\r\ncontent-length: {}\r\n\r\n", text.len());
-        waiting.write_all(format!("{head}{}", &text[..60_000]).as_bytes()).expect("the server reads");
+        let head = format!(
+            "POST /infer HTTP/1.1\r\nhost: test\r\ncontent-length: {}\r\n\r\n",
+            text.len()
+        );
+        waiting
+            .write_all(format!("{head}{}", &text[..60_000]).as_bytes())
+            .expect("the server reads");
         // The server has seen the request's head for sure when a later connection was answered.
         assert_eq!(server.get("/infer").status, 200);
-        let killed = Command::new("kill").args([signal, &server.child.id().to_string()]).status();
+        let killed = Command::new("kill")
+            .args([signal, &server.child.id().to_string()])
+            .status();
         assert!(killed.expect("kill runs").success());
         // Stopping has begun when nobody is accepted any more.
         let started = Instant::now();
@@ -388,7 +511,9 @@ fn signals_end_it_after_what_is_under_way() {
             assert!(started.elapsed() < PATIENCE, "{signal} does not stop it");
             thread::sleep(Duration::from_millis(20));
         }
-        waiting.write_all(&text.as_bytes()[60_000..]).expect("the server still reads");
+        waiting
+            .write_all(&text.as_bytes()[60_000..])
+            .expect("the server still reads");
         assert_eq!(Response::read(&mut waiting).json()["tokens"], 32_000);
         let (status, printed) = server.wait();
         assert_eq!(status.code(), Some(0), "{signal}: {printed}");

@@ -80,8 +80,18 @@ impl Drop for Batcher {
 pub(crate) fn start(jobs: Receiver<Job>, places: Places, metrics: Arc<Metrics>) -> io::Result<()> {
     let controller = Controller::new(Arc::clone(&metrics));
     metrics.collector.record_mode_transition(Mode::Idle.name());
-    let mut batcher = Batcher { jobs, places, metrics, controller, mode: Mode::Idle, answered: 0 };
-    thread::Builder::new().name("batcher".to_owned()).spawn(move || batcher.run()).map(drop)
+    let mut batcher = Batcher {
+        jobs,
+        places,
+        metrics,
+        controller,
+        mode: Mode::Idle,
+        answered: 0,
+    };
+    thread::Builder::new()
+        .name("batcher".to_owned())
+        .spawn(move || batcher.run())
+        .map(drop)
 }
 
 impl Batcher {
@@ -135,7 +145,14 @@ impl Batcher {
             self.enter(Mode::Batching);
         }
         let joined = batch.len() > at_once;
-        (batch, Observed { waited, joined, saturated })
+        (
+            batch,
+            Observed {
+                waited,
+                joined,
+                saturated,
+            },
+        )
     }
 
     fn take_waiting(&self, batch: &mut Vec<Request>, limit: usize) {
@@ -168,7 +185,10 @@ impl Batcher {
         let size = batch.len();
         for request in batch {
             self.answered += 1;
-            let _ = request.reply.send(Answer { id: self.answered, batch: size });
+            let _ = request.reply.send(Answer {
+                id: self.answered,
+                batch: size,
+            });
         }
     }
 
@@ -183,7 +203,11 @@ impl Batcher {
 
 /// Takes a request out of the queue, whose place is free again; `None` if its client hung up while it waited.
 fn admit(job: Job) -> Option<Request> {
-    let Job { tokens, reply, place } = job;
+    let Job {
+        tokens,
+        reply,
+        place,
+    } = job;
     drop(place);
     (!reply.is_closed()).then_some(Request { tokens, reply })
 }

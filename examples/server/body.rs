@@ -34,17 +34,26 @@ pub(crate) async fn read(body: Incoming) -> Result<Vec<u8>, BodyError> {
     if body.size_hint().lower() > TOLERATED as u64 {
         return Err(BodyError::TooLarge);
     }
-    tokio::time::timeout(TIMEOUT, read_all(body)).await.unwrap_or(Err(BodyError::TooSlow))
+    tokio::time::timeout(TIMEOUT, read_all(body))
+        .await
+        .unwrap_or(Err(BodyError::TooSlow))
 }
 
 async fn read_all(mut body: Incoming) -> Result<Vec<u8>, BodyError> {
     let mut bytes = Vec::new();
     let mut length = 0_usize;
     while let Some(frame) = body.frame().await {
-        let frame =
-            frame.map_err(|error| if is_malformed(&error) { BodyError::Malformed } else { BodyError::HungUp })?;
+        let frame = frame.map_err(|error| {
+            if is_malformed(&error) {
+                BodyError::Malformed
+            } else {
+                BodyError::HungUp
+            }
+        })?;
         // Trailers are none of our business.
-        let Ok(data) = frame.into_data() else { continue };
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
         length += data.len();
         if length > TOLERATED {
             return Err(BodyError::TooLarge);
@@ -53,13 +62,24 @@ async fn read_all(mut body: Incoming) -> Result<Vec<u8>, BodyError> {
             bytes.extend_from_slice(&data);
         }
     }
-    if length > LIMIT { Err(BodyError::TooLarge) } else { Ok(bytes) }
+    if length > LIMIT {
+        Err(BodyError::TooLarge)
+    } else {
+        Ok(bytes)
+    }
 }
 
 /// Tells a chunk that is no chunk from a connection that ended: both are errors of the body, and the cause tells.
 fn is_malformed(error: &hyper::Error) -> bool {
     use std::error::Error;
     use std::io::{self, ErrorKind};
-    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
-    cause.is_some_and(|cause| matches!(cause.kind(), ErrorKind::InvalidInput | ErrorKind::InvalidData))
+    let cause = error
+        .source()
+        .and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| {
+        matches!(
+            cause.kind(),
+            ErrorKind::InvalidInput | ErrorKind::InvalidData
+        )
+    })
 }

@@ -28,7 +28,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Accepts until the server stops, then waits until what is under way is answered, for [`GRACE`] at the most.
 pub(crate) async fn serve(listener: TcpListener, server: Arc<Server>) {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(MAX_HEAD);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MAX_HEAD);
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS as usize));
     let mut stop = server.stopping.clone();
     loop {
@@ -41,7 +43,9 @@ pub(crate) async fn serve(listener: TcpListener, server: Arc<Server>) {
             accepted = next => accepted,
             () = stopped(&mut stop) => break,
         };
-        let Some((place, stream)) = accepted else { break };
+        let Some((place, stream)) = accepted else {
+            break;
+        };
         tokio::spawn(connection(http.clone(), stream, Arc::clone(&server), place));
     }
     // No more connections, and those in the backlog are refused at once.
@@ -70,7 +74,12 @@ async fn accept(listener: &TcpListener, server: &Server) -> TcpStream {
 }
 
 /// One connection, with as many requests as its client sends.
-async fn connection(http: http1::Builder, stream: TcpStream, server: Arc<Server>, place: OwnedSemaphorePermit) {
+async fn connection(
+    http: http1::Builder,
+    stream: TcpStream,
+    server: Arc<Server>,
+    place: OwnedSemaphorePermit,
+) {
     server.metrics.connections.inc();
     // An answer is one small packet, and should not wait for another. If that cannot be had, so be it.
     let _ = stream.set_nodelay(true);

@@ -42,7 +42,15 @@ pub(crate) struct Controller {
 impl Controller {
     pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
         let seen = metrics.collector.latency();
-        let controller = Self { metrics, limit: 16, window: WINDOWS.1 / 2, seen, waited: 0, joined: 0, saturated: 0 };
+        let controller = Self {
+            metrics,
+            limit: 16,
+            window: WINDOWS.1 / 2,
+            seen,
+            waited: 0,
+            joined: 0,
+            saturated: 0,
+        };
         controller.show();
         controller
     }
@@ -92,7 +100,9 @@ impl Controller {
     }
 
     fn show(&self) {
-        self.metrics.batch_limit.set(i64::try_from(self.limit).unwrap_or(i64::MAX));
+        self.metrics
+            .batch_limit
+            .set(i64::try_from(self.limit).unwrap_or(i64::MAX));
         self.metrics.batch_window.set(self.window.as_secs_f64());
     }
 }

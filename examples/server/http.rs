@@ -50,8 +50,18 @@ enum Route {
 
 impl Route {
     fn of(path: &str) -> Self {
-        let routes = [Self::Index, Self::Infer, Self::Metrics, Self::Health, Self::Ready, Self::Stats];
-        routes.into_iter().find(|route| route.label() == path).unwrap_or(Self::Unknown)
+        let routes = [
+            Self::Index,
+            Self::Infer,
+            Self::Metrics,
+            Self::Health,
+            Self::Ready,
+            Self::Stats,
+        ];
+        routes
+            .into_iter()
+            .find(|route| route.label() == path)
+            .unwrap_or(Self::Unknown)
     }
 
     fn label(self) -> &'static str {
@@ -67,7 +77,11 @@ impl Route {
     }
 
     fn allowed(self) -> &'static str {
-        if self == Self::Infer { "GET, POST" } else { "GET, HEAD" }
+        if self == Self::Infer {
+            "GET, POST"
+        } else {
+            "GET, HEAD"
+        }
     }
 }
 
@@ -75,11 +89,17 @@ impl Route {
 ///
 /// # Errors
 /// If there is nobody to answer any more. The connection then just ends.
-pub(crate) async fn answer(server: Arc<Server>, request: Request<Incoming>) -> Result<Answer, HungUp> {
+pub(crate) async fn answer(
+    server: Arc<Server>,
+    request: Request<Incoming>,
+) -> Result<Answer, HungUp> {
     let route = Route::of(request.uri().path());
     let method = request.method();
     let answer = if route == Route::Unknown {
-        text(StatusCode::NOT_FOUND, "not found: try /infer, /metrics, /health, /ready or /stats\n")
+        text(
+            StatusCode::NOT_FOUND,
+            "not found: try /infer, /metrics, /health, /ready or /stats\n",
+        )
     } else if route == Route::Infer && (method == Method::GET || method == Method::POST) {
         match infer(&server, request).await {
             // Counted where it is recorded.
@@ -89,8 +109,13 @@ pub(crate) async fn answer(server: Arc<Server>, request: Request<Incoming>) -> R
     } else if route != Route::Infer && (method == Method::GET || method == Method::HEAD) {
         page(&server, route)
     } else {
-        let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "this path has other methods\n");
-        answer.headers_mut().insert(ALLOW, HeaderValue::from_static(route.allowed()));
+        let mut answer = text(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "this path has other methods\n",
+        );
+        answer
+            .headers_mut()
+            .insert(ALLOW, HeaderValue::from_static(route.allowed()));
         answer
     };
     server.metrics.answered(route.label(), answer.status());
@@ -110,7 +135,11 @@ async fn infer(server: &Server, request: Request<Incoming>) -> Result<Answer, Fa
     let tokens = if request.body().is_end_stream() {
         words(request.uri().query().unwrap_or_default().as_bytes())
     } else {
-        words(&body::read(request.into_body()).await.map_err(Failure::Body)?)
+        words(
+            &body::read(request.into_body())
+                .await
+                .map_err(Failure::Body)?,
+        )
     };
     // From here: a client that is slow to send must not make the controller believe that batches are.
     let arrived = Instant::now();
@@ -124,14 +153,19 @@ async fn infer(server: &Server, request: Request<Incoming>) -> Result<Answer, Fa
         latency.as_secs_f64() * 1e3
     );
     let response = respond(StatusCode::OK, "application/json", body);
-    server.metrics.inferred(answer.id, latency.max(Duration::from_nanos(1)), tokens);
+    server
+        .metrics
+        .inferred(answer.id, latency.max(Duration::from_nanos(1)), tokens);
     Ok(response)
 }
 
 /// Words, separated as in texts or as in queries; at least one, since nothing is work too.
 fn words(text: &[u8]) -> u64 {
     let separator = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'+' | b'&');
-    text.split(separator).filter(|word| !word.is_empty()).count().max(1) as u64
+    text.split(separator)
+        .filter(|word| !word.is_empty())
+        .count()
+        .max(1) as u64
 }
 
 fn refuse(server: &Server, failure: Failure) -> Result<Answer, HungUp> {
@@ -142,17 +176,24 @@ fn refuse(server: &Server, failure: Failure) -> Result<Answer, HungUp> {
             return Err(HungUp);
         }
         Failure::Queue(refused) => return Ok(unavailable(refused)),
-        Failure::Body(BodyError::TooLarge) => {
-            (&errors.oversized_body, text(StatusCode::PAYLOAD_TOO_LARGE, "a body has at most 64 KiB\n"))
-        }
-        Failure::Body(BodyError::TooSlow) => {
-            (&errors.timed_out, text(StatusCode::REQUEST_TIMEOUT, "the body took too long\n"))
-        }
-        Failure::Body(BodyError::Malformed) => (&errors.malformed, text(StatusCode::BAD_REQUEST, "malformed body\n")),
+        Failure::Body(BodyError::TooLarge) => (
+            &errors.oversized_body,
+            text(StatusCode::PAYLOAD_TOO_LARGE, "a body has at most 64 KiB\n"),
+        ),
+        Failure::Body(BodyError::TooSlow) => (
+            &errors.timed_out,
+            text(StatusCode::REQUEST_TIMEOUT, "the body took too long\n"),
+        ),
+        Failure::Body(BodyError::Malformed) => (
+            &errors.malformed,
+            text(StatusCode::BAD_REQUEST, "malformed body\n"),
+        ),
     };
     counter.inc();
     // What is left of the body is not a request.
-    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
     Ok(answer)
 }
 
@@ -161,29 +202,42 @@ fn unavailable(refused: Refused) -> Answer {
         Refused::Full => text(StatusCode::SERVICE_UNAVAILABLE, "the queue is full\n"),
         Refused::Closed => text(StatusCode::SERVICE_UNAVAILABLE, "the batcher has ended\n"),
     };
-    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    answer
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("1"));
     answer
 }
 
 fn page(server: &Server, route: Route) -> Answer {
-    let Server { metrics, queue, stopping } = server;
+    let Server {
+        metrics,
+        queue,
+        stopping,
+    } = server;
     match route {
-        Route::Metrics => respond(StatusCode::OK, PROMETHEUS_CONTENT_TYPE, metrics.collector.export_prometheus()),
-        Route::Stats => respond(StatusCode::OK, "application/json", stats(metrics)),
+        Route::Metrics => respond(
+            StatusCode::OK,
+            PROMETHEUS_CONTENT_TYPE,
+            metrics.collector.render_prometheus(),
+        ),
+        Route::Stats => respond(
+            StatusCode::OK,
+            "application/json",
+            metrics.collector.render_json(),
+        ),
         // Alive: it can answer, and who does the work has not ended.
-        Route::Health if !queue.places().is_open() => text(StatusCode::SERVICE_UNAVAILABLE, "the batcher has ended\n"),
+        Route::Health if !queue.places().is_open() => {
+            text(StatusCode::SERVICE_UNAVAILABLE, "the batcher has ended\n")
+        }
         // Ready: to be sent more. A server that is about to end is alive, and not ready.
         Route::Ready if *stopping.borrow() => text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
         Route::Ready if !queue.places().has_room() => unavailable(Refused::Full),
         Route::Health | Route::Ready => text(StatusCode::OK, "ok\n"),
-        _ => text(StatusCode::OK, "/infer (GET ?some+words, or POST a text), /metrics, /health, /ready, /stats\n"),
+        _ => text(
+            StatusCode::OK,
+            "/infer (GET ?some+words, or POST a text), /metrics, /health, /ready, /stats\n",
+        ),
     }
-}
-
-/// What the collector knows, and what is registered beside it: two objects in one.
-fn stats(metrics: &Metrics) -> String {
-    let collector = &metrics.collector;
-    format!("{{\"collector\":{},\"metrics\":{}}}\n", collector.export_json(), collector.registry().render_json())
 }
 
 fn text(status: StatusCode, body: &'static str) -> Answer {
@@ -193,6 +247,8 @@ fn text(status: StatusCode, body: &'static str) -> Answer {
 fn respond(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }

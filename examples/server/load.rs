@@ -46,8 +46,15 @@ pub(crate) fn start(
     metrics: &MetricsCollector,
     stop: watch::Receiver<bool>,
 ) -> Result<(), Box<dyn Error>> {
-    let requests = metrics.registry().counter_family("load_requests", "Requests of the built-in load.", &["result"])?;
-    let results = Results { answered: requests.with(&["answered"])?, failed: requests.with(&["failed"])? };
+    let requests = metrics.registry().counter_family(
+        "load_requests",
+        "Requests of the built-in load.",
+        &["result"],
+    )?;
+    let results = Results {
+        answered: requests.with(&["answered"])?,
+        failed: requests.with(&["failed"])?,
+    };
     // A permit for each request that is due.
     let due = Arc::new(Semaphore::new(0));
     for _ in 0..CONNECTIONS {
@@ -95,7 +102,10 @@ async fn client(address: SocketAddr, due: Arc<Semaphore>, results: Results) {
     }
 }
 
-async fn send(address: SocketAddr, connection: &mut Option<SendRequest<Full<Bytes>>>) -> Result<(), Failure> {
+async fn send(
+    address: SocketAddr,
+    connection: &mut Option<SendRequest<Full<Bytes>>>,
+) -> Result<(), Failure> {
     // The server ends connections that were idle or became old; then there is a new one.
     let usable = match connection {
         Some(sender) => sender.ready().await.is_ok(),
@@ -105,12 +115,19 @@ async fn send(address: SocketAddr, connection: &mut Option<SendRequest<Full<Byte
         *connection = Some(connect(address).await?);
     }
     let sender = connection.as_mut().ok_or("not connected")?;
-    let request = Request::builder().method(Method::POST).uri("/infer").header(HOST, address.to_string());
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri("/infer")
+        .header(HOST, address.to_string());
     let response = sender.send_request(request.body(Full::from(TEXT))?).await?;
     let accepted = response.status().is_success();
     // To the end, or the connection cannot be used again.
     response.into_body().collect().await?;
-    if accepted { Ok(()) } else { Err("refused".into()) }
+    if accepted {
+        Ok(())
+    } else {
+        Err("refused".into())
+    }
 }
 
 async fn connect(address: SocketAddr) -> Result<SendRequest<Full<Bytes>>, Failure> {

@@ -40,7 +40,9 @@ use tokio::time::{MissedTickBehavior, interval_at, sleep};
 
 fn main() -> ExitCode {
     // Lossy: `std::env::args` panics on what is not UTF-8.
-    let arguments = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());
+    let arguments = std::env::args_os()
+        .skip(1)
+        .map(|argument| argument.to_string_lossy().into_owned());
     match options::parse(arguments) {
         Ok(Some(options)) => match run(&options) {
             Ok(()) => ExitCode::SUCCESS,
@@ -61,7 +63,9 @@ fn fail(code: u8, problem: impl Display) -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     let result = runtime.block_on(serve(options));
     // Whoever is still connected was waited for long enough.
     runtime.shutdown_background();
@@ -70,7 +74,9 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 
 async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     let listen = &options.listen;
-    let listener = TcpListener::bind(listen).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+    let listener = TcpListener::bind(listen)
+        .await
+        .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
     let address = listener.local_addr()?;
     // Before the address is printed: who has read it may send signals.
     let signals = signals()?;
@@ -79,10 +85,19 @@ async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     let (queue, jobs) = queue::queue();
     batcher::start(jobs, queue.places().clone(), Arc::clone(&metrics))?;
     let (stop, stopping) = watch::channel(false);
-    let server = Arc::new(Server { metrics: Arc::clone(&metrics), queue, stopping: stopping.clone() });
+    let server = Arc::new(Server {
+        metrics: Arc::clone(&metrics),
+        queue,
+        stopping: stopping.clone(),
+    });
     let serving = tokio::spawn(connections::serve(listener, server));
-    say(format_args!("listening on http://{address}  (load: {} requests/s; Ctrl-C ends)", options.load));
-    say(format_args!("try curl 'http://{address}/infer?some+words', and /metrics /stats /health /ready"));
+    say(format_args!(
+        "listening on http://{address}  (load: {} requests/s; Ctrl-C ends)",
+        options.load
+    ));
+    say(format_args!(
+        "try curl 'http://{address}/infer?some+words', and /metrics /stats /health /ready"
+    ));
     if options.load > 0 {
         load::start(address, options.load, &metrics.collector, stopping)?;
     }
@@ -125,7 +140,10 @@ async fn after(seconds: Option<u32>) {
 #[cfg(unix)]
 fn signals() -> Result<impl Future<Output = ()>, Box<dyn Error>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
     Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => (),

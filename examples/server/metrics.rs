@@ -3,7 +3,9 @@
 //! Everything known beforehand is looked up once, here. What a request records on its way is [`Metrics::inferred`]: a
 //! counter, a latency and two throughputs, without a lock, a look-up or an atomic read-modify-write.
 
-use epoch_metrics::{Counter, CounterFamily, FloatGauge, Gauge, Histogram, HistogramOptions, MetricsCollector};
+use epoch_metrics::{
+    Counter, Family, FloatGauge, Gauge, Histogram, HistogramOptions, MetricsCollector,
+};
 use hyper::StatusCode;
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -37,7 +39,7 @@ pub(crate) struct Metrics {
     /// What recording costs, sampled.
     pub(crate) recording: Histogram,
     /// HTTP requests answered, by route and status.
-    requests: CounterFamily,
+    requests: Family<Counter>,
     /// The one of these that is counted thousands of times a second: /infer with status 200.
     inferred: Counter,
     /// What two readings of the clock cost by themselves.
@@ -65,15 +67,23 @@ impl Metrics {
     /// # Errors
     /// If two metrics have the same name, which is a mistake in this file.
     pub(crate) fn new() -> Result<Self, Box<dyn Error>> {
-        let collector = MetricsCollector::builder().max_staleness(MAX_STALENESS).build()?;
+        let collector = MetricsCollector::builder()
+            .max_staleness(MAX_STALENESS)
+            .build()?;
         let registry = collector.registry();
         let requests = registry.counter_family(
             "http_requests",
             "Requests answered, by route and status.",
             &["route", "status"],
         )?;
-        let errors = registry.counter_family("http_client_errors", "Clients that failed, by reason.", &["reason"])?;
-        let recording = HistogramOptions::durations().recent(1000).export_bounds(&[50, 100, 200, 500, 1_000, 10_000]);
+        let errors = registry.counter_family(
+            "http_client_errors",
+            "Clients that failed, by reason.",
+            &["reason"],
+        )?;
+        let recording = HistogramOptions::durations()
+            .recent(1000)
+            .export_bounds(&[50, 100, 200, 500, 1_000, 10_000]);
         Ok(Self {
             client_errors: ClientErrors {
                 malformed: errors.with(&["malformed"])?,
@@ -83,11 +93,20 @@ impl Metrics {
                 hung_up: errors.with(&["hung_up"])?,
             },
             connections: registry.gauge("http_connections", "Connections that are open.")?,
-            accept_errors: registry.counter("http_accept_errors", "Connections that could not be accepted.")?,
+            accept_errors: registry.counter(
+                "http_accept_errors",
+                "Connections that could not be accepted.",
+            )?,
             batch_limit: registry.gauge("server_batch_limit", "Requests allowed in a batch.")?,
-            batch_window: registry
-                .float_gauge("server_batch_window_seconds", "How long a batch waits for more requests.")?,
-            recording: registry.histogram("server_recording", "Cost of recording a request, sampled.", recording)?,
+            batch_window: registry.float_gauge(
+                "server_batch_window_seconds",
+                "How long a batch waits for more requests.",
+            )?,
+            recording: registry.histogram(
+                "server_recording",
+                "Cost of recording a request, sampled.",
+                recording,
+            )?,
             inferred: requests.with(&["/infer", "200"])?,
             requests,
             clock_cost: clock_cost(),
@@ -106,7 +125,8 @@ impl Metrics {
         self.record(latency, tokens);
         let took = started.elapsed().saturating_sub(self.clock_cost);
         // Less than the clock can see is short, not invalid.
-        self.recording.record_duration(took.max(Duration::from_nanos(1)));
+        self.recording
+            .record_duration(took.max(Duration::from_nanos(1)));
     }
 
     #[inline]

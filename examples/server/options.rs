@@ -30,7 +30,11 @@ pub(crate) struct Options {
 /// # Errors
 /// One line for the user, if a flag is unknown or its value is missing or no number.
 pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
-    let mut options = Options { listen: "127.0.0.1:8080".to_owned(), load: 500, seconds: None };
+    let mut options = Options {
+        listen: "127.0.0.1:8080".to_owned(),
+        load: 500,
+        seconds: None,
+    };
     let mut arguments = arguments;
     while let Some(argument) = arguments.next() {
         // Both `--load 100` and `--load=100`.
@@ -38,13 +42,22 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Option<Op
             Some((flag, value)) => (flag, Some(value.to_owned())),
             None => (argument.as_str(), None),
         };
-        let mut value = || attached.clone().or_else(|| arguments.next()).ok_or(format!("{flag} needs a value"));
+        let mut value = || {
+            attached
+                .clone()
+                .or_else(|| arguments.next())
+                .ok_or(format!("{flag} needs a value"))
+        };
         match flag {
             "--listen" => options.listen = value()?,
             "--load" => options.load = number(flag, &value()?, 0)?,
             "--seconds" => options.seconds = Some(number(flag, &value()?, 1)?),
             "--help" | "-h" => return Ok(None),
-            _ => return Err(format!("unknown flag {argument:?}; --help lists the four there are")),
+            _ => {
+                return Err(format!(
+                    "unknown flag {argument:?}; --help lists the four there are"
+                ));
+            }
         }
     }
     Ok(Some(options))

@@ -53,7 +53,13 @@ pub(crate) struct Places(Arc<Semaphore>);
 /// A queue: the end for connections and the end for the batcher.
 pub(crate) fn queue() -> (Queue, mpsc::Receiver<Job>) {
     let (jobs, receiver) = mpsc::channel();
-    (Queue { jobs, places: Places(Arc::new(Semaphore::new(QUEUE))) }, receiver)
+    (
+        Queue {
+            jobs,
+            places: Places(Arc::new(Semaphore::new(QUEUE))),
+        },
+        receiver,
+    )
 }
 
 impl Queue {
@@ -62,12 +68,21 @@ impl Queue {
     /// # Errors
     /// If the queue is full or closed. Never waits.
     pub(crate) fn submit(&self, tokens: u64) -> Result<oneshot::Receiver<Answer>, Refused> {
-        let place = Arc::clone(&self.places.0).try_acquire_owned().map_err(|refused| match refused {
-            TryAcquireError::NoPermits => Refused::Full,
-            TryAcquireError::Closed => Refused::Closed,
-        })?;
+        let place =
+            Arc::clone(&self.places.0)
+                .try_acquire_owned()
+                .map_err(|refused| match refused {
+                    TryAcquireError::NoPermits => Refused::Full,
+                    TryAcquireError::Closed => Refused::Closed,
+                })?;
         let (reply, answer) = oneshot::channel();
-        self.jobs.send(Job { tokens, reply, place }).map_err(|_| Refused::Closed)?;
+        self.jobs
+            .send(Job {
+                tokens,
+                reply,
+                place,
+            })
+            .map_err(|_| Refused::Closed)?;
         Ok(answer)
     }
 

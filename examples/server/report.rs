@@ -21,7 +21,11 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn new() -> Self {
         let now = Instant::now();
-        Self { started: now, last: now, inferences: 0 }
+        Self {
+            started: now,
+            last: now,
+            inferences: 0,
+        }
     }
 
     /// The live line: requests since the last one; quantiles of the last 1000 requests; the mean of the last 1000 batches.
@@ -31,7 +35,8 @@ impl Report {
         (self.last, self.inferences) = (now, inferences);
         let collector = &metrics.collector;
         let latency = collector.latency();
-        let cost = recording(metrics).map_or("-".to_owned(), |(median, _)| format!("{median:.0} ns"));
+        let cost =
+            recording(metrics).map_or("-".to_owned(), |(median, _)| format!("{median:.0} ns"));
         format!(
             "{:>4} s  {per_second:>6.0} req/s  p50 {:.2}  p95 {:.2}  p99 {:.2} ms  batch {:.1} (limit {}, window {:.2} ms)  \
              {:<9}  cache hits {:.1} %  recording {cost}",

@@ -1,17 +1,28 @@
-//! The models, a file for each file of the core, and what they share.
+//! The models, a file for each subject, and what they share.
 
 mod block;
-mod cached;
-mod cells;
-mod per_thread;
+mod counter;
+mod once_box;
+mod read_order;
 mod recorder;
-mod ring;
+mod series_map;
 mod slots;
+mod snapshot_cache;
+mod throughput;
+mod versioned;
 
-use crate::fold::{Folded, Shape, Sink};
-use crate::layout::Layout;
-use crate::recorder::{Accumulate, Recorder};
-use crate::segments::Position;
+use crate::engine::counter::page::Page;
+use crate::engine::generation::Generation;
+use crate::engine::histogram::bucket_layout::BucketLayout;
+use crate::engine::histogram::fold::{BlockConfig, FoldOutcome, Sink};
+use crate::engine::histogram::{Accumulate, Recorder};
+use crate::engine::read_order::{SnapshotSource, Sources};
+use crate::engine::slot::claims::SlotClaims;
+use crate::engine::slot::growing_table::SlotId;
+use crate::engine::slot::owner::{CurrentThread, ThreadSlot};
+use crate::engine::throughput::{Amounts, Summarize, Tracker};
+use loom::thread::JoinHandle;
+use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,7 +30,12 @@ use std::time::Duration;
 
 /// Explores a model: all executions with at most `preemptions` preemptions. Prints how many there were, and fails if there
 /// were fewer than `at_least`: then it has checked nothing.
-fn explore(name: &str, preemptions: usize, at_least: usize, model: impl Fn() + Send + Sync + 'static) {
+fn explore(
+    name: &str,
+    preemptions: usize,
+    at_least: usize,
+    model: impl Fn() + Send + Sync + 'static,
+) {
     let executions = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&executions);
     let mut builder = loom::model::Builder::new();
@@ -31,19 +47,83 @@ fn explore(name: &str, preemptions: usize, at_least: usize, model: impl Fn() + S
     });
     let executions = executions.load(Ordering::Relaxed);
     // Not println: the harness would keep it to itself.
-    let _ = writeln!(std::io::stderr(), "model {name}: {executions} executions, preemption bound {preemptions}");
-    assert!(executions >= at_least, "{name}: {executions} executions check nothing, expected {at_least} or more");
+    let _ = writeln!(
+        std::io::stderr(),
+        "model {name}: {executions} executions, preemption bound {preemptions}"
+    );
+    assert!(
+        executions >= at_least,
+        "{name}: {executions} executions check nothing, expected {at_least} or more"
+    );
 }
 
-/// The slot with this number.
-fn slot(index: usize) -> Position {
-    Position::of(index)
+/// Spawns one side of a model.
+fn spawn<T: 'static, R: 'static>(
+    shared: &loom::sync::Arc<T>,
+    side: impl FnOnce(&T) -> R + 'static,
+) -> JoinHandle<R> {
+    let shared = loom::sync::Arc::clone(shared);
+    loom::thread::spawn(move || side(&shared))
+}
+
+/// A thread as the engine knows it.
+#[derive(Clone, Copy)]
+struct ModelThread<'a> {
+    own: &'a ThreadSlot,
+    /// `None`: the thread was given its slot, so it never claims one.
+    claims: Option<&'a SlotClaims>,
+}
+
+// SAFETY: a model hands one table of slots to all of its threads, and one state to each.
+unsafe impl CurrentThread for ModelThread<'_> {
+    fn with<R>(self, f: impl FnOnce(&ThreadSlot) -> R) -> R {
+        f(self.own)
+    }
+
+    fn claims(&self) -> &SlotClaims {
+        self.claims
+            .expect("a thread that was given a slot claims none")
+    }
+
+    /// The model calls [`ThreadSlot::release`] at the thread's end.
+    fn release_at_exit(self) -> bool {
+        true
+    }
+}
+
+/// Runs a thread, or a part of it, that owns the slot `index` from the beginning.
+fn in_slot<R>(index: usize, run: impl FnOnce(ModelThread<'_>) -> R) -> R {
+    // SAFETY: a model gives each of its threads a slot of its own. The main thread uses the same slots only before it spawns
+    // the others or after it has joined them.
+    let own = unsafe { ThreadSlot::assume(SlotId::new(index)) };
+    run(ModelThread {
+        own: &own,
+        claims: None,
+    })
+}
+
+/// Runs a thread that claims a slot when it needs one, and releases it at the end.
+fn claiming<R>(claims: &SlotClaims, run: impl FnOnce(ModelThread<'_>) -> R) -> R {
+    let own = ThreadSlot::new();
+    let result = run(ModelThread {
+        own: &own,
+        claims: Some(claims),
+    });
+    own.release(claims);
+    result
 }
 
 /// Values 0 to 7: 0 and 1 have a bucket each, 2 and 3 share one, 4 to 7 another.
-fn shape(queue: usize, recent: usize) -> Shape {
-    Shape { layout: Layout::new(0, 7, 0), queue, recent }
+fn config(queue: usize, recent: usize) -> BlockConfig {
+    BlockConfig {
+        layout: BucketLayout::new(0, 7, 0),
+        queue,
+        recent,
+    }
 }
+
+/// Out of the range of [`config`].
+const REJECTED: u64 = 8;
 
 /// Adds up what folds find.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,11 +148,11 @@ impl Sink for Tally {
         self.buckets[bucket] = self.buckets[bucket].wrapping_sub(samples);
     }
 
-    fn sum(&mut self, amount: u64) {
+    fn add_sum(&mut self, amount: u64) {
         self.sum = self.sum.wrapping_add(amount);
     }
 
-    fn recent(&mut self, _slot: usize, values: &[u64]) {
+    fn extend_recent(&mut self, values: &[u64]) {
         self.recent.extend(values);
     }
 }
@@ -81,60 +161,177 @@ impl Sink for Tally {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Snapshot {
     tally: Tally,
-    folded: Folded,
+    outcome: FoldOutcome,
 }
 
 impl Accumulate for Tally {
     type Snapshot = Snapshot;
 
-    fn publish(&mut self, folded: Folded, _taken: Duration) -> Snapshot {
-        Snapshot { tally: self.clone(), folded }
+    fn publish(&mut self, outcome: FoldOutcome, _taken: Duration) -> Snapshot {
+        Snapshot {
+            tally: self.clone(),
+            outcome,
+        }
     }
 
-    fn reset(&mut self, _folded: Folded) {
+    fn reset(&mut self, _outcome: FoldOutcome) {
         *self = Self::default();
     }
 
     fn epoch(snapshot: &Snapshot) -> u64 {
-        snapshot.folded.epoch
+        snapshot.outcome.epoch
     }
 }
 
-fn recorder(queue: usize) -> Recorder<Tally> {
-    Recorder::new(shape(queue, 0), Tally::default(), Duration::ZERO)
+fn recorder(config: BlockConfig) -> Recorder<Tally> {
+    Recorder::new(config, Tally::default(), Duration::ZERO)
 }
 
-/// Records as a handle does.
-fn record(recorder: &Recorder<Tally>, by: Position, value: u64) {
-    let (head, block) = recorder.blocks().get_or_make(by, || recorder.block());
-    if !block.record(head, value) {
-        block.record_any(head, value);
+/// Records as a thread that owns the slot `by`.
+fn record(recorder: &Recorder<Tally>, by: usize, values: &[u64]) {
+    in_slot(by, |thread| {
+        values
+            .iter()
+            .for_each(|value| recorder.record(thread, *value))
+    });
+}
+
+impl SnapshotSource for Recorder<Tally> {
+    type Snapshot = Snapshot;
+
+    fn is_current(&self, snapshot: &Snapshot) -> bool {
+        self.is_current(snapshot)
+    }
+
+    fn read_now(&self) -> Arc<Snapshot> {
+        self.read(|_| false, || Duration::ZERO)
     }
 }
 
-fn read(recorder: &Recorder<Tally>) -> Arc<Snapshot> {
-    recorder.read(|_| false, || Duration::ZERO)
+/// When throughputs are read: in second 2.
+const NOW: Duration = Duration::from_secs(2);
+
+/// What a reset of a throughput left behind.
+#[derive(Debug, Default)]
+struct Forgotten {
+    total: u64,
+    seconds: HashMap<u64, u64>,
+}
+
+/// What was added since the last reset: all of it, and in the seconds 1 and 2.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Added {
+    /// Never reset: the epoch.
+    calls: u64,
+    total: u64,
+    seconds: [u64; 2],
+}
+
+impl Summarize for Forgotten {
+    type Snapshot = Added;
+
+    fn summarize(&self, _now: Duration, amounts: &Amounts<'_>) -> Added {
+        let seconds = [1, 2].map(|second| {
+            let forgotten = self
+                .seconds
+                .get(&crate::engine::throughput::ring::stamp(second))
+                .copied();
+            (amounts.in_second)(second) - forgotten.unwrap_or(0)
+        });
+        Added {
+            calls: amounts.calls,
+            total: amounts.total - self.total,
+            seconds,
+        }
+    }
+
+    fn reset(&mut self, _now: Duration, amounts: &Amounts<'_>, seconds: HashMap<u64, u64>) {
+        *self = Self {
+            total: amounts.total,
+            seconds,
+        };
+    }
+
+    fn epoch(snapshot: &Added) -> (u64, Duration) {
+        (snapshot.calls, NOW)
+    }
+}
+
+fn tracker() -> Tracker<Forgotten> {
+    Tracker::new(Forgotten::default(), NOW)
+}
+
+impl SnapshotSource for Tracker<Forgotten> {
+    type Snapshot = Added;
+
+    fn is_current(&self, snapshot: &Added) -> bool {
+        self.is_current(snapshot, NOW)
+    }
+
+    fn read_now(&self) -> Arc<Added> {
+        self.read(|_| false, || NOW)
+    }
+}
+
+/// All metrics of a registry, in the order of registration.
+#[derive(Default)]
+struct Metrics {
+    generation: Generation,
+    histograms: Vec<Arc<Recorder<Tally>>>,
+    throughputs: Vec<Arc<Tracker<Forgotten>>>,
+    pages: Vec<Arc<Page>>,
+}
+
+impl Metrics {
+    fn sources(&self) -> Sources<'_, Recorder<Tally>, Tracker<Forgotten>> {
+        Sources {
+            generation: &self.generation,
+            histograms: &self.histograms,
+            throughputs: &self.throughputs,
+            pages: &self.pages,
+        }
+    }
 }
 
 /// Asserts that a tally holds exactly the first so many of `values`, at least `at_least` of them; or, of what it says is
 /// uncertain, any of the later ones, in full or without being in the sum. Returns how many are certain.
-fn assert_prefix(tally: &Tally, uncertain: u64, values: &[u64], at_least: usize) -> usize {
-    let layout = shape(2, 0).layout;
+fn assert_prefix(snapshot: &Snapshot, values: &[u64], at_least: usize) -> usize {
+    let tally = &snapshot.tally;
+    let layout = config(2, 0).layout;
     let prefix = |n: usize| {
         let mut expected = Tally::default();
         for value in &values[..n] {
             expected.add(layout.bucket(*value), 1);
-            expected.sum(*value);
+            expected.add_sum(*value);
         }
         expected
     };
-    let within = |part: &Tally| part.buckets.iter().zip(&tally.buckets).all(|(part, whole)| part <= whole);
-    let count = tally.count() as usize;
-    let certain = count.checked_sub(uncertain as usize).expect("more is uncertain than there is");
-    assert!(certain >= at_least, "{certain} samples where {at_least} writes had returned: {tally:?}");
-    assert!(count <= values.len(), "more samples than were written: {tally:?}");
-    assert!(within(&prefix(certain)), "a sample of the first {certain} of {values:?} is missing: {tally:?}");
+    let within = |part: &Tally| {
+        part.buckets
+            .iter()
+            .zip(&tally.buckets)
+            .all(|(part, whole)| part <= whole)
+    };
+    let (count, uncertain) = (tally.count() as usize, snapshot.outcome.uncertain as usize);
+    let certain = count
+        .checked_sub(uncertain)
+        .expect("more is uncertain than there is");
+    assert!(
+        certain >= at_least,
+        "{certain} samples where {at_least} writes had returned: {tally:?}"
+    );
+    assert!(
+        count <= values.len(),
+        "more samples than were written: {tally:?}"
+    );
+    assert!(
+        within(&prefix(certain)),
+        "a sample of the first {certain} of {values:?} is missing: {tally:?}"
+    );
     let summed = (certain..=count).any(|n| prefix(n).sum == tally.sum && within(&prefix(n)));
-    assert!(summed, "a sum of no prefix of {values:?} from {certain} on: {tally:?}");
+    assert!(
+        summed,
+        "a sum of no prefix of {values:?} from {certain} on: {tally:?}"
+    );
     certain
 }

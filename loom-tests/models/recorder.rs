@@ -1,41 +1,57 @@
 //! A whole histogram: several threads' blocks, the shared snapshot, reset.
 
-use super::{assert_prefix, explore, read, record, recorder, slot};
-use crate::cells::{CellId, Cells};
-use crate::resets::Resets;
-use crate::ring::Ring;
-use crate::sync::{Acquire, AtomicBool, Release};
+use super::{
+    Metrics, REJECTED, Snapshot, assert_prefix, claiming, config, explore, in_slot, record,
+    recorder, spawn, tracker,
+};
+use crate::engine::counter::page_cache::PageCache;
+use crate::engine::generation::Generation;
+use crate::engine::histogram::Recorder;
+use crate::engine::read_order::SnapshotSource;
+use crate::engine::slot::claims::SlotClaims;
 use loom::sync::Arc;
-use loom::thread;
+use std::time::Duration;
+
+type Tallied = Recorder<super::Tally>;
+
+/// Asserts that each sample of a snapshot that says nothing of uncertain ones is in the sum: the values are 1, 2 and 4, which
+/// have a bucket each.
+fn assert_not_torn(snapshot: &Snapshot) {
+    let [_, ones, twos, fours, ..] = snapshot.tally.buckets;
+    if snapshot.outcome.uncertain == 0 {
+        assert_eq!(
+            snapshot.tally.sum,
+            ones + 2 * twos + 4 * fours,
+            "torn: {snapshot:?}"
+        );
+    }
+}
 
 /// Two writers and a reader. A snapshot holds of each thread a prefix; here each thread has a bucket of its own, so the
 /// buckets tell. The last read holds everything.
 #[test]
 fn two_writers_and_a_reader() {
     explore("recorder::two_writers_and_a_reader", 2, 100, || {
-        let recorder = Arc::new(recorder(2));
-        let write = |by: usize, value: u64| {
-            let recorder = Arc::clone(&recorder);
-            thread::spawn(move || record(&recorder, slot(by), value))
-        };
-        let writers = [write(0, 1), write(1, 2)];
-        let reader = {
-            let recorder = Arc::clone(&recorder);
-            thread::spawn(move || {
-                let snapshot = read(&recorder);
-                let tally = &snapshot.tally;
-                assert!(tally.count() <= 2);
-                if snapshot.folded.uncertain == 0 {
-                    assert_eq!(tally.sum, tally.buckets[1] + 2 * tally.buckets[2], "torn: {tally:?}");
-                }
+        let recorder = Arc::new(recorder(config(2, 0)));
+        let writers = [0, 1].map(|slot| {
+            spawn(&recorder, move |recorder| {
+                record(recorder, slot, &[slot as u64 + 1])
             })
-        };
+        });
+        let reader = spawn(&recorder, |recorder| {
+            let snapshot = recorder.read_now();
+            assert!(snapshot.tally.count() <= 2);
+            assert_not_torn(&snapshot);
+        });
         for writer in writers {
             writer.join().unwrap();
         }
         reader.join().unwrap();
-        let last = read(&recorder);
-        assert_eq!((last.tally.count(), last.tally.sum, last.folded.uncertain), (2, 3, 0));
+        let last = recorder.read_now();
+        assert_eq!(
+            (last.tally.count(), last.tally.sum, last.outcome.uncertain),
+            (2, 3, 0)
+        );
     });
 }
 
@@ -45,29 +61,34 @@ fn two_writers_and_a_reader() {
 #[test]
 fn read_your_write_through_a_hit() {
     for (mine, other) in [(0, 1), (1, 0)] {
-        explore("recorder::read_your_write_through_a_hit", 2, 100, move || {
-            let recorder = Arc::new(recorder(4));
-            record(&recorder, slot(0), 1);
-            record(&recorder, slot(1), 1);
-            let writer = {
-                let recorder = Arc::clone(&recorder);
-                thread::spawn(move || {
-                    record(&recorder, slot(mine), 2);
-                    let snapshot = read(&recorder);
-                    assert!(snapshot.tally.buckets[2] >= 1, "own write missing: {snapshot:?}");
-                })
-            };
-            let reader = {
-                let recorder = Arc::clone(&recorder);
-                thread::spawn(move || {
-                    record(&recorder, slot(other), 1);
-                    let snapshot = read(&recorder);
-                    assert!(snapshot.tally.count() >= 3, "own write missing: {snapshot:?}");
-                })
-            };
-            writer.join().unwrap();
-            reader.join().unwrap();
-        });
+        explore(
+            "recorder::read_your_write_through_a_hit",
+            2,
+            100,
+            move || {
+                let recorder = Arc::new(recorder(config(4, 0)));
+                record(&recorder, 0, &[1]);
+                record(&recorder, 1, &[1]);
+                let writer = spawn(&recorder, move |recorder| {
+                    record(recorder, mine, &[2]);
+                    let snapshot = recorder.read_now();
+                    assert!(
+                        snapshot.tally.buckets[2] >= 1,
+                        "own write missing: {snapshot:?}"
+                    );
+                });
+                let reader = spawn(&recorder, move |recorder| {
+                    record(recorder, other, &[1]);
+                    let snapshot = recorder.read_now();
+                    assert!(
+                        snapshot.tally.count() >= 3,
+                        "own write missing: {snapshot:?}"
+                    );
+                });
+                writer.join().unwrap();
+                reader.join().unwrap();
+            },
+        );
     }
 }
 
@@ -76,21 +97,18 @@ fn read_your_write_through_a_hit() {
 #[test]
 fn write_during_a_rebuild() {
     explore("recorder::write_during_a_rebuild", 3, 50, || {
-        let recorder = Arc::new(recorder(4));
-        record(&recorder, slot(0), 1);
-        let writer = {
-            let recorder = Arc::clone(&recorder);
-            thread::spawn(move || record(&recorder, slot(0), 2))
-        };
-        let reader = {
-            let recorder = Arc::clone(&recorder);
-            thread::spawn(move || read(&recorder).tally.count())
-        };
+        let recorder = Arc::new(recorder(config(4, 0)));
+        record(&recorder, 0, &[1]);
+        let writer = spawn(&recorder, |recorder| record(recorder, 0, &[2]));
+        let reader = spawn(&recorder, |recorder| recorder.read_now().tally.count());
         writer.join().unwrap();
         assert!(reader.join().unwrap() >= 1);
-        let snapshot = read(&recorder);
-        assert_prefix(&snapshot.tally, snapshot.folded.uncertain, &[1, 2], 2);
-        assert!(std::sync::Arc::ptr_eq(&snapshot, &read(&recorder)), "nothing changed, so the same snapshot");
+        let snapshot = recorder.read_now();
+        assert_prefix(&snapshot, &[1, 2], 2);
+        assert!(
+            std::sync::Arc::ptr_eq(&snapshot, &recorder.read_now()),
+            "nothing changed, so the same snapshot"
+        );
     });
 }
 
@@ -101,142 +119,187 @@ fn write_during_a_rebuild() {
 fn reset_races_a_write() {
     for (queue, before) in [(4, 1), (2, 2)] {
         explore("recorder::reset_races_a_write", 2, 100, move || {
-            let recorder = Arc::new(recorder(queue));
-            (0..before).for_each(|_| record(&recorder, slot(0), 1));
-            let writer = {
-                let recorder = Arc::clone(&recorder);
-                thread::spawn(move || {
-                    record(&recorder, slot(0), 2);
-                    record(&recorder, slot(0), 4);
-                })
-            };
-            let reset = {
-                let recorder = Arc::clone(&recorder);
-                thread::spawn(move || recorder.try_reset(std::time::Duration::ZERO))
-            };
+            let recorder = Arc::new(recorder(config(queue, 0)));
+            (0..before).for_each(|_| record(&recorder, 0, &[1]));
+            let writer = spawn(&recorder, |recorder| record(recorder, 0, &[2, 4]));
+            let reset = spawn(&recorder, |recorder| {
+                recorder.try_reset(Duration::ZERO, &Generation::default())
+            });
             writer.join().unwrap();
             let forgotten = reset.join().unwrap();
-            let rest = read(&recorder);
-            assert_eq!(rest.folded.uncertain, 0);
-            let sides = [forgotten.map(|snapshot| snapshot.tally).unwrap_or_default(), rest.tally.clone()];
-            for side in &sides {
-                let [_, ones, twos, fours, ..] = side.buckets;
-                assert_eq!(side.sum, ones + 2 * twos + 4 * fours, "half a sample on either side: {sides:?}");
-            }
-            assert_eq!(sides[0].count() + sides[1].count(), before + 2, "{sides:?}");
-            assert_eq!(sides[0].sum + sides[1].sum, before + 6, "{sides:?}");
+            let rest = recorder.read_now();
+            assert_eq!(rest.outcome.uncertain, 0);
+            assert_not_torn(&rest);
+            forgotten.iter().for_each(assert_not_torn);
+            let forgotten = forgotten.map(|snapshot| snapshot.tally).unwrap_or_default();
+            assert_eq!(
+                forgotten.count() + rest.tally.count(),
+                before + 2,
+                "{forgotten:?} {rest:?}"
+            );
+            assert_eq!(
+                forgotten.sum + rest.tally.sum,
+                before + 6,
+                "{forgotten:?} {rest:?}"
+            );
         });
     }
 }
 
-/// A reset while another reader, who caches something derived from the snapshot, asks for the count of resets and then for
-/// the snapshot. If it has seen the reset it gets the empty one, or it would keep the old one as current. Fails with the
-/// count Relaxed on either side, or if it is raised before the empty snapshot is published.
+/// A histogram, and how often it was reset.
+struct Resettable {
+    recorder: Tallied,
+    generation: Generation,
+}
+
+/// A reset, while another thread, which caches something derived from the snapshot, reads the generation and then the snapshot.
+/// If the generation counts the reset, the snapshot is the empty one; otherwise the thread would keep the old one as current.
+/// Fails with the generation Relaxed on either side, or if it is bumped before the empty snapshot is published.
 #[test]
 fn a_reset_is_seen() {
     explore("recorder::a_reset_is_seen", 3, 20, || {
-        let (recorder, resets) = (Arc::new(recorder(4)), Arc::new(Resets::default()));
-        record(&recorder, slot(0), 1);
-        assert_eq!(read(&recorder).tally.count(), 1);
-        let reset = {
-            let (recorder, resets) = (Arc::clone(&recorder), Arc::clone(&resets));
-            thread::spawn(move || {
-                recorder.try_reset(std::time::Duration::ZERO).expect("nobody is inside of a record");
-                resets.count();
-            })
+        let shared = Resettable {
+            recorder: recorder(config(4, 0)),
+            generation: Generation::default(),
         };
-        let reader = {
-            let (recorder, resets) = (Arc::clone(&recorder), Arc::clone(&resets));
-            thread::spawn(move || {
-                let seen = resets.seen();
-                let snapshot = read(&recorder);
-                assert!(seen == 0 || snapshot.tally.count() == 0, "after the reset: {snapshot:?}");
-            })
-        };
+        let shared = Arc::new(shared);
+        record(&shared.recorder, 0, &[1]);
+        assert_eq!(shared.recorder.read_now().tally.count(), 1);
+        let reset = spawn(&shared, |shared| {
+            shared
+                .recorder
+                .try_reset(Duration::ZERO, &shared.generation)
+                .expect("no writer is inside a record");
+        });
+        let reader = spawn(&shared, |shared| {
+            let generation = shared.generation.get();
+            let snapshot = shared.recorder.read_now();
+            assert!(
+                generation == 0 || snapshot.tally.count() == 0,
+                "after the reset: {snapshot:?}"
+            );
+        });
         reset.join().unwrap();
         reader.join().unwrap();
-        assert_eq!((resets.seen(), read(&recorder).tally.count()), (1, 0));
+        assert_eq!(
+            (
+                shared.generation.get(),
+                shared.recorder.read_now().tally.count()
+            ),
+            (1, 0)
+        );
     });
 }
 
-/// A thread counts A, adds to B's throughput, then records into C and D; a reader reads them the other way round, as a registry
-/// does. It never sees more of a later one than of an earlier one. D's queue is overrun, so that it is its banks that are
-/// read; and C refuses a value after the first. Fails with a cell, a total, a tail or the refusals Relaxed on either side, if
-/// A is read before B, or the samples before the refusals.
+/// A reset that is repeated until it succeeds, while a thread records. Fails if an attempt that failed counts as a reset.
+#[test]
+fn a_reset_is_counted_once() {
+    explore("recorder::a_reset_is_counted_once", 2, 50, || {
+        let shared = Resettable {
+            recorder: recorder(config(2, 0)),
+            generation: Generation::default(),
+        };
+        let shared = Arc::new(shared);
+        record(&shared.recorder, 0, &[1, 1]);
+        let writer = spawn(&shared, |shared| record(&shared.recorder, 0, &[2]));
+        let reset = spawn(&shared, |shared| {
+            shared.recorder.reset(|| Duration::ZERO, &shared.generation)
+        });
+        writer.join().unwrap();
+        let (before, after) = (reset.join().unwrap(), shared.recorder.read_now());
+        assert_eq!(shared.generation.get(), 1, "resets");
+        assert_eq!(
+            before.tally.count() + after.tally.count(),
+            3,
+            "{before:?} {after:?}"
+        );
+    });
+}
+
+/// A thread counts A, adds to B's throughput, then records into C and D; a registry reads all of them. It never shows more of a
+/// later one than of an earlier one. D's queue is overrun, so its banks are read; and C rejects a value after the first. Fails
+/// with a cell, a total, `recorded` or the rejections Relaxed on either side, or if the samples are read before the rejections.
 #[test]
 fn a_before_b() {
     explore("recorder::a_before_b", 2, 100, || {
-        let a = CellId::new(0);
-        let all = Arc::new((Cells::default(), Ring::default(), recorder(4), recorder(2)));
-        all.0.touch(slot(0), a, 0);
-        record(&all.2, slot(0), 1);
-        (0..2).for_each(|_| record(&all.3, slot(0), 1));
-        let writer = {
-            let all = Arc::clone(&all);
-            thread::spawn(move || {
-                assert!(all.0.add(slot(0), a, 1));
-                all.1.add(1, 1);
-                record(&all.2, slot(0), 1);
-                all.2.blocks().near(slot(0)).expect("it was touched").0.reject();
-                record(&all.3, slot(0), 1);
-            })
+        let [c, d] = [4, 2].map(|queue| std::sync::Arc::new(recorder(config(queue, 0))));
+        let metrics = Metrics {
+            histograms: vec![c, d],
+            throughputs: vec![tracker().into()],
+            pages: vec![std::sync::Arc::default()],
+            ..Metrics::default()
         };
-        let reader = {
-            let all = Arc::clone(&all);
-            thread::spawn(move || {
-                let d = read(&all.3);
-                let c = read(&all.2);
-                // Those of the writer; the first was there before it.
-                let (c, refused) = (c.tally.count() - 1, c.folded.rejected);
-                let b = all.1.total();
-                let a = all.0.value(a);
-                assert!(b <= a, "{b} of B, {a} of A");
-                assert!(c <= b, "{c} of C, {b} of B");
-                let certain = d.tally.count() - d.folded.uncertain;
-                assert!(certain <= 2 + c, "{certain} of D, the first two aside, {c} of C");
-                assert!(refused <= c, "{refused} refused after {c} of C");
-            })
-        };
+        let metrics = Arc::new(metrics);
+        in_slot(0, |thread| metrics.pages[0].add(thread, 0, 0));
+        record(&metrics.histograms[0], 0, &[1]);
+        record(&metrics.histograms[1], 0, &[1, 1]);
+        let writer = spawn(&metrics, |metrics| {
+            in_slot(0, |thread| {
+                metrics.pages[0].add(thread, 0, 1);
+                metrics.throughputs[0].add(thread, 1, 1);
+            });
+            record(&metrics.histograms[0], 0, &[1, REJECTED]);
+            record(&metrics.histograms[1], 0, &[1]);
+        });
+        let reader = spawn(&metrics, |metrics| {
+            let readout = metrics.sources().read(&mut PageCache::default());
+            let [c, d] = &*readout.histograms else {
+                unreachable!()
+            };
+            let (a, b) = (readout.pages[0][0], readout.throughputs[0].total);
+            assert!(b <= a, "{b} of B, {a} of A");
+            // The writer's own; the first was there before it.
+            let (c, rejected) = (c.tally.count() - 1, c.outcome.rejected);
+            assert!(c <= b, "{c} of C, {b} of B");
+            assert!(rejected <= c, "{rejected} rejected after {c} of C");
+            let certain = d.tally.count() - d.outcome.uncertain;
+            assert!(
+                certain <= 2 + rejected,
+                "{certain} of D, the first two aside, after {rejected} rejected"
+            );
+        });
         writer.join().unwrap();
         reader.join().unwrap();
     });
 }
 
-/// A thread ends and another continues its slot, while a reader folds. The new owner's first record sees the old owner's
-/// last one. (That the claim orders the two is modelled in `slots::hand_over`; a flag stands in for it here.)
+/// A histogram, and the slots of a process.
+struct Claimed {
+    recorder: Tallied,
+    claims: SlotClaims,
+}
+
+/// Two threads record and end, the second one perhaps in the slot of the first, while a reader folds. A new owner's first
+/// record continues what the last owner recorded. Fails with the claim or the release of a slot Relaxed.
 #[test]
 fn hand_over_of_a_block() {
     explore("recorder::hand_over_of_a_block", 2, 100, || {
-        let recorder = Arc::new(recorder(2));
-        let given_back = Arc::new(AtomicBool::new(false));
-        let first = {
-            let (recorder, given_back) = (Arc::clone(&recorder), Arc::clone(&given_back));
-            thread::spawn(move || {
-                record(&recorder, slot(0), 1);
-                given_back.store(true, Release);
+        let shared = Arc::new(Claimed {
+            recorder: recorder(config(2, 0)),
+            claims: SlotClaims::default(),
+        });
+        let writers = [1, 2].map(|value| {
+            spawn(&shared, move |shared| {
+                claiming(&shared.claims, |thread| {
+                    shared.recorder.record(thread, value)
+                });
             })
-        };
-        let second = {
-            let recorder = Arc::clone(&recorder);
-            thread::spawn(move || {
-                let mine = given_back.load(Acquire);
-                if mine {
-                    record(&recorder, slot(0), 2);
-                }
-                mine
-            })
-        };
-        let reader = {
-            let recorder = Arc::clone(&recorder);
-            thread::spawn(move || {
-                let snapshot = read(&recorder);
-                assert_prefix(&snapshot.tally, snapshot.folded.uncertain, &[1, 2], 0);
-            })
-        };
-        first.join().unwrap();
-        let both = second.join().unwrap();
+        });
+        let reader = spawn(&shared, |shared| {
+            assert_not_torn(&shared.recorder.read_now())
+        });
+        for writer in writers {
+            writer.join().unwrap();
+        }
         reader.join().unwrap();
-        let snapshot = read(&recorder);
-        assert_prefix(&snapshot.tally, snapshot.folded.uncertain, &[1, 2], 1 + usize::from(both));
+        let snapshot = shared.recorder.read_now();
+        assert_eq!(
+            (
+                snapshot.tally.count(),
+                snapshot.tally.sum,
+                snapshot.outcome.uncertain
+            ),
+            (2, 3, 0)
+        );
     });
 }

@@ -1,34 +1,44 @@
-//! Claim, return, and the tables that slots index.
+//! Claims, releases, and first writes.
 
-use super::explore;
-use crate::cells::{CellId, Cells};
-use crate::slots::Slots;
+use super::{ModelThread, claiming, explore, spawn};
+use crate::engine::counter::page::Page;
+use crate::engine::slot::claims::SlotClaims;
+use crate::engine::slot::owner::{CurrentThread, ThreadSlot, WriteKey, first_write};
 use loom::sync::Arc;
-use loom::thread;
+use std::cell::RefCell;
 
-/// A thread claims a slot, counts once as its only writer, and ends, while another begins and does the same. If it gets
-/// the same slot it must continue from the first one's cell: a claim that does not see the last owner's stores loses the
-/// count. Fails with the claim or the return Relaxed; with the table's segment pointer or a `SetOnce` Relaxed on either
-/// side, loom reports the entries themselves.
+/// The slots of a process, and a page of counters.
+#[derive(Default)]
+struct Process {
+    claims: SlotClaims,
+    page: Page,
+}
+
+impl Process {
+    /// Asserts that no thread has a slot any more.
+    fn assert_all_released(&self) {
+        let free = [(); 3].map(|()| self.claims.claim().index());
+        assert_eq!(free, [0, 1, 2], "a slot was not released");
+    }
+}
+
+/// A thread counts, which claims a slot, and ends, while another begins and does the same. If it gets the same slot it must
+/// continue from the first one's cell: a claim that does not acquire the last owner's stores loses the count. Fails with the
+/// claim or the release Relaxed, or if the slot is cleared only in the thread. With the table's segment pointer or a `OnceBox`
+/// Relaxed on either side, loom reports the entries themselves.
 #[test]
 fn hand_over() {
     explore("slots::hand_over", 3, 100, || {
-        let slots = Arc::new(Slots::default());
-        let cells = Arc::new(Cells::default());
-        let count = || {
-            let (slots, cells) = (Arc::clone(&slots), Arc::clone(&cells));
-            move || {
-                let slot = slots.claim();
-                let id = CellId::new(0);
-                cells.touch(slot, id, 1);
-                slots.give_back(slot);
-            }
-        };
-        let threads = [thread::spawn(count()), thread::spawn(count())];
-        for thread in threads {
-            thread.join().unwrap();
-        }
-        assert_eq!(cells.value(CellId::new(0)), 2);
+        let process = Arc::new(Process::default());
+        let [first, second] = [(); 2].map(|()| {
+            spawn(&process, |process| {
+                claiming(&process.claims, |thread| process.page.add(thread, 0, 1))
+            })
+        });
+        first.join().unwrap();
+        second.join().unwrap();
+        assert_eq!(process.page.value(0), 2);
+        process.assert_all_released();
     });
 }
 
@@ -37,14 +47,155 @@ fn hand_over() {
 #[test]
 fn two_claim_at_once() {
     explore("slots::two_claim_at_once", 3, 50, || {
-        let slots = Arc::new(Slots::default());
-        let claim = || {
-            let slots = Arc::clone(&slots);
-            move || slots.claim()
-        };
-        let threads = [thread::spawn(claim()), thread::spawn(claim())];
-        let [first, second] = threads.map(|thread| thread.join().unwrap());
+        let claims = Arc::new(SlotClaims::default());
+        let [first, second] = [(); 2]
+            .map(|()| spawn(&claims, |claims| claims.claim()))
+            .map(|thread| thread.join().unwrap());
         assert_ne!(first, second);
-        assert!(first.index() < 2 && second.index() < 2, "the lowest are taken first");
+        assert!(
+            first.index() < 2 && second.index() < 2,
+            "the lowest are taken first"
+        );
+    });
+}
+
+/// Writes `value`, and first, as a metered allocator does, more values to the same metric.
+fn write_reentered(
+    thread: ModelThread<'_>,
+    process: &Process,
+    written: &RefCell<Vec<u64>>,
+    key: WriteKey,
+    value: u64,
+) {
+    first_write(thread, key, value, |owner, value| {
+        assert_eq!(
+            thread.with(|own| own.owner().slot()),
+            owner.slot(),
+            "the proof of another slot"
+        );
+        if value == 1 {
+            write_reentered(thread, process, written, key, 2);
+            write_reentered(thread, process, written, key, 3);
+        }
+        written.borrow_mut().push(value);
+        process.page.add(thread, 0, value);
+    });
+}
+
+/// The first writes of two threads to one metric are re-entered by writes to that metric. Each value is written once, in the
+/// thread's order, none inside another. Fails if deferred values are dropped, or written before the outer one.
+#[test]
+fn first_write_reentered() {
+    explore("slots::first_write_reentered", 2, 50, || {
+        let process = Arc::new(Process::default());
+        let [first, second] = [(); 2].map(|()| {
+            spawn(&process, |process| {
+                let written = RefCell::default();
+                let key = (std::ptr::from_ref(process).cast(), 0);
+                claiming(&process.claims, |thread| {
+                    write_reentered(thread, process, &written, key, 1)
+                });
+                assert_eq!(written.into_inner(), [1, 2, 3]);
+            })
+        });
+        first.join().unwrap();
+        second.join().unwrap();
+        assert_eq!(process.page.value(0), 12);
+        process.assert_all_released();
+    });
+}
+
+/// A thread that writes while a slot is claimed for it: what arranges the release allocates, and the allocator counts.
+#[derive(Clone, Copy)]
+struct Metered<'a> {
+    thread: ModelThread<'a>,
+    page: &'a Page,
+}
+
+// SAFETY: a model hands one table of slots to all of its threads, and one state to each.
+unsafe impl CurrentThread for Metered<'_> {
+    fn with<R>(self, f: impl FnOnce(&ThreadSlot) -> R) -> R {
+        self.thread.with(f)
+    }
+
+    fn claims(&self) -> &SlotClaims {
+        self.thread.claims.expect("this thread claims")
+    }
+
+    fn release_at_exit(self) -> bool {
+        self.page.add(self.thread, 1, 1);
+        true
+    }
+}
+
+/// The claim of a slot is re-entered by a write to another metric, which claims a slot as well. The thread keeps one of the two
+/// and releases the other. Fails if it keeps both.
+#[test]
+fn a_claim_reentered() {
+    explore("slots::a_claim_reentered", 2, 100, || {
+        let process = Arc::new(Process::default());
+        let [first, second] = [(); 2].map(|()| {
+            spawn(&process, |process| {
+                claiming(&process.claims, |thread| {
+                    process.page.add(
+                        Metered {
+                            thread,
+                            page: &process.page,
+                        },
+                        0,
+                        1,
+                    );
+                });
+            })
+        });
+        first.join().unwrap();
+        second.join().unwrap();
+        assert_eq!((process.page.value(0), process.page.value(1)), (2, 2));
+        process.assert_all_released();
+    });
+}
+
+/// A thread whose destructors run: its slot is released already, and no destructor will release another.
+#[derive(Clone, Copy)]
+struct Ending<'a>(ModelThread<'a>);
+
+// SAFETY: a model hands one table of slots to all of its threads, and one state to each.
+unsafe impl CurrentThread for Ending<'_> {
+    fn with<R>(self, f: impl FnOnce(&ThreadSlot) -> R) -> R {
+        self.0.with(f)
+    }
+
+    fn claims(&self) -> &SlotClaims {
+        self.0.claims.expect("this thread claims")
+    }
+
+    fn release_at_exit(self) -> bool {
+        false
+    }
+}
+
+/// A thread counts and ends, and counts once more from a destructor, while another thread begins. The late write claims a slot
+/// for itself and releases it. Fails if it keeps it.
+#[test]
+fn a_write_at_thread_exit() {
+    explore("slots::a_write_at_thread_exit", 2, 100, || {
+        let process = Arc::new(Process::default());
+        let ending = spawn(&process, |process| {
+            let own = ThreadSlot::new();
+            let thread = ModelThread {
+                own: &own,
+                claims: Some(&process.claims),
+            };
+            process.page.add(thread, 0, 1);
+            own.release(&process.claims);
+            process.page.add(Ending(thread), 0, 1);
+        });
+        let beginning = spawn(&process, |process| {
+            claiming(&process.claims, |thread| process.page.add(thread, 0, 1));
+        });
+        ending.join().unwrap();
+        beginning.join().unwrap();
+        assert_eq!(process.page.value(0), 3);
+        process.assert_all_released();
     });
 }

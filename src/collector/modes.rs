@@ -1,7 +1,6 @@
-//! The mode that the server is in, and the log of its changes: one published value that writers exchange.
+//! The mode that the server is in, and the log of its changes.
 
-use arc_swap::ArcSwap;
-use std::collections::VecDeque;
+use crate::CachedValue;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,66 +9,66 @@ const KEPT: usize = 64;
 
 /// A change of mode.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Transition {
     /// The mode before.
     pub from: Arc<str>,
     /// The mode after.
     pub to: Arc<str>,
-    /// When: the collector's uptime.
+    /// When it changed: the collector's uptime.
     pub at: Duration,
 }
 
 /// The mode at one moment.
-#[derive(Clone, Debug, Default)]
+///
+/// ```
+/// let metrics = epoch_metrics::MetricsCollector::new();
+/// ["fast", "batching", "fast"].into_iter().for_each(|mode| metrics.record_mode_transition(mode));
+/// let modes = metrics.mode_transitions();
+/// assert_eq!(modes.count, 2); // the first mode is no change
+/// assert_eq!((&*modes.transitions[0].from, &*modes.transitions[0].to), ("fast", "batching"));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct ModeSnapshot {
-    /// The mode recorded last; `None` before the first.
+    /// The mode that was recorded last; `None` before the first.
     pub mode: Option<Arc<str>>,
     /// How often it changed.
     pub count: u64,
     /// The last 64 changes, oldest first.
-    pub transitions: VecDeque<Transition>,
+    pub transitions: Vec<Transition>,
 }
 
 impl ModeSnapshot {
-    /// What entering another mode makes of it. The first mode is no change.
+    /// The snapshot after entering a mode. The first mode is no change.
     fn after(&self, mode: &str, at: Duration) -> Self {
+        let mut after = self.clone();
+        if self.mode.as_deref() == Some(mode) {
+            return after;
+        }
         let to: Arc<str> = Arc::from(mode);
-        let mut after = Self { mode: Some(Arc::clone(&to)), ..self.clone() };
         if let Some(from) = self.mode.clone() {
             after.count += 1;
-            after.transitions.push_back(Transition { from, to, at });
-            let surplus = after.transitions.len().saturating_sub(KEPT);
+            let surplus = (after.transitions.len() + 1).saturating_sub(KEPT);
             after.transitions.drain(..surplus);
+            after.transitions.push(Transition {
+                from,
+                to: Arc::clone(&to),
+                at,
+            });
         }
-        after
+        Self {
+            mode: Some(to),
+            ..after
+        }
     }
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct Modes {
-    state: ArcSwap<ModeSnapshot>,
-}
-
-impl Modes {
-    /// `now` is asked again whenever another thread was first, so that the log is in order.
-    pub(crate) fn enter(&self, mode: &str, now: impl Fn() -> Duration) {
-        loop {
-            let before = self.state.load();
-            if before.mode.as_deref() == Some(mode) {
-                return;
-            }
-            let after = Arc::new(before.after(mode, now()));
-            if Arc::ptr_eq(&self.state.compare_and_swap(&*before, after), &before) {
-                return;
-            }
-        }
-    }
-
-    pub(crate) fn snapshot(&self) -> Arc<ModeSnapshot> {
-        self.state.load_full()
-    }
-
-    pub(crate) fn reset(&self) {
-        self.state.store(Arc::default());
+/// Enters a mode. `now` runs under the lock of the log, so the log is in order of time.
+pub(super) fn enter(modes: &CachedValue<ModeSnapshot>, mode: &str, now: impl FnOnce() -> Duration) {
+    if modes.latest().mode.as_deref() != Some(mode) {
+        modes.update(|before| before.after(mode, now()));
     }
 }

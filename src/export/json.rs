@@ -1,67 +1,85 @@
-//! JSON: one object, an entry for each family; numbers in the unit of the metric's name.
+//! JSON: one object, with an entry for each family; numbers in the unit of the family's name.
+//!
+//! Written by hand: `serde_json` would be a dependency of every user for three hundred bytes of escaping, and has no exact decimal
+//! numbers such as nanoseconds in seconds.
 
-use crate::export::number::InUnit;
-use crate::metric::options::Unit;
-use crate::registry::MetricKind;
+use crate::kind::Unit;
+use crate::registry::Page;
+use crate::sample::Encoder;
+use crate::sample::description::FamilyDescription;
+use crate::sample::labels::LabelSet;
+use crate::sample::number::Scaled;
+use crate::sample::value::{Summary, Value};
 use crate::snapshot::histogram::HistogramSnapshot;
-use crate::snapshot::registry::{FamilySnapshot, RegistrySnapshot, Value};
-use crate::snapshot::throughput::ThroughputSnapshot;
 use std::fmt::{Display, Write};
 
-/// Writes one value; objects and arrays nest by closures.
+/// Writes one JSON document, value by value.
 #[derive(Debug, Default)]
-pub(crate) struct Writer {
+pub(super) struct JsonWriter {
     out: String,
     /// A value precedes in the same object or array.
     more: bool,
 }
 
-impl Writer {
-    /// An object, or an array, by its brackets.
-    pub(crate) fn nested(&mut self, brackets: [char; 2], fill: impl FnOnce(&mut Self)) {
-        self.out.push(brackets[0]);
+impl JsonWriter {
+    pub(super) fn open(&mut self, bracket: char) {
+        self.out.push(bracket);
         self.more = false;
-        fill(self);
-        self.out.push(brackets[1]);
+    }
+
+    pub(super) fn close(&mut self, bracket: char) {
+        self.out.push(bracket);
         self.more = true;
     }
 
-    pub(crate) fn object(&mut self, fill: impl FnOnce(&mut Self)) {
-        self.nested(['{', '}'], fill);
+    pub(super) fn object(&mut self, fill: impl FnOnce(&mut Self)) {
+        self.open('{');
+        fill(self);
+        self.close('}');
     }
 
-    pub(crate) fn array(&mut self, fill: impl FnOnce(&mut Self)) {
-        self.nested(['[', ']'], fill);
+    pub(super) fn array(&mut self, fill: impl FnOnce(&mut Self)) {
+        self.open('[');
+        fill(self);
+        self.close(']');
     }
 
-    /// Begins an array's next element.
-    pub(crate) fn next(&mut self) {
+    /// Begins the next element of an array.
+    pub(super) fn next(&mut self) -> &mut Self {
         if self.more {
             self.out.push(',');
         }
+        self
     }
 
-    /// Begins an object's next entry.
-    pub(crate) fn key(&mut self, key: &str) -> &mut Self {
-        self.next();
-        self.string(key);
+    /// Begins the next entry of an object.
+    pub(super) fn key(&mut self, key: &str) -> &mut Self {
+        self.next().string(key);
         self.out.push(':');
         self
     }
 
-    /// A number that JSON can write as it displays.
-    pub(crate) fn number(&mut self, value: impl Display) {
-        // Writing to a String cannot fail; neither here nor below.
+    /// A number whose `Display` is JSON.
+    pub(super) fn number(&mut self, value: impl Display) {
+        // Writing to a String cannot fail, neither here nor below.
         let _ = write!(self.out, "{value}");
         self.more = true;
     }
 
-    /// A float; `null` where JSON has no number for it.
-    pub(crate) fn float(&mut self, value: f64) {
-        if value.is_finite() { self.number(value) } else { self.number("null") }
+    /// A float; `null` if JSON has no number for it.
+    pub(super) fn float(&mut self, value: f64) {
+        if value.is_finite() {
+            self.number(value)
+        } else {
+            self.null()
+        }
     }
 
-    pub(crate) fn string(&mut self, text: &str) {
+    pub(super) fn null(&mut self) {
+        self.number("null");
+    }
+
+    pub(super) fn string(&mut self, text: &str) {
         self.out.push('"');
         for c in text.chars() {
             match c {
@@ -77,78 +95,84 @@ impl Writer {
         self.more = true;
     }
 
-    pub(crate) fn finish(self) -> String {
+    /// The object that holds every family of a page.
+    pub(super) fn page(&mut self, page: &Page) {
+        self.object(|writer| page.encode(writer));
+    }
+
+    pub(super) fn finish(self) -> String {
         self.out
     }
-}
 
-/// A whole registry.
-pub(crate) fn render(snapshot: &RegistrySnapshot) -> String {
-    let mut writer = Writer::default();
-    writer.object(|writer| {
-        for family in snapshot.families() {
-            writer.key(family.name()).object(|writer| write_family(writer, family));
-        }
-    });
-    writer.finish()
-}
+    /// Count, sum and quantiles, in the unit of the family's name.
+    pub(super) fn histogram(&mut self, unit: Unit, histogram: &HistogramSnapshot) {
+        self.object(|writer| {
+            writer.key("count").number(histogram.count());
+            writer.key("rejected").number(histogram.rejected());
+            writer.key("sum").number(Scaled(histogram.sum(), unit));
+            writer.key("mean").float(histogram.mean() / unit.scale());
+            writer.key("min").number(Scaled(histogram.min(), unit));
+            writer.key("max").number(Scaled(histogram.max(), unit));
+            for (key, quantile) in [
+                ("p50", 0.5),
+                ("p90", 0.9),
+                ("p95", 0.95),
+                ("p99", 0.99),
+                ("p999", 0.999),
+            ] {
+                writer
+                    .key(key)
+                    .number(Scaled(histogram.quantile(quantile), unit));
+            }
+        });
+    }
 
-fn write_family(writer: &mut Writer, family: FamilySnapshot<'_>) {
-    writer.key("type").string(match family.kind() {
-        MetricKind::Counter => "counter",
-        MetricKind::Gauge | MetricKind::FloatGauge => "gauge",
-        MetricKind::Histogram => "histogram",
-        MetricKind::Throughput => "throughput",
-    });
-    writer.key("help").string(family.help());
-    writer.key("series").array(|writer| {
-        for series in family.series() {
-            writer.next();
-            writer.object(|writer| {
-                writer.key("labels").object(|writer| {
-                    for (name, value) in series.labels() {
-                        writer.key(name).string(value);
-                    }
-                });
-                writer.key("value");
-                write_value(writer, family.unit(), series.value());
+    fn summary(&mut self, unit: Unit, summary: &Summary) {
+        self.object(|writer| {
+            writer.key("count").number(summary.count());
+            writer.key("sum").number(Scaled(summary.sum(), unit));
+            writer.key("quantiles").array(|writer| {
+                for (q, value) in summary.quantiles() {
+                    writer.next().array(|writer| {
+                        writer.next().float(*q);
+                        writer.next().number(Scaled(*value, unit));
+                    });
+                }
             });
-        }
-    });
-}
-
-fn write_value(writer: &mut Writer, unit: Unit, value: Value<'_>) {
-    match value {
-        Value::Counter(value) => writer.number(value),
-        Value::Gauge(value) => writer.number(value),
-        Value::FloatGauge(value) => writer.float(value),
-        Value::Histogram(value) => writer.object(|writer| write_histogram(writer, unit, value)),
-        Value::Throughput(value) => write_throughput(writer, value),
+        });
     }
 }
 
-/// A throughput's total and rates.
-pub(crate) fn write_throughput(writer: &mut Writer, throughput: &ThroughputSnapshot) {
-    writer.object(|writer| {
-        writer.key("total").number(throughput.total());
-        writer.key("per_second").object(|writer| {
-            for rate in throughput.rates() {
-                writer.key(&format!("{}s", rate.window.as_secs())).float(rate.per_second);
+impl Encoder for JsonWriter {
+    fn begin_family(&mut self, family: &FamilyDescription) {
+        self.key(&family.name).open('{');
+        // A kind displays as a bare word.
+        let _ = write!(self.key("type").out, "\"{}\"", family.kind);
+        self.more = true;
+        self.key("help").string(&family.help);
+        self.key("series").open('[');
+    }
+
+    fn series(&mut self, family: &FamilyDescription, labels: &LabelSet, value: &Value) {
+        self.next().object(|writer| {
+            writer.key("labels").object(|writer| {
+                labels
+                    .iter()
+                    .for_each(|(name, value)| writer.key(name).string(value));
+            });
+            let writer = writer.key("value");
+            match value {
+                Value::Counter(value) => writer.number(value),
+                Value::Gauge(value) => writer.number(value),
+                Value::FloatGauge(value) => writer.float(*value),
+                Value::Histogram(histogram) => writer.histogram(family.unit, histogram),
+                Value::Summary(summary) => writer.summary(family.unit, summary),
             }
         });
-    });
-}
+    }
 
-/// A histogram's count, sum and quantiles, in the unit of its name.
-pub(crate) fn write_histogram(writer: &mut Writer, unit: Unit, histogram: &HistogramSnapshot) {
-    writer.key("count").number(histogram.count());
-    writer.key("rejected").number(histogram.rejected());
-    writer.key("sum").number(InUnit(histogram.sum(), unit));
-    let mean = histogram.mean() / if unit == Unit::Seconds { 1e9 } else { 1.0 };
-    writer.key("mean").float(mean);
-    writer.key("min").number(InUnit(histogram.min(), unit));
-    writer.key("max").number(InUnit(histogram.max(), unit));
-    for (key, quantile) in [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999)] {
-        writer.key(key).number(InUnit(histogram.quantile(quantile), unit));
+    fn end_family(&mut self) {
+        self.close(']');
+        self.close('}');
     }
 }

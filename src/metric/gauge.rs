@@ -1,25 +1,39 @@
-//! Gauges: one atomic that all threads share, by name the exception to single-writer cells, since `set` needs a winner.
+//! Gauges: one atomic that all threads share. They are the exception to cells with one writer, since `set` needs one last
+//! writer.
 
-use crate::metric::counter::Cell;
+use crate::engine::counter::page::Page;
+use crate::thread::ThisThread;
+use std::fmt;
+use std::sync::Arc;
 
 /// A whole number that goes up and down.
 ///
-/// [`set`](Self::set) is a store; the others are one atomic read-modify-write, whose price grows with the number of
-/// threads that write the same gauge at once.
-#[derive(Clone, Debug)]
+/// [`set`](Self::set) is a store. The other methods are one atomic read-modify-write, whose cost grows with the number of
+/// threads that write the same gauge at the same time.
+///
+/// ```
+/// let queued = epoch_metrics::Registry::new().gauge("queued", "Requests that wait.")?;
+/// queued.set(3);
+/// queued.dec();
+/// assert_eq!(queued.get(), 2);
+/// # Ok::<(), epoch_metrics::RegisterError>(())
+/// ```
+#[derive(Clone)]
 pub struct Gauge {
-    cell: Cell,
+    page: Arc<Page>,
+    index: u8,
 }
 
 impl Gauge {
-    pub(crate) fn new(cell: Cell) -> Self {
-        Self { cell: cell.shared() }
+    pub(crate) fn new(page: Arc<Page>, index: u8) -> Self {
+        page.create_shared();
+        Self { page, index }
     }
 
-    /// Sets the value. Of two threads that set at once, one is last.
+    /// Sets the value. If two threads set it at the same time, one is last.
     #[inline]
     pub fn set(&self, value: i64) {
-        self.cell.change(|cells, id| cells.set(id, value as u64));
+        self.page.set_gauge(ThisThread, self.index, value as u64);
     }
 
     /// Adds one.
@@ -28,7 +42,7 @@ impl Gauge {
         self.add(1);
     }
 
-    /// Takes one off.
+    /// Subtracts one.
     #[inline]
     pub fn dec(&self) {
         self.add(-1);
@@ -37,10 +51,10 @@ impl Gauge {
     /// Adds `n`, which may be negative. Wraps beyond 63 bits.
     #[inline]
     pub fn add(&self, n: i64) {
-        self.cell.change(|cells, id| cells.add_shared(id, n as u64));
+        self.page.add_gauge(ThisThread, self.index, n as u64);
     }
 
-    /// Takes `n` off.
+    /// Subtracts `n`.
     #[inline]
     pub fn sub(&self, n: i64) {
         self.add(n.wrapping_neg());
@@ -48,36 +62,60 @@ impl Gauge {
 
     /// The value now.
     pub fn get(&self) -> i64 {
-        self.cell.gauge() as i64
+        self.page.gauge(self.index) as i64
+    }
+}
+
+impl fmt::Debug for Gauge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Gauge").field(&self.get()).finish()
     }
 }
 
 /// A floating-point number that goes up and down: ratios, temperatures, seconds.
 ///
-/// [`set`](Self::set) is a store; [`add`](Self::add) a compare-exchange that is repeated when another thread was first.
-#[derive(Clone, Debug)]
+/// [`set`](Self::set) is a store. [`add`](Self::add) is a compare-exchange that is repeated if another thread was faster.
+///
+/// ```
+/// let load = epoch_metrics::Registry::new().float_gauge("load", "Load average.")?;
+/// load.set(0.5);
+/// load.add(0.25);
+/// assert_eq!(load.get(), 0.75);
+/// # Ok::<(), epoch_metrics::RegisterError>(())
+/// ```
+#[derive(Clone)]
 pub struct FloatGauge {
-    cell: Cell,
+    page: Arc<Page>,
+    index: u8,
 }
 
 impl FloatGauge {
-    pub(crate) fn new(cell: Cell) -> Self {
-        Self { cell: cell.shared() }
+    pub(crate) fn new(page: Arc<Page>, index: u8) -> Self {
+        page.create_shared();
+        Self { page, index }
     }
 
-    /// Sets the value, which may be infinite or not a number: the exposition has words for both.
+    /// Sets the value. It may be infinite or not a number: expositions have words for both.
     #[inline]
     pub fn set(&self, value: f64) {
-        self.cell.change(|cells, id| cells.set(id, value.to_bits()));
+        self.page.set_gauge(ThisThread, self.index, value.to_bits());
     }
 
     /// Adds `n`, which may be negative.
     pub fn add(&self, n: f64) {
-        self.cell.change(|cells, id| cells.update(id, |bits| (f64::from_bits(bits) + n).to_bits()));
+        self.page.update_gauge(ThisThread, self.index, |bits| {
+            (f64::from_bits(bits) + n).to_bits()
+        });
     }
 
     /// The value now.
     pub fn get(&self) -> f64 {
-        f64::from_bits(self.cell.gauge())
+        f64::from_bits(self.page.gauge(self.index))
+    }
+}
+
+impl fmt::Debug for FloatGauge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("FloatGauge").field(&self.get()).finish()
     }
 }

@@ -1,14 +1,14 @@
 //! What a histogram held at one moment.
 
-use crate::core::layout::Layout;
-use crate::error::MergeError;
-use crate::metric::options::Unit;
+use crate::engine::histogram::bucket_layout::BucketLayout;
+use crate::kind::Unit;
 use crate::snapshot::recent::Recent;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The counts of one octave that is not empty. The counts are shared by all snapshots in which they are the same.
-#[derive(Clone, Debug)]
+/// The counts of one octave that is not empty, shared by all snapshots in which they are the same.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Octave {
     pub(crate) octave: usize,
     pub(crate) total: u64,
@@ -17,12 +17,26 @@ pub(crate) struct Octave {
 
 /// What a histogram held at one moment: counts by bucket, count, sum, and the recent samples if it keeps them.
 ///
-/// Of each thread it holds a prefix of the samples that the thread recorded, and everything that happened before the call
-/// that built it. [`Self::uncertain`] is normally zero, and then count, sum and buckets agree. Values are in the unit that was
-/// recorded: nanoseconds where the histogram takes durations.
-#[derive(Clone, Debug)]
+/// It holds a prefix of the samples of each thread, and everything that was recorded before the call that built it. Normally
+/// [`Self::uncertain`] is zero, and count, sum and buckets agree. Values are in the unit that was recorded: nanoseconds if the
+/// histogram takes durations. Two snapshots are equal if they hold the same values, whenever they were taken.
+///
+/// ```
+/// use epoch_metrics::{HistogramOptions, Registry};
+/// use std::time::Duration;
+///
+/// let latency = Registry::new().histogram("latency", "Latency.", HistogramOptions::durations())?;
+/// (1..=100).for_each(|ms| latency.record_duration(Duration::from_millis(ms)));
+/// let snapshot = latency.snapshot();
+/// assert_eq!(snapshot.count(), 100);
+/// assert_eq!(snapshot.sum(), 5_050_000_000); // nanoseconds
+/// let p99 = snapshot.quantile_duration(0.99);
+/// assert!(p99 >= Duration::from_millis(99) && p99 < Duration::from_millis(100)); // 2 digits: within one percent
+/// # Ok::<(), epoch_metrics::RegisterError>(())
+/// ```
+#[derive(Clone)]
 pub struct HistogramSnapshot {
-    pub(crate) layout: Layout,
+    pub(crate) layout: BucketLayout,
     pub(crate) digits: u8,
     pub(crate) unit: Unit,
     pub(crate) octaves: Box<[Octave]>,
@@ -31,20 +45,55 @@ pub struct HistogramSnapshot {
     pub(crate) rejected: u64,
     pub(crate) uncertain: u64,
     pub(crate) recent: Option<Recent>,
-    /// The sum of the tails that were folded, and of the rejected.
+    /// The sum of the tails that were folded, and of the rejections.
     pub(crate) epoch: u64,
+    pub(crate) samples_folded: u64,
     pub(crate) taken: Duration,
 }
 
 /// A bucket that is not empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Bucket {
-    /// The lowest value that falls into it.
+    /// The lowest value that falls into the bucket.
     pub low: u64,
-    /// The highest value that falls into it.
+    /// The highest value that falls into the bucket.
     pub high: u64,
-    /// How many did.
+    /// How many values fell into the bucket.
     pub count: u64,
+}
+
+impl fmt::Debug for HistogramSnapshot {
+    /// One line: the totals, not the buckets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("HistogramSnapshot");
+        out.field("count", &self.count)
+            .field("sum", &self.sum)
+            .field("p50", &self.quantile(0.5));
+        out.field("p99", &self.quantile(0.99))
+            .field("max", &self.max())
+            .field("uncertain", &self.uncertain);
+        out.finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for HistogramSnapshot {
+    fn eq(&self, other: &Self) -> bool {
+        let totals = |of: &Self| {
+            (
+                of.layout,
+                of.unit,
+                of.count,
+                of.sum,
+                of.rejected,
+                of.uncertain,
+            )
+        };
+        totals(self) == totals(other)
+            && self.octaves == other.octaves
+            && self.recent == other.recent
+    }
 }
 
 impl HistogramSnapshot {
@@ -53,21 +102,27 @@ impl HistogramSnapshot {
         self.count
     }
 
-    /// The sum of the values, exact. Wraps at 2^64: for nanoseconds, after 584 years of them.
+    /// The sum of the values, exact. Wraps at 2^64: in nanoseconds, that is 584 years.
     pub fn sum(&self) -> u64 {
         self.sum
     }
 
-    /// How many values were refused because they lay outside of the histogram's range. They are in no other number here.
+    /// How many values were rejected because they were outside the histogram's range. They are in no other number here.
     pub fn rejected(&self) -> u64 {
         self.rejected
     }
 
-    /// How many of the samples in [`Self::count`] were still being recorded and may be missing from [`Self::sum`]: one, seldom
-    /// more, for each thread that was inside a record while its buckets were read, which they are when its queue has been
-    /// overrun, and otherwise once in some hundred samples. Zero: the snapshot is exact.
+    /// How many of the samples in [`Self::count`] were still being recorded and may be missing from [`Self::sum`].
+    ///
+    /// Zero: the snapshot is exact. Otherwise one, seldom more, for each thread that was inside a record while its buckets
+    /// were read. Buckets are read when a queue was overrun, and otherwise once in some hundred samples.
     pub fn uncertain(&self) -> u64 {
         self.uncertain
+    }
+
+    /// Samples that all readers of the histogram have folded since it was created, resets included: what reading has cost.
+    pub fn samples_folded(&self) -> u64 {
+        self.samples_folded
     }
 
     /// `true` if nothing was recorded.
@@ -80,26 +135,39 @@ impl HistogramSnapshot {
         self.unit
     }
 
-    /// The arithmetic mean of the values, exact up to the rounding of `f64`; 0 if there are none.
+    /// The arithmetic mean of the values, exact up to the rounding of `f64`; 0 if the histogram is empty.
     pub fn mean(&self) -> f64 {
-        if self.count == 0 { 0.0 } else { self.sum as f64 / self.count as f64 }
+        if self.count == 0 {
+            0.0
+        } else {
+            self.sum as f64 / self.count as f64
+        }
     }
 
-    /// The smallest value, as fine as the buckets: the low end of the first one that is not empty; 0 if all are.
+    /// The low end of the first bucket that is not empty; 0 if the histogram is empty.
     pub fn min(&self) -> u64 {
         self.buckets().next().map_or(0, |bucket| bucket.low)
     }
 
-    /// The largest value, as fine as the buckets: the high end of the last one that is not empty; 0 if all are.
+    /// The high end of the last bucket that is not empty; 0 if the histogram is empty.
     pub fn max(&self) -> u64 {
         self.quantile(1.0)
     }
 
-    /// The value below or at which the fraction `q` of all values lies (nearest rank, as HdrHistogram's
-    /// `value_at_quantile`): the high end of its bucket, so never too low, and too high by at most one part in
-    /// 10^digits.
+    /// The value at or below which the fraction `q` of all values lies: nearest rank, as HdrHistogram's
+    /// `value_at_quantile`. It is the high end of that value's bucket, so it is never too low, and too high by one part in
+    /// 10^digits or less.
     ///
-    /// `q` outside of 0 to 1 is taken as the nearer of them, NaN as 0. 0 if the histogram is empty.
+    /// `q` is clamped to 0 to 1; NaN counts as 0. The answer is 0 if the histogram is empty.
+    ///
+    /// ```
+    /// use epoch_metrics::{HistogramOptions, Registry};
+    ///
+    /// let sizes = Registry::new().histogram("sizes", "Sizes.", HistogramOptions::values(0, 100))?;
+    /// (1..=100).for_each(|size| sizes.record(size));
+    /// assert_eq!(sizes.snapshot().quantile(0.95), 95);
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
     pub fn quantile(&self, q: f64) -> u64 {
         if self.count == 0 {
             return 0;
@@ -112,116 +180,133 @@ impl HistogramSnapshot {
                 before = before.saturating_add(octave.total);
                 continue;
             }
-            for (place, count) in octave.counts.iter().enumerate() {
+            for (index, count) in octave.counts.iter().enumerate() {
                 before = before.saturating_add(*count);
                 if before >= rank {
-                    return self.layout.high(octave.octave * self.layout.octave_len() + place);
+                    return self.high_end(octave, index);
                 }
             }
         }
-        // A count beyond 2^53 can be rounded up past the last sample.
+        // A count beyond 2^53 may be rounded up past the last sample.
         self.octaves.last().map_or(0, |octave| {
-            let place = octave.counts.iter().rposition(|count| *count != 0).unwrap_or(0);
-            self.layout.high(octave.octave * self.layout.octave_len() + place)
+            let index = octave
+                .counts
+                .iter()
+                .rposition(|count| *count != 0)
+                .unwrap_or(0);
+            self.high_end(octave, index)
         })
     }
 
-    /// [`Self::quantile`] as a duration, where the unit is [`Unit::Seconds`]; elsewhere the values are taken for
-    /// nanoseconds all the same.
+    fn high_end(&self, octave: &Octave, index: usize) -> u64 {
+        self.layout
+            .high(octave.octave * self.layout.octave_len() + index)
+    }
+
+    /// [`Self::quantile`] as a duration, if the unit is [`Unit::Seconds`]. Values of any other unit are taken for nanoseconds
+    /// all the same.
     pub fn quantile_duration(&self, q: f64) -> Duration {
         Duration::from_nanos(self.quantile(q))
     }
 
-    /// How many values lay in buckets that end at or below `value`: exact if `value` is the high end of a bucket.
+    /// How many values are in buckets that end at or below `value`. Exact if `value` is the high end of a bucket.
+    ///
+    /// ```
+    /// use epoch_metrics::{HistogramOptions, Registry};
+    ///
+    /// let sizes = Registry::new().histogram("sizes", "Sizes.", HistogramOptions::values(0, 100))?;
+    /// (1..=100).for_each(|size| sizes.record(size));
+    /// assert_eq!(sizes.snapshot().count_up_to(42), 42);
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
     pub fn count_up_to(&self, value: u64) -> u64 {
-        self.buckets().take_while(|bucket| bucket.high <= value).fold(0, |sum, bucket| sum.saturating_add(bucket.count))
+        self.buckets()
+            .take_while(|bucket| bucket.high <= value)
+            .fold(0, |sum, bucket| sum.saturating_add(bucket.count))
+    }
+
+    /// For each of the rising bounds, how many values are in buckets that end at or below it.
+    pub(crate) fn cumulative(
+        &self,
+        bounds: impl Iterator<Item = u64>,
+    ) -> impl Iterator<Item = u64> {
+        let mut buckets = self.buckets().peekable();
+        let mut below = 0_u64;
+        bounds.map(move |bound| {
+            while let Some(bucket) = buckets.next_if(|bucket| bucket.high <= bound) {
+                below = below.wrapping_add(bucket.count);
+            }
+            below
+        })
     }
 
     /// The buckets that are not empty, in rising order.
+    ///
+    /// ```
+    /// use epoch_metrics::{HistogramOptions, Registry};
+    ///
+    /// let sizes = Registry::new().histogram("sizes", "Sizes.", HistogramOptions::values(0, 1 << 20))?;
+    /// sizes.record(1_000);
+    /// let bucket = sizes.snapshot().buckets().next().expect("one value was recorded");
+    /// assert_eq!((bucket.low, bucket.high, bucket.count), (1_000, 1_003, 1));
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
     pub fn buckets(&self) -> impl Iterator<Item = Bucket> + '_ {
         let len = self.layout.octave_len();
         self.octaves.iter().flat_map(move |octave| {
-            let filled = octave.counts.iter().enumerate().filter(|(_, count)| **count != 0);
-            filled.map(move |(place, &count)| {
-                let bucket = octave.octave * len + place;
-                Bucket { low: self.layout.low(bucket), high: self.layout.high(bucket), count }
+            let filled = octave
+                .counts
+                .iter()
+                .enumerate()
+                .filter(|(_, count)| **count != 0);
+            filled.map(move |(index, &count)| {
+                let bucket = octave.octave * len + index;
+                Bucket {
+                    low: self.layout.low(bucket),
+                    high: self.layout.high(bucket),
+                    count,
+                }
             })
         })
     }
 
     /// The standard deviation, computed from the buckets by HdrHistogram; 0 if the histogram is empty.
     pub fn stdev(&self) -> f64 {
-        self.full().stdev()
+        self.to_hdrhistogram().stdev()
     }
 
-    /// The newest samples, exact; `None` if the histogram was not asked to keep them
+    /// The newest samples, exact; `None` if the histogram does not keep them
     /// ([`recent`](crate::HistogramOptions::recent)).
     pub fn recent(&self) -> Option<&Recent> {
         self.recent.as_ref()
     }
 
-    /// Both snapshots' values in one. The recent samples are left out: nothing says how two histories interleave.
-    ///
-    /// # Errors
-    /// If the two have different buckets or units.
-    pub fn merge(&self, other: &Self) -> Result<Self, MergeError> {
-        self.combine(other, u64::wrapping_add)
-    }
-
-    /// What came since `earlier`, a snapshot of the same histogram. The recent samples are left out.
-    ///
-    /// # Errors
-    /// If the two have different buckets or units, or `earlier` holds more than this one (a reset came between).
-    pub fn since(&self, earlier: &Self) -> Result<Self, MergeError> {
-        let more = |bucket: Bucket| self.count_in(bucket) < bucket.count;
-        let fewer = self.rejected < earlier.rejected;
-        if self.layout == earlier.layout && (fewer || earlier.buckets().any(more)) {
-            return Err(MergeError::NotEarlier);
-        }
-        self.combine(earlier, u64::wrapping_sub)
-    }
-
-    fn count_in(&self, bucket: Bucket) -> u64 {
-        let (octave, place) = self.layout.split(self.layout.bucket(bucket.low));
-        self.octaves.iter().find(|found| found.octave == octave).map_or(0, |found| found.counts[place])
-    }
-
-    fn combine(&self, other: &Self, op: fn(u64, u64) -> u64) -> Result<Self, MergeError> {
-        if self.layout != other.layout || self.unit != other.unit {
-            return Err(MergeError::DifferentBuckets);
-        }
-        let counts_of =
-            |of: &Self, octave| of.octaves.iter().find(|found| found.octave == octave).map(|o| o.counts.clone());
-        let nothing: Arc<[u64]> = vec![0; self.layout.octave_len()].into();
-        let octaves = (0..self.layout.octaves()).filter_map(|octave| {
-            let (ours, theirs) = (counts_of(self, octave), counts_of(other, octave));
-            if ours.is_none() && theirs.is_none() {
-                return None;
-            }
-            let (ours, theirs) = (ours.unwrap_or(nothing.clone()), theirs.unwrap_or(nothing.clone()));
-            let counts: Arc<[u64]> = ours.iter().zip(theirs.iter()).map(|(a, b)| op(*a, *b)).collect();
-            let total = counts.iter().copied().fold(0, u64::wrapping_add);
-            (total != 0).then_some(Octave { octave, total, counts })
-        });
-        Ok(Self {
-            octaves: octaves.collect(),
-            count: op(self.count, other.count),
-            sum: op(self.sum, other.sum),
-            rejected: op(self.rejected, other.rejected),
-            uncertain: self.uncertain.saturating_add(other.uncertain),
-            recent: None,
-            ..self.clone()
-        })
-    }
-
-    /// The same counts as HdrHistogram's own type, which knows more statistics.
-    fn full(&self) -> hdrhistogram::Histogram<u64> {
+    /// The same counts in HdrHistogram's own type, which computes more statistics.
+    fn to_hdrhistogram(&self) -> hdrhistogram::Histogram<u64> {
         let highest = self.layout.high(self.layout.buckets() - 1).max(2);
-        let mut full = hdrhistogram::Histogram::new_with_bounds(1, highest, self.digits)
-            .expect("1 to 5 digits of a range from 1 are always possible");
+        let hdr = hdrhistogram::Histogram::new_with_bounds(1, highest, self.digits);
+        let mut hdr = hdr.expect("1 to 5 digits of a range from 1 are always possible");
         for bucket in self.buckets() {
-            full.record_n(bucket.low, bucket.count).expect("every bucket lies within the bounds");
+            hdr.record_n(bucket.low, bucket.count)
+                .expect("every bucket lies within the bounds");
         }
-        full
+        hdr
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for HistogramSnapshot {
+    /// Count, sum, rejected, uncertain, unit, and the buckets that are not empty.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let mut out = serializer.serialize_struct("HistogramSnapshot", 7)?;
+        out.serialize_field("unit", &self.unit)?;
+        out.serialize_field("count", &self.count)?;
+        out.serialize_field("sum", &self.sum)?;
+        out.serialize_field("rejected", &self.rejected)?;
+        out.serialize_field("uncertain", &self.uncertain)?;
+        out.serialize_field("buckets", &self.buckets().collect::<Vec<_>>())?;
+        out.serialize_field("recent", &self.recent)?;
+        out.end()
     }
 }

@@ -1,7 +1,7 @@
-//! Immutable results: what readers get, share and keep.
+//! Plain immutable values: what readers get, share and keep.
 
-pub(crate) mod accumulator;
+mod arithmetic;
 pub(crate) mod histogram;
+pub(crate) mod latest;
 pub(crate) mod recent;
-pub(crate) mod registry;
 pub(crate) mod throughput;

@@ -1,8 +1,8 @@
 //! Registrations of every kind, possible and not.
 
 use epoch_metrics::{
-    Counter, Family, FloatGauge, Gauge, Histogram, HistogramOptions, LabelError, OptionsError, RegisterError, Registry,
-    Throughput, Unit,
+    Counter, Family, FloatGauge, Gauge, Histogram, HistogramOptions, LabelError, OptionsError,
+    RegisterError, Registry, Throughput, Unit,
 };
 use hdrhistogram::Histogram as Hdr;
 use proptest::prelude::*;
@@ -43,13 +43,21 @@ impl Wish {
     pub(crate) fn base(&self) -> String {
         let unit = match (self.kind, self.unit) {
             (Kind::Counter | Kind::Throughput, _) => {
-                return self.name.strip_suffix("_total").unwrap_or(&self.name).to_owned();
+                return self
+                    .name
+                    .strip_suffix("_total")
+                    .unwrap_or(&self.name)
+                    .to_owned();
             }
             (Kind::Histogram, Unit::Seconds) => "_seconds",
             (Kind::Histogram, Unit::Bytes) => "_bytes",
             _ => "",
         };
-        self.name.strip_suffix(unit).unwrap_or(&self.name).to_owned() + unit
+        self.name
+            .strip_suffix(unit)
+            .unwrap_or(&self.name)
+            .to_owned()
+            + unit
     }
 
     /// All names that its exposition is to use, and its own.
@@ -66,12 +74,17 @@ impl Wish {
     /// Everything for which it may be refused; it must be if there is anything.
     pub(crate) fn faults(&self, taken: &HashSet<String>) -> Vec<RegisterError> {
         let word = |text: &str, more: &str| {
-            let rest = |c: char| matches!(c, 'a'..='z' | 'A'..='Z' | '0'..='9' | '_') || more.contains(c);
-            text.chars().all(rest) && !text.is_empty() && !text.starts_with(|c: char| c.is_ascii_digit())
+            let rest =
+                |c: char| matches!(c, 'a'..='z' | 'A'..='Z' | '0'..='9' | '_') || more.contains(c);
+            text.chars().all(rest)
+                && !text.is_empty()
+                && !text.starts_with(|c: char| c.is_ascii_digit())
         };
         let mut faults = Vec::new();
         if !word(&self.name, ":") || self.base().is_empty() {
-            faults.push(RegisterError::InvalidName { name: self.name.clone() });
+            faults.push(RegisterError::InvalidName {
+                name: self.name.clone(),
+            });
         }
         for (i, label) in self.labels.iter().flatten().enumerate() {
             let label = || label.clone();
@@ -81,7 +94,13 @@ impl Wish {
             if ["le", "quantile", "window"].contains(&&*label()) {
                 faults.push(RegisterError::ReservedLabelName { label: label() });
             }
-            if self.labels.iter().flatten().position(|first| *first == label()) != Some(i) {
+            if self
+                .labels
+                .iter()
+                .flatten()
+                .position(|first| *first == label())
+                != Some(i)
+            {
                 faults.push(RegisterError::DuplicateLabelName { label: label() });
             }
         }
@@ -95,21 +114,31 @@ impl Wish {
         let mut faults = Vec::new();
         let (min, max) = self.range;
         if self.kind == Kind::Throughput {
-            let fine = |window: &Duration| (1..=60).any(|seconds| *window == Duration::from_secs(seconds));
+            let fine =
+                |window: &Duration| (1..=60).any(|seconds| *window == Duration::from_secs(seconds));
             let wrong = self.windows.iter().filter(|window| !fine(window));
-            faults.extend(wrong.map(|window| OptionsError::Window { window: *window }));
+            faults.extend(wrong.map(|window| OptionsError::Window {
+                window: *window,
+                max_seconds: 60,
+            }));
             let again = |(i, window): &(usize, &Duration)| self.windows[..*i].contains(window);
             let twice = self.windows.iter().enumerate().filter(again);
-            faults.extend(twice.map(|(_, window)| OptionsError::DuplicateWindow { window: *window }));
+            faults
+                .extend(twice.map(|(_, window)| OptionsError::DuplicateWindow { window: *window }));
         } else if self.kind == Kind::Histogram {
             if !(1..=5).contains(&self.digits) {
-                faults.push(OptionsError::Digits { digits: self.digits });
+                faults.push(OptionsError::Digits {
+                    digits: self.digits,
+                });
             }
             if min > max {
                 faults.push(OptionsError::EmptyRange { min, max });
             }
             if self.recent > 65_536 {
-                faults.push(OptionsError::TooManyRecent { recent: self.recent });
+                faults.push(OptionsError::TooManyRecent {
+                    recent: self.recent,
+                    max: 65_536,
+                });
             }
         }
         faults
@@ -133,30 +162,56 @@ impl Wish {
                 Kind::Counter => Handle::Counter(registry.counter(name, help)?),
                 Kind::Gauge => Handle::Gauge(registry.gauge(name, help)?),
                 Kind::FloatGauge => Handle::FloatGauge(registry.float_gauge(name, help)?),
-                Kind::Histogram => Handle::Histogram(registry.histogram(name, help, self.options())?),
-                Kind::Throughput => Handle::Throughput(registry.throughput_over(name, help, &self.windows)?),
+                Kind::Histogram => {
+                    Handle::Histogram(registry.histogram(name, help, self.options())?)
+                }
+                Kind::Throughput => Handle::Throughput(registry.throughput_with_windows(
+                    name,
+                    help,
+                    &self.windows,
+                )?),
             });
         };
         let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
         Ok(match self.kind {
             Kind::Counter => Handle::Counters(registry.counter_family(name, help, &labels)?),
             Kind::Gauge => Handle::Gauges(registry.gauge_family(name, help, &labels)?),
-            _ => Handle::Histograms(registry.histogram_family(name, help, self.options(), &labels)?),
+            _ => Handle::Histograms(registry.histogram_family(
+                name,
+                help,
+                self.options(),
+                &labels,
+            )?),
         })
     }
 
     /// The high ends of the buckets that are to be exported.
     pub(crate) fn ends(&self) -> Vec<u64> {
         /// HdrHistogram's buckets of all values, by digits.
-        static HDR: LazyLock<Vec<Hdr<u64>>> =
-            LazyLock::new(|| (1..=5).map(|digits| Hdr::new_with_bounds(1, u64::MAX, digits).unwrap()).collect());
-        let doublings = if self.unit == Unit::Seconds { 14..=36 } else { 0..=63 };
-        let asked = self.bounds.clone().unwrap_or_else(|| doublings.map(|power| 1 << power).collect());
-        let within = asked.into_iter().filter(|bound| self.range.0 <= *bound && *bound <= self.range.1);
-        let mut ends: Vec<u64> =
-            within.map(|bound| HDR[usize::from(self.digits) - 1].highest_equivalent(bound)).collect();
+        static HDR: LazyLock<Vec<Hdr<u64>>> = LazyLock::new(|| {
+            (1..=5)
+                .map(|digits| Hdr::new_with_bounds(1, u64::MAX, digits).unwrap())
+                .collect()
+        });
+        let doublings = if self.unit == Unit::Seconds {
+            14..=36
+        } else {
+            0..=63
+        };
+        let asked = self
+            .bounds
+            .clone()
+            .unwrap_or_else(|| doublings.map(|power| 1 << power).collect());
+        let within = asked
+            .into_iter()
+            .filter(|bound| self.range.0 <= *bound && *bound <= self.range.1);
+        let mut ends: Vec<u64> = within
+            .map(|bound| HDR[usize::from(self.digits) - 1].highest_equivalent(bound))
+            .collect();
         // It saturates one too early in the last bucket of 64 bits.
-        ends.iter_mut().filter(|end| **end == u64::MAX - 1).for_each(|end| *end = u64::MAX);
+        ends.iter_mut()
+            .filter(|end| **end == u64::MAX - 1)
+            .for_each(|end| *end = u64::MAX);
         ends.sort_unstable();
         ends.dedup();
         ends
@@ -198,13 +253,26 @@ impl Handle {
             Self::Histograms(family) => family.with(labels).and(family.with(&too_many)).err(),
             _ => return,
         };
-        assert_eq!(refused, Some(LabelError::WrongCount { expected: labels.len(), given: labels.len() + 1 }));
+        assert_eq!(
+            refused,
+            Some(LabelError::WrongCount {
+                expected: labels.len(),
+                given: labels.len() + 1
+            })
+        );
     }
 }
 
 pub(crate) fn wish() -> impl Strategy<Value = Wish> {
     use proptest::collection::vec;
-    let kinds = [Kind::Counter, Kind::Gauge, Kind::FloatGauge, Kind::Histogram, Kind::Histogram, Kind::Throughput];
+    let kinds = [
+        Kind::Counter,
+        Kind::Gauge,
+        Kind::FloatGauge,
+        Kind::Histogram,
+        Kind::Histogram,
+        Kind::Throughput,
+    ];
     let range = prop_oneof![
         6 => (any_size(), any_size()).prop_map(|(a, b)| (a.min(b), a.max(b))),
         2 => Just((0, u64::MAX)),
@@ -220,7 +288,7 @@ pub(crate) fn wish() -> impl Strategy<Value = Wish> {
         (proptest::sample::select(kinds.to_vec()), name(), hostile(), proptest::option::of(vec(label(), 0..=3))),
         (vec([(); 4].map(|()| hostile()), 0..4), vec(any_size(), 0..20), windows),
         (
-            proptest::sample::select(vec![Unit::None, Unit::Seconds, Unit::Bytes]),
+            proptest::sample::select(vec![Unit::Unitless, Unit::Seconds, Unit::Bytes]),
             range,
             prop_oneof![12 => 1_u8..=5, 1 => Just(0), 1 => 6_u8..],
             prop_oneof![12 => Just(0), 4 => 1_usize..100, 1 => Just(65_536), 1 => Just(65_537), 1 => Just(usize::MAX)],
@@ -249,14 +317,15 @@ pub(crate) fn wish() -> impl Strategy<Value = Wish> {
 /// Characters that mean something to one of the formats, or look as if they did, among others.
 fn hostile() -> impl Strategy<Value = String> {
     const CHARS: [char; 24] = [
-        '\0', '\t', '\n', '\r', '\u{1b}', '\u{7f}', '\u{85}', '\u{a0}', '\u{2028}', '\u{2029}', '\u{feff}', '"', '\\',
-        '{', '}', ',', '=', '#', ' ', 'n', 'r', 'u', '_', ':',
+        '\0', '\t', '\n', '\r', '\u{1b}', '\u{7f}', '\u{85}', '\u{a0}', '\u{2028}', '\u{2029}',
+        '\u{feff}', '"', '\\', '{', '}', ',', '=', '#', ' ', 'n', 'r', 'u', '_', ':',
     ];
     let control = proptest::char::range('\0', '\u{1f}');
     let other = prop_oneof![any::<char>(), proptest::char::range('a', 'z'), control];
     let char = prop_oneof![3 => proptest::sample::select(&CHARS[..]), 2 => other];
     let text = proptest::collection::vec(char, 0..12).prop_map(String::from_iter);
-    (text, prop_oneof![30 => Just(1_usize), 1 => Just(3_000)]).prop_map(|(text, times)| text.repeat(times))
+    (text, prop_oneof![30 => Just(1_usize), 1 => Just(3_000)])
+        .prop_map(|(text, times)| text.repeat(times))
 }
 
 /// Names that get into each other's way, and some that are none.
@@ -276,11 +345,20 @@ fn name() -> impl Strategy<Value = String> {
         "_per_second",
         "_seconds_count",
     ];
-    const OTHERS: [&str; 7] =
-        ["", "_total", "9a", "a-b", "ä", "epoch_metrics_rejected_values", "epoch_metrics_rejected_values_total"];
-    let legal =
-        prop_oneof![4 => proptest::char::range('a', 'z'), 1 => proptest::sample::select(vec!['0', '9', '_', ':', 'Z'])];
-    let stems = (proptest::sample::select(&STEMS[..]), proptest::sample::select(&SUFFIXES[..]));
+    const OTHERS: [&str; 7] = [
+        "",
+        "_total",
+        "9a",
+        "a-b",
+        "ä",
+        "epoch_metrics_rejected_values",
+        "epoch_metrics_rejected_values_total",
+    ];
+    let legal = prop_oneof![4 => proptest::char::range('a', 'z'), 1 => proptest::sample::select(vec!['0', '9', '_', ':', 'Z'])];
+    let stems = (
+        proptest::sample::select(&STEMS[..]),
+        proptest::sample::select(&SUFFIXES[..]),
+    );
     prop_oneof![
         8 => stems.prop_map(|(stem, suffix)| format!("{stem}{suffix}")),
         4 => proptest::collection::vec(legal, 1..12).prop_map(String::from_iter),
@@ -291,8 +369,9 @@ fn name() -> impl Strategy<Value = String> {
 }
 
 fn label() -> impl Strategy<Value = String> {
-    const LABELS: [&str; 13] =
-        ["x", "y", "z", "X1", "_", "metric", "le", "quantile", "window", "__a", "a:b", "9", "series"];
+    const LABELS: [&str; 13] = [
+        "x", "y", "z", "X1", "_", "metric", "le", "quantile", "window", "__a", "a:b", "9", "series",
+    ];
     prop_oneof![9 => proptest::sample::select(&LABELS[..]).prop_map(str::to_owned), 1 => hostile()]
 }
 

@@ -2,7 +2,7 @@
 
 use crate::beside_others;
 use crate::metrics::{shown, shown_three, three};
-use epoch_metrics::{HistogramOptions, ManualClock, Registry, Throughput, Value};
+use epoch_metrics::{HistogramOptions, ManualClock, Registry, Throughput};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,9 @@ use std::time::Duration;
 fn a_rate_survives_a_clock_that_goes_back() {
     let _beside = beside_others();
     let (clock, registry) = with_clock(Duration::ZERO);
-    let throughput = registry.throughput_over("t", "", &[seconds(5)]).unwrap();
+    let throughput = registry
+        .throughput_with_windows("t", "", &[seconds(5)])
+        .unwrap();
     let rate = |second| rate_at(&clock, &throughput, second);
     let add = |second: u64, amount| {
         clock.set(seconds(second));
@@ -21,7 +23,10 @@ fn a_rate_survives_a_clock_that_goes_back() {
     // Back: what was finished "later" is in no window, and what is finished now counts.
     assert_eq!(rate(50), 0.0);
     add(50, 20);
-    assert_eq!((rate(50), rate(51), rate(55), rate(56)), (0.0, 4.0, 4.0, 0.0));
+    assert_eq!(
+        (rate(50), rate(51), rate(55), rate(56)),
+        (0.0, 4.0, 4.0, 0.0)
+    );
     // Forward again: those of the first time are there still, each second once.
     assert_eq!((rate(101), rate(105), rate(106)), (2.0, 2.0, 0.0));
     add(100, 15);
@@ -31,45 +36,90 @@ fn a_rate_survives_a_clock_that_goes_back() {
     let before = throughput.reset();
     assert_eq!(before.total(), 45);
     add(60, 30);
-    assert_eq!((rate(61), rate(101), rate(102)), (0.0, 0.0, 0.0), "nothing before a reset counts");
+    assert_eq!(
+        (rate(61), rate(101), rate(102)),
+        (0.0, 0.0, 0.0),
+        "nothing before a reset counts"
+    );
     add(103, 50);
-    assert_eq!((rate(104), throughput.snapshot().total()), (50.0 / 3.0, 80), "by the seconds since the reset");
+    assert_eq!(
+        (rate(104), throughput.snapshot().total()),
+        (50.0 / 3.0, 80),
+        "by the seconds since the reset"
+    );
 }
 
 #[test]
 fn a_rate_survives_a_clock_that_stalls() {
     let _beside = beside_others();
     let (clock, registry) = with_clock(Duration::ZERO);
-    let throughput = registry.throughput_over("t", "", &[seconds(5)]).unwrap();
+    let throughput = registry
+        .throughput_with_windows("t", "", &[seconds(5)])
+        .unwrap();
     clock.set(seconds(10));
     for i in 1..=1_000 {
         throughput.add(1);
-        assert_eq!(throughput.snapshot().total(), i, "every read shows everything though no time passes");
-        assert_eq!(rate_at(&clock, &throughput, 10), 0.0, "the current second is in no rate");
+        assert_eq!(
+            throughput.snapshot().total(),
+            i,
+            "every read shows everything though no time passes"
+        );
+        assert_eq!(
+            rate_at(&clock, &throughput, 10),
+            0.0,
+            "the current second is in no rate"
+        );
     }
-    assert_eq!((rate_at(&clock, &throughput, 11), rate_at(&clock, &throughput, 16)), (200.0, 0.0));
+    assert_eq!(
+        (
+            rate_at(&clock, &throughput, 11),
+            rate_at(&clock, &throughput, 16)
+        ),
+        (200.0, 0.0)
+    );
 }
 
 #[test]
 fn a_rate_survives_a_clock_that_jumps() {
     let _beside = beside_others();
     let (clock, registry) = with_clock(Duration::ZERO);
-    let throughput = registry.throughput_over("t", "", &[seconds(5)]).unwrap();
+    let throughput = registry
+        .throughput_with_windows("t", "", &[seconds(5)])
+        .unwrap();
     let rate = |second| rate_at(&clock, &throughput, second);
     let (mut total, mut second) = (0, 1_000);
     // A minute and more, as long as the ring and about that, days, years.
-    for jump in [61, 63, 64, 65, 127, 128, 3_600, 86_400, 86_400 * 30, 31_557_600] {
+    for jump in [
+        61,
+        63,
+        64,
+        65,
+        127,
+        128,
+        3_600,
+        86_400,
+        86_400 * 30,
+        31_557_600,
+    ] {
         let there = second + jump;
         clock.set(seconds(second));
         throughput.add(25);
         assert_eq!(rate(there), 0.0, "{jump} s on");
         throughput.add(10);
-        assert_eq!((rate(there + 1), rate(there + 6)), (2.0, 0.0), "{jump} s on, and silence");
+        assert_eq!(
+            (rate(there + 1), rate(there + 6)),
+            (2.0, 0.0),
+            "{jump} s on, and silence"
+        );
         // And back, where the second that was begun is continued, unless its place was taken.
         assert_eq!(rate(second), 0.0, "{jump} s back");
         throughput.add(15);
         let held = if jump % 64 == 0 { 15.0 } else { 40.0 };
-        assert_eq!((rate(second + 1), rate(second + 6)), (held / 5.0, 0.0), "{jump} s back, and silence");
+        assert_eq!(
+            (rate(second + 1), rate(second + 6)),
+            (held / 5.0, 0.0),
+            "{jump} s back, and silence"
+        );
         total += 50;
         second = there + 1_000;
     }
@@ -86,12 +136,18 @@ fn a_rate_in_the_registry_is_zero_after_silence() {
     throughput.add(300);
     let amounts = || {
         let snapshot = registry.snapshot();
-        match snapshot.family("t").unwrap().series().next().unwrap().value() {
-            Value::Throughput(throughput) => throughput.rates().iter().map(|rate| rate.amount).collect::<Vec<_>>(),
-            other => panic!("{other:?} is no throughput"),
-        }
+        let held = snapshot.throughput(&throughput).unwrap();
+        held.rates()
+            .iter()
+            .map(|rate| rate.amount)
+            .collect::<Vec<_>>()
     };
-    for (passed, expected) in [(1, [300; 3]), (5, [0, 300, 300]), (25, [0, 0, 300]), (30, [0; 3])] {
+    for (passed, expected) in [
+        (1, [300; 3]),
+        (5, [0, 300, 300]),
+        (25, [0, 0, 300]),
+        (30, [0; 3]),
+    ] {
         clock.advance(seconds(passed));
         assert_eq!(amounts(), expected, "{passed} s on");
     }
@@ -107,7 +163,9 @@ fn a_rate_in_the_registry_is_zero_after_silence() {
 fn a_timer_survives_a_clock_that_goes_back_stalls_or_jumps() {
     let _beside = beside_others();
     let (clock, registry) = with_clock(Duration::ZERO);
-    let histogram = registry.histogram("h", "", HistogramOptions::durations().recent(10)).unwrap();
+    let histogram = registry
+        .histogram("h", "", HistogramOptions::durations().recent(10))
+        .unwrap();
     let timed = |from: Duration, to: Duration| {
         clock.set(from);
         let timer = histogram.start();
@@ -118,14 +176,27 @@ fn a_timer_survives_a_clock_that_goes_back_stalls_or_jumps() {
     assert_eq!(timed(seconds(5), seconds(4)), nanosecond, "back");
     assert_eq!(timed(days(9), Duration::ZERO), nanosecond, "back by days");
     assert_eq!(timed(seconds(5), seconds(5)), nanosecond, "stalled");
-    assert_eq!(timed(seconds(5), seconds(95)), seconds(90), "by more than a minute");
+    assert_eq!(
+        timed(seconds(5), seconds(95)),
+        seconds(90),
+        "by more than a minute"
+    );
     let snapshot = histogram.snapshot();
-    assert_eq!((snapshot.count(), snapshot.rejected(), snapshot.sum()), (4, 0, 90_000_000_003));
+    assert_eq!(
+        (snapshot.count(), snapshot.rejected(), snapshot.sum()),
+        (4, 0, 90_000_000_003)
+    );
     // Longer than the range is refused, and refused only.
     assert_eq!(timed(seconds(5), seconds(5) + days(2)), days(2));
-    assert_eq!(timed(Duration::ZERO, Duration::MAX), Duration::from_nanos(u64::MAX));
+    assert_eq!(
+        timed(Duration::ZERO, Duration::MAX),
+        Duration::from_nanos(u64::MAX)
+    );
     let snapshot = histogram.snapshot();
-    assert_eq!((snapshot.count(), snapshot.rejected(), snapshot.sum()), (4, 2, 90_000_000_003));
+    assert_eq!(
+        (snapshot.count(), snapshot.rejected(), snapshot.sum()),
+        (4, 2, 90_000_000_003)
+    );
     assert_eq!(snapshot.recent().unwrap().last(), 90_000_000_000);
 }
 
@@ -143,7 +214,11 @@ fn staleness_survives_a_clock_that_goes_back_stalls_or_jumps() {
         let snapshot = registry.snapshot();
         let in_registry = shown_three(&snapshot);
         assert_eq!(in_registry, [in_registry[0]; 3]);
-        [in_registry[0], histogram.snapshot().count(), throughput.snapshot().total()]
+        [
+            in_registry[0],
+            histogram.snapshot().count(),
+            throughput.snapshot().total(),
+        ]
     };
     clock.set(seconds(100));
     write();
@@ -151,9 +226,19 @@ fn staleness_survives_a_clock_that_goes_back_stalls_or_jumps() {
     // Stalled: young for as long as that lasts, but for what never waits.
     (0..500).for_each(|_| write());
     assert_eq!(reads(), [1; 3]);
-    assert_eq!((counter.get(), histogram.latest().age), (501, Duration::ZERO));
+    assert_eq!(
+        (counter.get(), histogram.latest().age),
+        (501, Duration::ZERO)
+    );
     assert_eq!(histogram.reset().count(), 501, "a reset knows no staleness");
-    assert_eq!((histogram.snapshot().count(), histogram.latest().snapshot.count()), (0, 0), "and shows at once");
+    assert_eq!(
+        (
+            histogram.snapshot().count(),
+            histogram.latest().snapshot.count()
+        ),
+        (0, 0),
+        "and shows at once"
+    );
     histogram.record(1);
     let snapshot = registry.snapshot();
     assert_eq!((shown(&snapshot, "c"), shown(&snapshot, "h")), (501, 1));
@@ -187,7 +272,10 @@ fn days(n: u64) -> Duration {
 
 pub(crate) fn with_clock(max_staleness: Duration) -> (Arc<ManualClock>, Registry) {
     let clock = Arc::new(ManualClock::new());
-    let registry = Registry::builder().clock(clock.clone()).max_staleness(max_staleness).build();
+    let registry = Registry::builder()
+        .clock(clock.clone())
+        .max_staleness(max_staleness)
+        .build();
     (clock, registry)
 }
 
@@ -195,7 +283,9 @@ pub(crate) fn with_clock(max_staleness: Duration) -> (Arc<ManualClock>, Registry
 fn rate_at(clock: &ManualClock, throughput: &Throughput, second: u64) -> f64 {
     clock.set(seconds(second));
     let rates = throughput.snapshot();
-    let [rate] = rates.rates() else { panic!("one window") };
+    let [rate] = rates.rates() else {
+        panic!("one window")
+    };
     assert!(rate.per_second.is_finite() && rate.per_second >= 0.0);
     rate.per_second
 }

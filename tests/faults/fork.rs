@@ -18,13 +18,25 @@ fn a_child_after_fork_goes_on_recording_and_reading() {
         written += 2 * batch;
         if step % 2 == 0 {
             assert_eq!(sums(&metrics), after(written), "step {step}");
-            metrics.collector.metrics();
+            metrics.collector.snapshot();
         }
-        assert_eq!(in_child(|| goes_on(&metrics, written)), Ok(0), "step {step}: the child's broken check");
-        assert_eq!(sums(&metrics), after(written), "step {step}: the child's writes stay in the child");
+        assert_eq!(
+            in_child(|| goes_on(&metrics, written)),
+            Ok(0),
+            "step {step}: the child's broken check"
+        );
+        assert_eq!(
+            sums(&metrics),
+            after(written),
+            "step {step}: the child's writes stay in the child"
+        );
         metrics.write(2);
         written += 2;
-        assert_eq!(sums(&metrics), after(written), "step {step}: the parent goes on");
+        assert_eq!(
+            sums(&metrics),
+            after(written),
+            "step {step}: the parent goes on"
+        );
     }
 }
 
@@ -35,7 +47,9 @@ fn a_child_of_a_thread_that_never_wrote_goes_on() {
     let metrics = Arc::new(Metrics::new());
     metrics.write(600);
     let forks = Arc::clone(&metrics);
-    let outcome = std::thread::spawn(move || in_child(|| goes_on(&forks, 600))).join().unwrap();
+    let outcome = std::thread::spawn(move || in_child(|| goes_on(&forks, 600)))
+        .join()
+        .unwrap();
     assert_eq!(outcome, Ok(0), "the child's broken check");
     metrics.check(600, "the parent");
 }
@@ -78,14 +92,25 @@ fn goes_on(metrics: &Metrics, before: u64) -> i32 {
         threads == after(before + 3_110),
         end == after(before + 3_115),
         sums(&fresh) == after(1),
-        metrics.collector.registry().render_prometheus().contains(&format!("c_total {}\n", before + 3_115)),
+        metrics
+            .collector
+            .registry()
+            .render_prometheus()
+            .contains(&format!("c_total {}\n", before + 3_115)),
     ])
 }
 
 fn sums(of: &Metrics) -> [u64; 6] {
     let (snapshot, histogram) = (of.collector.registry().snapshot(), of.histogram.snapshot());
     let [counter, samples, total] = shown_three(&snapshot);
-    [counter, samples, total, histogram.sum(), histogram.uncertain(), of.counter.get()]
+    [
+        counter,
+        samples,
+        total,
+        histogram.sum(),
+        histogram.uncertain(),
+        of.counter.get(),
+    ]
 }
 
 fn after(written: u64) -> [u64; 6] {
@@ -109,10 +134,16 @@ fn in_child(work: impl FnOnce() -> i32) -> Result<i32, i32> {
     // SAFETY: waits for the child that was just made.
     let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
     assert_eq!(waited, child);
-    if libc::WIFEXITED(status) { Ok(libc::WEXITSTATUS(status)) } else { Err(status) }
+    if libc::WIFEXITED(status) {
+        Ok(libc::WEXITSTATUS(status))
+    } else {
+        Err(status)
+    }
 }
 
 /// The first of these that does not hold, counted from 1; 0 if all do.
 fn broken<const N: usize>(hold: [bool; N]) -> i32 {
-    hold.iter().position(|holds| !holds).map_or(0, |at| at as i32 + 1)
+    hold.iter()
+        .position(|holds| !holds)
+        .map_or(0, |at| at as i32 + 1)
 }

@@ -29,13 +29,17 @@ fn no_writer_waits_for_a_reader_that_a_signal_stopped() {
             thread.store(unsafe { libc::pthread_self() } as u64, SeqCst);
             subject.read()
         });
-        until("both are under way", || thread.load(SeqCst) != 0 && returned.load(SeqCst) > BATCH);
+        until("both are under way", || {
+            thread.load(SeqCst) != 0 && returned.load(SeqCst) > BATCH
+        });
         let thread = thread.load(SeqCst) as libc::pthread_t;
         let (mut inside, mut state) = (0_u64, 1);
         for round in 1..=ROUNDS {
             // Another rebuild than the last one: from its beginning to after its end, or any time later.
             let begun = BEGUN.load(SeqCst);
-            until("the reader begins a rebuild", || BEGUN.load(SeqCst) != begun || reader.is_finished());
+            until("the reader begins a rebuild", || {
+                BEGUN.load(SeqCst) != begun || reader.is_finished()
+            });
             let pause = random(&mut state) % if round % 2 == 0 { 100 } else { 2_000 };
             (0..pause).for_each(|_| std::hint::spin_loop());
             assert!(!reader.is_finished());
@@ -43,23 +47,33 @@ fn no_writer_waits_for_a_reader_that_a_signal_stopped() {
             // SAFETY: the reader does not end before it is told to, after the last signal.
             let failed = unsafe { libc::pthread_kill(thread, libc::SIGUSR1) };
             assert_eq!(failed, 0);
-            until("the reader is held", || HELD.load(SeqCst) == round || reader.is_finished());
+            until("the reader is held", || {
+                HELD.load(SeqCst) == round || reader.is_finished()
+            });
             assert!(!reader.is_finished());
             inside += u64::from(INSIDE.load(SeqCst));
             let before = returned.load(SeqCst);
-            until("the writer writes on", || returned.load(SeqCst) >= before + BATCH);
+            until("the writer writes on", || {
+                returned.load(SeqCst) >= before + BATCH
+            });
             RELEASED.store(round, SeqCst);
         }
         drop(release);
         let reads = reader.join().unwrap();
         println!("{reads} reads, held {ROUNDS} times, {inside} of them inside of a rebuild");
-        assert!(inside > 0, "never held inside of a rebuild, so nothing was tested");
+        assert!(
+            inside > 0,
+            "never held inside of a rebuild, so nothing was tested"
+        );
     });
     let end = subject.histogram.snapshot();
     assert_eq!((end.count(), end.uncertain()), (returned.load(SeqCst), 0));
     check_prefix(&end);
     assert_eq!(subject.metrics.counter.get(), end.count());
-    assert_eq!(subject.metrics.throughput.snapshot().total(), 3 * end.count());
+    assert_eq!(
+        subject.metrics.throughput.snapshot().total(),
+        3 * end.count()
+    );
 }
 
 /// The round that is to be held, that is held, and that was released.
@@ -72,7 +86,10 @@ extern "C" fn hold(_: libc::c_int) {
     keeping_errno(|| {
         let round = ROUND.load(SeqCst);
         HELD.store(round, SeqCst);
-        let time = libc::timespec { tv_sec: 0, tv_nsec: 1_000 };
+        let time = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 1_000,
+        };
         while RELEASED.load(SeqCst) < round {
             // SAFETY: a system call that reads `time`.
             unsafe { libc::nanosleep(&raw const time, std::ptr::null_mut()) };
@@ -104,9 +121,19 @@ impl Subject {
     fn new() -> Self {
         let metrics = Metrics::new();
         let options = HistogramOptions::values(1, 255);
-        let histogram = metrics.collector.registry().histogram("plain", "", options).unwrap();
+        let histogram = metrics
+            .collector
+            .registry()
+            .histogram("plain", "", options)
+            .unwrap();
         let (started, returned) = Default::default();
-        Self { metrics, histogram, started, returned, running: AtomicBool::new(true) }
+        Self {
+            metrics,
+            histogram,
+            started,
+            returned,
+            running: AtomicBool::new(true),
+        }
     }
 
     fn write(&self) {
@@ -137,7 +164,10 @@ impl Subject {
             INSIDE.store(false, SeqCst);
             let after = self.started.load(SeqCst);
             for count in shown.expect("no assertion failed") {
-                assert!((before..=after).contains(&count), "{count} shown of {before} to {after}");
+                assert!(
+                    (before..=after).contains(&count),
+                    "{count} shown of {before} to {after}"
+                );
             }
             reads += 1;
         }
@@ -149,7 +179,8 @@ impl Subject {
         match which {
             0 => {
                 let snapshot = self.metrics.collector.registry().snapshot();
-                let [counter, samples, total] = ["c", "plain", "t"].map(|name| shown(&snapshot, name));
+                let [counter, samples, total] =
+                    ["c", "plain", "t"].map(|name| shown(&snapshot, name));
                 assert_eq!(total % 3, 0);
                 [counter, samples, total / 3]
             }
@@ -172,11 +203,24 @@ fn value(i: u64) -> u64 {
 /// That exactly the first samples are there, with no more exceptions than the snapshot admits.
 fn check_prefix(snapshot: &HistogramSnapshot) {
     let mut counts = [0; 251];
-    snapshot.buckets().for_each(|bucket| counts[bucket.low as usize - 1] = bucket.count);
+    snapshot
+        .buckets()
+        .for_each(|bucket| counts[bucket.low as usize - 1] = bucket.count);
     let (n, uncertain) = (counts.iter().sum::<u64>(), snapshot.uncertain());
     assert_eq!(n, snapshot.count());
-    let prefix = (0..).zip(&counts).map(|(at, count)| count * 251 + at).min().unwrap();
-    assert!(n - prefix <= uncertain, "{} samples without all before them, {uncertain} admitted", n - prefix);
+    let prefix = (0..)
+        .zip(&counts)
+        .map(|(at, count)| count * 251 + at)
+        .min()
+        .unwrap();
+    assert!(
+        n - prefix <= uncertain,
+        "{} samples without all before them, {uncertain} admitted",
+        n - prefix
+    );
     let of_buckets: u64 = (1..).zip(&counts).map(|(value, count)| value * count).sum();
-    assert!(snapshot.sum() <= of_buckets && of_buckets - snapshot.sum() <= 251 * uncertain, "sum");
+    assert!(
+        snapshot.sum() <= of_buckets && of_buckets - snapshot.sum() <= 251 * uncertain,
+        "sum"
+    );
 }

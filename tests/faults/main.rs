@@ -36,7 +36,10 @@ fn alone() -> RwLockWriteGuard<'static, ()> {
 fn until(what: &str, done: impl Fn() -> bool) {
     let begun = Instant::now();
     while !done() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "waited in vain: {what}");
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "waited in vain: {what}"
+        );
         std::thread::yield_now();
     }
 }

@@ -49,8 +49,16 @@ fn a_reset_that_panics_loses_and_doubles_nothing() {
             let _ = armed(1 + i % 3, unwind, read);
         }
         let written = (1..=i).map(|i| i * 40).sum::<u64>();
-        assert_eq!(samples + metrics.histogram.snapshot().count(), written, "after {i}");
-        assert_eq!(total + metrics.throughput.snapshot().total(), 3 * written, "after {i}");
+        assert_eq!(
+            samples + metrics.histogram.snapshot().count(),
+            written,
+            "after {i}"
+        );
+        assert_eq!(
+            total + metrics.throughput.snapshot().total(),
+            3 * written,
+            "after {i}"
+        );
     }
     assert!(samples > 0 && total > 0);
 }
@@ -59,16 +67,39 @@ fn a_reset_that_panics_loses_and_doubles_nothing() {
 fn a_registration_that_panics_leaves_the_registry_usable() {
     let _beside = beside_others();
     let registry = Registry::builder().clock(Arc::new(Trap)).build();
-    let family = registry.histogram_family("f", "", HistogramOptions::durations(), &["x"]).unwrap();
+    let family = registry
+        .histogram_family("f", "", HistogramOptions::durations(), &["x"])
+        .unwrap();
     // A histogram's first snapshot is of the time that it was made.
-    assert!(armed(1, unwind, || family.with(&["1"]).map(drop)).1.is_err());
-    assert!(armed(1, unwind, || registry.histogram("h", "", HistogramOptions::durations()).map(drop)).1.is_err());
-    assert!(armed(1, unwind, || registry.throughput("t", "").map(drop)).1.is_err());
+    assert!(
+        armed(1, unwind, || family.with(&["1"]).map(drop))
+            .1
+            .is_err()
+    );
+    assert!(
+        armed(1, unwind, || registry
+            .histogram("h", "", HistogramOptions::durations())
+            .map(drop))
+        .1
+        .is_err()
+    );
+    assert!(
+        armed(1, unwind, || registry.throughput("t", "").map(drop))
+            .1
+            .is_err()
+    );
     family.with(&["1"]).unwrap().record(3);
     registry.throughput("t", "").unwrap().add(4);
     registry.counter("c", "").unwrap().add(5);
     let snapshot = registry.snapshot();
-    assert_eq!((shown(&snapshot, "f_seconds"), shown(&snapshot, "t"), shown(&snapshot, "c")), (1, 4, 5));
+    assert_eq!(
+        (
+            shown(&snapshot, "f_seconds"),
+            shown(&snapshot, "t"),
+            shown(&snapshot, "c")
+        ),
+        (1, 4, 5)
+    );
     assert!(registry.render_json().contains("\"c\""));
 }
 
@@ -94,12 +125,17 @@ fn readers_that_panic_again_and_again_while_writers_write_lose_nothing() {
             while running.load(SeqCst) {
                 let snapshot = metrics.collector.registry().snapshot();
                 let now = shown_three(&snapshot);
-                assert!(last.iter().zip(&now).all(|(before, now)| before <= now), "{now:?} after {last:?}");
+                assert!(
+                    last.iter().zip(&now).all(|(before, now)| before <= now),
+                    "{now:?} after {last:?}"
+                );
                 (last, reads) = (now, reads + 1);
             }
             reads
         });
-        let writers: Vec<_> = (0..WRITERS).map(|_| scope.spawn(|| metrics.write(EACH))).collect();
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|_| scope.spawn(|| metrics.write(EACH)))
+            .collect();
         let written = writers.into_iter().all(|writer| writer.join().is_ok());
         running.store(false, SeqCst);
         assert!(written);

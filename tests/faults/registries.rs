@@ -20,7 +20,8 @@ fn a_registry_may_go_while_others_write() {
         let writers: Vec<_> = (0..WRITERS)
             .map(|writer| {
                 let begun = Arc::clone(&begun);
-                let (counter, histogram, throughput) = (counter.clone(), histogram.clone(), throughput.clone());
+                let (counter, histogram, throughput) =
+                    (counter.clone(), histogram.clone(), throughput.clone());
                 let (gauge, family) = (gauge.clone(), family.clone());
                 std::thread::spawn(move || {
                     let member = family.with(&[&(writer % 2).to_string()]).unwrap();
@@ -40,19 +41,33 @@ fn a_registry_may_go_while_others_write() {
             })
             .collect();
         let snapshot = registry.snapshot();
-        until("writers begin", || begun.load(SeqCst) >= round % (WRITERS + 1));
+        until("writers begin", || {
+            begun.load(SeqCst) >= round % (WRITERS + 1)
+        });
         drop(family);
         drop(registry);
         let shown_before = shown(&snapshot, "c");
         drop(snapshot);
-        let mut members: Vec<_> = writers.into_iter().map(|writer| writer.join().unwrap()).collect();
+        let mut members: Vec<_> = writers
+            .into_iter()
+            .map(|writer| writer.join().unwrap())
+            .collect();
         assert!(shown_before <= WRITERS * EACH);
-        assert_eq!((counter.get(), gauge.get()), (WRITERS * EACH, (WRITERS * EACH) as i64));
+        assert_eq!(
+            (counter.get(), gauge.get()),
+            (WRITERS * EACH, (WRITERS * EACH) as i64)
+        );
         assert_eq!(throughput.snapshot().total(), 2 * WRITERS * EACH);
-        assert_eq!(members.pop().unwrap().get() + members.pop().unwrap().get(), WRITERS * EACH);
+        assert_eq!(
+            members.pop().unwrap().get() + members.pop().unwrap().get(),
+            WRITERS * EACH
+        );
         let end = histogram.snapshot();
         assert_eq!((end.count(), end.uncertain()), (WRITERS * EACH, 0));
-        assert_eq!(end.sum(), WRITERS * (0..EACH).map(|i| 1 + i % 255).sum::<u64>());
+        assert_eq!(
+            end.sum(),
+            WRITERS * (0..EACH).map(|i| 1 + i % 255).sum::<u64>()
+        );
     }
 }
 
@@ -96,7 +111,11 @@ fn a_thread_that_knew_an_old_registry_writes_to_the_new_one() {
                 for round in 1..=1_000 {
                     let registry = Registry::new();
                     let (counter, histogram, throughput) = three(&registry, 0);
-                    assert_eq!((counter.get(), histogram.snapshot().count()), (0, 0), "round {round}");
+                    assert_eq!(
+                        (counter.get(), histogram.snapshot().count()),
+                        (0, 0),
+                        "round {round}"
+                    );
                     let writes = 1 + (round * 7 + thread) % 400;
                     let write = || {
                         for _ in 0..writes {
@@ -115,7 +134,11 @@ fn a_thread_that_knew_an_old_registry_writes_to_the_new_one() {
                         scope.spawn(write).join().unwrap();
                     });
                     let snapshot = registry.snapshot();
-                    assert_eq!(shown_three(&snapshot), [2 * writes, 2 * writes, 8 * writes], "round {round}");
+                    assert_eq!(
+                        shown_three(&snapshot),
+                        [2 * writes, 2 * writes, 8 * writes],
+                        "round {round}"
+                    );
                     assert_eq!(histogram.snapshot().sum(), 18 * writes, "round {round}");
                 }
             });

@@ -22,15 +22,24 @@ fn no_writer_waits_for_a_reader_that_is_stopped_in_the_gate() {
                 let release = Release(|| stop.released.store(true, SeqCst));
                 let (act, read) = (Arc::clone(&stop), &read);
                 let reader = scope.spawn(move || armed(nth, move || act.stand(), read));
-                until("the reader stops", || stop.stopped.load(SeqCst) || reader.is_finished());
+                until("the reader stops", || {
+                    stop.stopped.load(SeqCst) || reader.is_finished()
+                });
                 if stop.stopped.load(SeqCst) {
                     // Of this thread all first touches come while the reader stands.
                     let writer = scope.spawn(|| metrics.write(batch));
                     until("the writer ends", || writer.is_finished());
                     writer.join().unwrap();
                     assert!(!reader.is_finished());
-                    assert!(metrics.histogram.latest().snapshot.count() <= written, "latest() waits for nobody");
-                    assert_eq!(metrics.counter.get(), written + batch, "nor does a counter's value");
+                    assert!(
+                        metrics.histogram.latest().snapshot.count() <= written,
+                        "latest() waits for nobody"
+                    );
+                    assert_eq!(
+                        metrics.counter.get(),
+                        written + batch,
+                        "nor does a counter's value"
+                    );
                     written += batch;
                 }
                 drop(release);

@@ -14,11 +14,20 @@ fn a_thread_that_panics_records_its_timers_once_and_gives_its_slot_back() {
     let _alone = alone();
     let clock = Arc::new(ManualClock::new());
     let registry = Registry::builder().clock(clock.clone()).build();
-    let histogram = registry.histogram("h", "", HistogramOptions::durations().recent(10)).unwrap();
+    let histogram = registry
+        .histogram("h", "", HistogramOptions::durations().recent(10))
+        .unwrap();
     let counter = registry.counter("c", "").unwrap();
-    let family = registry.histogram_family("f", "", HistogramOptions::durations(), &["x"]).unwrap();
+    let family = registry
+        .histogram_family("f", "", HistogramOptions::durations(), &["x"])
+        .unwrap();
     let panic_with_timers = || {
-        let (histogram, counter, family, clock) = (histogram.clone(), counter.clone(), family.clone(), clock.clone());
+        let (histogram, counter, family, clock) = (
+            histogram.clone(),
+            counter.clone(),
+            family.clone(),
+            clock.clone(),
+        );
         let thread = std::thread::spawn(move || {
             let member = family.with(&["1"]).unwrap();
             let _outer = histogram.start();
@@ -38,7 +47,10 @@ fn a_thread_that_panics_records_its_timers_once_and_gives_its_slot_back() {
     for i in 1..=1_000 {
         panic_with_timers();
         let snapshot = histogram.snapshot();
-        assert_eq!((snapshot.count(), snapshot.sum(), snapshot.uncertain()), (3 * i, (7 + 4 + 4) * i, 0));
+        assert_eq!(
+            (snapshot.count(), snapshot.sum(), snapshot.uncertain()),
+            (3 * i, (7 + 4 + 4) * i, 0)
+        );
         assert_eq!(family.with(&["1"]).unwrap().snapshot().sum(), 4 * i);
         assert_eq!(shown(&registry.snapshot(), "c"), i);
         if i == 100 {
@@ -48,9 +60,15 @@ fn a_thread_that_panics_records_its_timers_once_and_gives_its_slot_back() {
     let grown = LIVE.load(SeqCst) - live_before;
     println!("900 further threads that panicked keep {grown} bytes");
     assert!(grown < 16 << 10, "{grown} bytes kept");
-    registry.counter("another", "").expect("nothing is poisoned");
+    registry
+        .counter("another", "")
+        .expect("nothing is poisoned");
     family.with(&["2"]).unwrap().record(1);
-    assert!(registry.render_prometheus().contains("f_seconds_count{x=\"2\"} 1\n"));
+    assert!(
+        registry
+            .render_prometheus()
+            .contains("f_seconds_count{x=\"2\"} 1\n")
+    );
 }
 
 #[test]
@@ -87,7 +105,10 @@ fn ten_thousand_short_lived_threads_take_the_memory_of_two_hundred() {
     metrics.check(10_000 * EACH, "after 10,000 threads");
     let grown = LIVE.load(SeqCst) - before;
     println!("9,800 further threads keep {grown} bytes");
-    assert!(grown < 32 << 10, "{grown} bytes kept, and a slot takes more than that");
+    assert!(
+        grown < 32 << 10,
+        "{grown} bytes kept, and a slot takes more than that"
+    );
 }
 
 /// Counts the bytes of the whole process.

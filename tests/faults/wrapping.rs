@@ -12,10 +12,17 @@ fn counters_of_several_threads_wrap() {
     let registry = Registry::new();
     let counter = registry.counter("c", "").unwrap();
     let mut expected = 0_u64;
-    for (round, amount) in [u64::MAX, 3, u64::MAX / 2 + 7, u64::MAX - 1].into_iter().enumerate() {
+    for (round, amount) in [u64::MAX, 3, u64::MAX / 2 + 7, u64::MAX - 1]
+        .into_iter()
+        .enumerate()
+    {
         on_three_threads(|| counter.add(amount), || ());
         expected = expected.wrapping_add(amount.wrapping_mul(3));
-        assert_eq!((counter.get(), shown(&registry.snapshot(), "c")), (expected, expected), "round {round}");
+        assert_eq!(
+            (counter.get(), shown(&registry.snapshot(), "c")),
+            (expected, expected),
+            "round {round}"
+        );
     }
 }
 
@@ -44,11 +51,23 @@ fn sums_of_several_threads_wrap() {
             continue;
         }
         let snapshot = histogram.snapshot();
-        assert_eq!((snapshot.count(), snapshot.sum(), snapshot.uncertain()), (count, sum, 0), "round {round}");
-        assert_eq!((snapshot.rejected(), shown(&registry.snapshot(), "h")), (rejected, count), "round {round}");
+        assert_eq!(
+            (snapshot.count(), snapshot.sum(), snapshot.uncertain()),
+            (count, sum, 0),
+            "round {round}"
+        );
+        assert_eq!(
+            (snapshot.rejected(), shown(&registry.snapshot(), "h")),
+            (rejected, count),
+            "round {round}"
+        );
         if round % 50 == 49 {
             let before = histogram.reset();
-            assert_eq!((before.count(), before.sum(), before.rejected()), (count, sum, rejected), "round {round}");
+            assert_eq!(
+                (before.count(), before.sum(), before.rejected()),
+                (count, sum, rejected),
+                "round {round}"
+            );
             returned += before.count();
             (count, sum, rejected) = (0, 0, 0);
         }
@@ -60,17 +79,35 @@ fn sums_of_several_threads_wrap() {
 fn throughput_totals_wrap_and_rates_saturate() {
     let _beside = beside_others();
     let (clock, registry) = with_clock(Duration::ZERO);
-    let throughput = registry.throughput_over("t", "", &[seconds(5)]).unwrap();
+    let throughput = registry
+        .throughput_with_windows("t", "", &[seconds(5)])
+        .unwrap();
     let (mut expected, mut reset) = (0_u64, 0_u64);
-    for (round, amount) in [u64::MAX, 2, u64::MAX / 3, u64::MAX - 5, 9].into_iter().cycle().take(50).enumerate() {
+    for (round, amount) in [u64::MAX, 2, u64::MAX / 3, u64::MAX - 5, 9]
+        .into_iter()
+        .cycle()
+        .take(50)
+        .enumerate()
+    {
         clock.advance(seconds(1));
         on_three_threads(|| throughput.add(amount), || ());
         expected = expected.wrapping_add(amount.wrapping_mul(3));
         let snapshot = throughput.snapshot();
-        assert_eq!(snapshot.total(), expected.wrapping_sub(reset), "round {round}");
-        assert_eq!(shown(&registry.snapshot(), "t"), snapshot.total(), "round {round}");
+        assert_eq!(
+            snapshot.total(),
+            expected.wrapping_sub(reset),
+            "round {round}"
+        );
+        assert_eq!(
+            shown(&registry.snapshot(), "t"),
+            snapshot.total(),
+            "round {round}"
+        );
         let most = 5 * 3 * ((1 << 36) - 1);
-        assert!(snapshot.rates()[0].amount <= most, "68.7 billion a second and thread");
+        assert!(
+            snapshot.rates()[0].amount <= most,
+            "68.7 billion a second and thread"
+        );
         if round % 20 == 13 {
             assert_eq!(throughput.reset().total(), expected.wrapping_sub(reset));
             reset = expected;
@@ -84,6 +121,8 @@ fn on_three_threads(work: impl Fn() + Sync, meanwhile: impl FnOnce()) {
     std::thread::scope(|scope| {
         let threads = [(); 3].map(|()| scope.spawn(&work));
         meanwhile();
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
     });
 }

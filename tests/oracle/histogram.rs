@@ -61,7 +61,11 @@ impl HistogramModel {
     }
 
     pub(crate) fn publish(&mut self, now: Duration) {
-        self.published = (self.samples.len() as u64, wrapping_sum(self.values()), self.rejected);
+        self.published = (
+            self.samples.len() as u64,
+            wrapping_sum(self.values()),
+            self.rejected,
+        );
         (self.changed, self.taken) = (false, now);
     }
 
@@ -83,14 +87,30 @@ impl HistogramModel {
         };
         let (shown, last) = (recent.sorted(), recent.last());
         assert!(shown.is_sorted());
-        assert_eq!((recent.count(), recent.is_empty()), (self.samples.len().min(self.recent), self.samples.is_empty()));
-        let ends = (shown.first().copied().unwrap_or(0), shown.last().copied().unwrap_or(0));
+        assert_eq!(
+            (recent.count(), recent.is_empty()),
+            (self.samples.len().min(self.recent), self.samples.is_empty())
+        );
+        let ends = (
+            shown.first().copied().unwrap_or(0),
+            shown.last().copied().unwrap_or(0),
+        );
         assert_eq!((recent.min(), recent.max()), ends);
         let sum: u128 = shown.iter().map(|value| u128::from(*value)).sum();
-        assert_eq!(recent.mean(), if shown.is_empty() { 0.0 } else { sum as f64 / shown.len() as f64 });
+        assert_eq!(
+            recent.mean(),
+            if shown.is_empty() {
+                0.0
+            } else {
+                sum as f64 / shown.len() as f64
+            }
+        );
         let writers: HashSet<usize> = self.samples.iter().map(|(writer, _)| *writer).collect();
         if writers.len() <= 1 {
-            let mut newest: Vec<u64> = self.values().skip(self.samples.len().saturating_sub(self.recent)).collect();
+            let mut newest: Vec<u64> = self
+                .values()
+                .skip(self.samples.len().saturating_sub(self.recent))
+                .collect();
             assert_eq!(last, newest.last().copied().unwrap_or(0));
             newest.sort_unstable();
             assert_eq!(shown, newest, "the newest, exactly");
@@ -98,7 +118,8 @@ impl HistogramModel {
             self.check_newest_of_each(shown, last);
         } else {
             let mut left: HashMap<u64, usize> = HashMap::new();
-            self.values().for_each(|value| *left.entry(value).or_default() += 1);
+            self.values()
+                .for_each(|value| *left.entry(value).or_default() += 1);
             for value in shown {
                 let left = left.get_mut(value).filter(|left| **left > 0);
                 *left.unwrap_or_else(|| panic!("{value} more often than it was recorded")) -= 1;
@@ -113,15 +134,27 @@ impl HistogramModel {
         let mut missing = HashSet::new();
         for (writer, value) in self.samples.iter().rev() {
             if left.remove(value) {
-                assert!(!missing.contains(writer), "{value} is there, and a newer one of the same thread is not");
+                assert!(
+                    !missing.contains(writer),
+                    "{value} is there, and a newer one of the same thread is not"
+                );
             } else {
                 missing.insert(*writer);
             }
         }
         assert!(left.is_empty(), "nobody recorded {left:?}");
-        let of_last = self.samples.iter().rfind(|(_, value)| *value == last).expect("the last was recorded").0;
+        let of_last = self
+            .samples
+            .iter()
+            .rfind(|(_, value)| *value == last)
+            .expect("the last was recorded")
+            .0;
         let newest_of_it = self.samples.iter().rfind(|(writer, _)| *writer == of_last);
-        assert_eq!(newest_of_it, Some(&(of_last, last)), "the last is the newest of its thread");
+        assert_eq!(
+            newest_of_it,
+            Some(&(of_last, last)),
+            "the last is the newest of its thread"
+        );
     }
 }
 
@@ -135,28 +168,70 @@ pub(crate) fn check_distribution(
     let mut sorted: Vec<u64> = values.collect();
     sorted.sort_unstable();
     let (count, sum) = (sorted.len() as u64, wrapping_sum(sorted.iter().copied()));
-    assert_eq!((snapshot.count(), snapshot.rejected(), snapshot.uncertain()), (count, rejected, 0));
-    assert_eq!((snapshot.sum(), snapshot.is_empty()), (sum, sorted.is_empty()), "sums wrap");
-    assert_eq!(snapshot.mean(), if count == 0 { 0.0 } else { sum as f64 / count as f64 });
+    assert_eq!(
+        (snapshot.count(), snapshot.rejected(), snapshot.uncertain()),
+        (count, rejected, 0)
+    );
+    assert_eq!(
+        (snapshot.sum(), snapshot.is_empty()),
+        (sum, sorted.is_empty()),
+        "sums wrap"
+    );
+    assert_eq!(
+        snapshot.mean(),
+        if count == 0 {
+            0.0
+        } else {
+            sum as f64 / count as f64
+        }
+    );
     let error = |value: u64| value / 10_u64.pow(u32::from(digits));
 
     let buckets: Vec<Bucket> = snapshot.buckets().collect();
-    assert!(buckets.windows(2).all(|pair| pair[0].high < pair[1].low), "buckets meet");
+    assert!(
+        buckets.windows(2).all(|pair| pair[0].high < pair[1].low),
+        "buckets meet"
+    );
     for bucket in &buckets {
-        assert!(bucket.low <= bucket.high && bucket.high - bucket.low <= error(bucket.low), "{bucket:?}");
-        assert_eq!(bucket.count, between(&sorted, bucket.low, bucket.high), "{bucket:?}");
+        assert!(
+            bucket.low <= bucket.high && bucket.high - bucket.low <= error(bucket.low),
+            "{bucket:?}"
+        );
+        assert_eq!(
+            bucket.count,
+            between(&sorted, bucket.low, bucket.high),
+            "{bucket:?}"
+        );
     }
     for bucket in buckets.iter().step_by(buckets.len() / 4 + 1) {
-        assert_eq!(snapshot.count_up_to(bucket.high), between(&sorted, 0, bucket.high));
+        assert_eq!(
+            snapshot.count_up_to(bucket.high),
+            between(&sorted, 0, bucket.high)
+        );
     }
-    assert_eq!(buckets.iter().map(|bucket| bucket.count).sum::<u64>(), count, "a bucket is missing");
+    assert_eq!(
+        buckets.iter().map(|bucket| bucket.count).sum::<u64>(),
+        count,
+        "a bucket is missing"
+    );
 
     let (Some(&min), Some(&max)) = (sorted.first(), sorted.last()) else {
-        assert_eq!((snapshot.min(), snapshot.max(), snapshot.quantile(0.5)), (0, 0, 0));
+        assert_eq!(
+            (snapshot.min(), snapshot.max(), snapshot.quantile(0.5)),
+            (0, 0, 0)
+        );
         return;
     };
-    assert!(snapshot.min() <= min && min - snapshot.min() <= error(min), "{} for {min}", snapshot.min());
-    assert!(max <= snapshot.max() && snapshot.max() - max <= error(max), "{} for {max}", snapshot.max());
+    assert!(
+        snapshot.min() <= min && min - snapshot.min() <= error(min),
+        "{} for {min}",
+        snapshot.min()
+    );
+    assert!(
+        max <= snapshot.max() && snapshot.max() - max <= error(max),
+        "{} for {max}",
+        snapshot.max()
+    );
     for (numerator, denominator) in QUANTILES {
         let rank = (numerator * count).div_ceil(denominator).max(1);
         let exact = sorted[rank as usize - 1];
@@ -188,7 +263,8 @@ pub(crate) const QUANTILES: [(u64, u64); 14] = [
 
 /// How many values lie between two bounds, both included.
 pub(crate) fn between(sorted: &[u64], low: u64, high: u64) -> u64 {
-    (sorted.partition_point(|value| *value <= high) - sorted.partition_point(|value| *value < low)) as u64
+    (sorted.partition_point(|value| *value <= high) - sorted.partition_point(|value| *value < low))
+        as u64
 }
 
 pub(crate) fn wrapping_sum(values: impl Iterator<Item = u64>) -> u64 {

@@ -31,7 +31,10 @@ proptest! {
 
 /// A program that fails is made smaller for so long only.
 fn cases(n: u32) -> ProptestConfig {
-    ProptestConfig { max_shrink_time: 20_000, ..ProptestConfig::with_cases(n) }
+    ProptestConfig {
+        max_shrink_time: 20_000,
+        ..ProptestConfig::with_cases(n)
+    }
 }
 
 /// Does `again` again and again on a thread of its own, for as long as `work` goes on.

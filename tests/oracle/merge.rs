@@ -59,15 +59,31 @@ proptest! {
 }
 
 fn range() -> impl Strategy<Value = (u64, u64)> {
-    prop_oneof![any_range(), any_size().prop_map(|max| (0, max)), Just((0, u64::MAX)),]
+    prop_oneof![
+        any_range(),
+        any_size().prop_map(|max| (0, max)),
+        Just((0, u64::MAX)),
+    ]
 }
 
 /// Everything that a snapshot without recent samples answers.
 fn everything(snapshot: &HistogramSnapshot) -> impl PartialEq + std::fmt::Debug + use<> {
-    let quantiles = QUANTILES.map(|(numerator, denominator)| snapshot.quantile(numerator as f64 / denominator as f64));
+    let quantiles = QUANTILES
+        .map(|(numerator, denominator)| snapshot.quantile(numerator as f64 / denominator as f64));
     (
-        (snapshot.count(), snapshot.sum(), snapshot.rejected(), snapshot.uncertain(), snapshot.unit()),
-        (snapshot.min(), snapshot.max(), snapshot.mean().to_bits(), snapshot.stdev().to_bits()),
+        (
+            snapshot.count(),
+            snapshot.sum(),
+            snapshot.rejected(),
+            snapshot.uncertain(),
+            snapshot.unit(),
+        ),
+        (
+            snapshot.min(),
+            snapshot.max(),
+            snapshot.mean().to_bits(),
+            snapshot.stdev().to_bits(),
+        ),
         (quantiles, snapshot.buckets().collect::<Vec<_>>()),
     )
 }

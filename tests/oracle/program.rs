@@ -84,10 +84,12 @@ pub(crate) fn program() -> impl Strategy<Value = (Setup, Vec<(usize, Op)>)> {
 }
 
 fn op(back: bool) -> impl Strategy<Value = Op> {
-    let number = || prop_oneof![3 => 0_u64..1000, 1 => (u64::MAX - 1000)..=u64::MAX, 1 => any_size()];
+    let number =
+        || prop_oneof![3 => 0_u64..1000, 1 => (u64::MAX - 1000)..=u64::MAX, 1 => any_size()];
     let level = || prop_oneof![3 => -1000_i64..1000, 1 => any::<i64>(), 1 => Just(i64::MIN), 1 => Just(i64::MAX)];
     let float = || prop_oneof![3 => -100.0_f64..100.0, 1 => any::<f64>()];
-    let burst = prop_oneof![1 => pick().prop_map(Burst::Same), 3 => any::<u64>().prop_map(Burst::Spread)];
+    let burst =
+        prop_oneof![1 => pick().prop_map(Burst::Same), 3 => any::<u64>().prop_map(Burst::Spread)];
     let duration = prop_oneof![
         4 => any_size().prop_map(Duration::from_nanos),
         1 => Just(Duration::ZERO),
@@ -138,8 +140,11 @@ fn tick(back: bool) -> impl Strategy<Value = Tick> {
         3 => prop_oneof![1_u64..=6, 28_u64..=32, 58_u64..=66, 125_u64..=130].prop_map(|s| s * 1_000_000_000),
         1 => 60_000_000_000_u64..40_000_000_000_000,
     ];
-    let backward =
-        prop_oneof![0_u64..2_000_000_000, 1_000_000_000_u64..5_000_000_000, 5_000_000_000_u64..200_000_000_000,];
+    let backward = prop_oneof![
+        0_u64..2_000_000_000,
+        1_000_000_000_u64..5_000_000_000,
+        5_000_000_000_u64..200_000_000_000,
+    ];
     let nanos = Duration::from_nanos;
     prop_oneof![
         6 => forward.prop_map(move |by| Tick::Forward(nanos(by))),

@@ -48,11 +48,17 @@ fn record_distinct(histogram: &Histogram, thread: u64, each: u64, burst: u64, re
 fn look_at_recent(histogram: &Histogram, each: u64, newest: &mut [u64]) {
     let snapshot = histogram.snapshot();
     let recent = snapshot.recent().unwrap().sorted();
-    assert!(recent.windows(2).all(|pair| pair[0] < pair[1]), "a sample twice");
+    assert!(
+        recent.windows(2).all(|pair| pair[0] < pair[1]),
+        "a sample twice"
+    );
     for (thread, newest) in (0..).zip(newest) {
         let of_thread = |value: &&u64| (1 + thread * each..=(thread + 1) * each).contains(*value);
         if let Some(&now) = recent.iter().rfind(of_thread) {
-            assert!(*newest <= now, "thread {thread} went back from {newest} to {now}");
+            assert!(
+                *newest <= now,
+                "thread {thread} went back from {newest} to {now}"
+            );
             *newest = now;
         }
     }

@@ -37,7 +37,9 @@ impl Run {
     pub(crate) fn new(setup: Setup) -> Self {
         let metrics = Arc::new(Metrics::new(&setup));
         Self {
-            workers: (0..setup.threads).map(|_| Worker::start(&metrics)).collect(),
+            workers: (0..setup.threads)
+                .map(|_| Worker::start(&metrics))
+                .collect(),
             writers: (0..setup.threads).collect(),
             metrics,
             counters: [0; 2],
@@ -61,13 +63,21 @@ impl Run {
         let thread = thread % self.workers.len();
         match op {
             Op::Tick(_) | Op::Replace | Op::Timer(..) => {}
-            Op::ReadHistogram(_) | Op::ReadLatest(_) | Op::ReadThroughput | Op::ReadCounter | Op::ReadAll => {}
+            Op::ReadHistogram(_)
+            | Op::ReadLatest(_)
+            | Op::ReadThroughput
+            | Op::ReadCounter
+            | Op::ReadAll => {}
             _ => self.changed = true,
         }
         match op {
             Op::Inc | Op::Add(_) | Op::Member(..) => self.count(thread, op),
-            Op::Set(_) | Op::Raise(_) | Op::Lower(_) | Op::SetFloat(_) | Op::AddFloat(_) => self.gauge(thread, op),
-            Op::Record(..) | Op::TryRecord(..) | Op::Burst(..) | Op::Reject(_) => self.sample(thread, op),
+            Op::Set(_) | Op::Raise(_) | Op::Lower(_) | Op::SetFloat(_) | Op::AddFloat(_) => {
+                self.gauge(thread, op)
+            }
+            Op::Record(..) | Op::TryRecord(..) | Op::Burst(..) | Op::Reject(_) => {
+                self.sample(thread, op)
+            }
             Op::Duration(which, duration) => self.duration(thread, which, duration),
             Op::Timer(tick, end) => self.timer(thread, tick, end),
             Op::Finish(amount) => {
@@ -76,7 +86,8 @@ impl Run {
             }
             Op::Tick(tick) => tick.apply(&self.metrics.clock),
             Op::ResetHistogram(which) => {
-                let before = self.workers[thread].run(move |metrics| metrics.histograms[which].reset());
+                let before =
+                    self.workers[thread].run(move |metrics| metrics.histograms[which].reset());
                 self.histograms[which].check(&before);
                 self.histograms[which].reset(self.now());
             }
@@ -134,7 +145,8 @@ impl Run {
                 self.counters[1] = self.counters[1].wrapping_add(n / 2);
             }
             Op::Member(kind, n) => {
-                self.workers[thread].run(move |metrics| metrics.by_kind.with(&[KINDS[kind]]).unwrap().add(n));
+                self.workers[thread]
+                    .run(move |metrics| metrics.by_kind.with(&[KINDS[kind]]).unwrap().add(n));
                 let member = self.members[kind].get_or_insert(0);
                 *member = member.wrapping_add(n);
             }
@@ -178,27 +190,41 @@ impl Run {
             }
             Op::TryRecord(which, pick) => {
                 let value = self.value(which, pick);
-                let tried = self.workers[thread].run(move |metrics| metrics.histograms[which].try_record(value));
+                let tried = self.workers[thread]
+                    .run(move |metrics| metrics.histograms[which].try_record(value));
                 let (min, max) = self.histograms[which].range;
                 let refused = RecordError::OutOfRange { value, min, max };
-                assert_eq!(tried, if self.histograms[which].takes(value) { Ok(()) } else { Err(refused) });
+                assert_eq!(
+                    tried,
+                    if self.histograms[which].takes(value) {
+                        Ok(())
+                    } else {
+                        Err(refused)
+                    }
+                );
                 self.record(which, thread, value);
             }
             Op::Burst(which, n, burst) => {
                 let pick = |i: u64| match burst {
                     Burst::Same(pick) => pick,
                     Burst::Spread(seed) => {
-                        let mixed =
-                            (seed ^ i).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29).wrapping_mul(seed | 1);
+                        let mixed = (seed ^ i)
+                            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+                            .rotate_left(29)
+                            .wrapping_mul(seed | 1);
                         Pick::Within(mixed >> (mixed % 64))
                     }
                 };
-                let values: Arc<[u64]> = (0..n as u64).map(|i| self.value(which, pick(i))).collect();
+                let values: Arc<[u64]> =
+                    (0..n as u64).map(|i| self.value(which, pick(i))).collect();
                 let told = Arc::clone(&values);
                 self.workers[thread].run(move |metrics| {
-                    told.iter().for_each(|value| metrics.histograms[which].record(*value));
+                    told.iter()
+                        .for_each(|value| metrics.histograms[which].record(*value));
                 });
-                values.iter().for_each(|value| self.record(which, thread, *value));
+                values
+                    .iter()
+                    .for_each(|value| self.record(which, thread, *value));
             }
             Op::Reject(which) => {
                 self.workers[thread].run(move |metrics| metrics.histograms[which].reject());
@@ -209,11 +235,14 @@ impl Run {
     }
 
     fn duration(&mut self, thread: usize, which: usize, mut duration: Duration) {
-        let in_range = (Duration::from_nanos(DURATIONS.0)..=Duration::from_nanos(DURATIONS.1)).contains(&duration);
+        let in_range = (Duration::from_nanos(DURATIONS.0)..=Duration::from_nanos(DURATIONS.1))
+            .contains(&duration);
         if which == 1 && in_range {
-            duration = Duration::from_nanos(self.value(which, Pick::Any(duration.as_nanos() as u64)));
+            duration =
+                Duration::from_nanos(self.value(which, Pick::Any(duration.as_nanos() as u64)));
         }
-        self.workers[thread].run(move |metrics| metrics.histograms[which].record_duration(duration));
+        self.workers[thread]
+            .run(move |metrics| metrics.histograms[which].record_duration(duration));
         if which == 1 && in_range {
             self.record(which, thread, duration.as_nanos() as u64);
         } else {
@@ -223,7 +252,11 @@ impl Run {
 
     /// A timer that the clock's step falls into.
     fn timer(&mut self, thread: usize, tick: Tick, end: End) {
-        let end = if self.setup.distinct { End::Discard } else { end };
+        let end = if self.setup.distinct {
+            End::Discard
+        } else {
+            end
+        };
         let started = self.now();
         let shown = self.workers[thread].run(move |metrics| {
             let timer = metrics.histograms[1].start();
@@ -237,7 +270,11 @@ impl Run {
                 }
             }
         });
-        let elapsed = self.now().checked_sub(started).unwrap_or_default().max(Duration::from_nanos(1));
+        let elapsed = self
+            .now()
+            .checked_sub(started)
+            .unwrap_or_default()
+            .max(Duration::from_nanos(1));
         if matches!(end, End::Stop) {
             assert_eq!(shown, Some(elapsed));
         }
@@ -250,7 +287,9 @@ impl Run {
     /// Ends all threads, and looks once more.
     pub(crate) fn finish(mut self) {
         let reader = Worker::start(&self.metrics);
-        std::mem::replace(&mut self.workers, vec![reader]).into_iter().for_each(Worker::end);
+        std::mem::replace(&mut self.workers, vec![reader])
+            .into_iter()
+            .for_each(Worker::end);
         self.read_cells(0);
         self.read_histogram(0, 0);
         self.read_all(0);

@@ -2,7 +2,8 @@
 
 use crate::values::any_range;
 use epoch_metrics::{
-    Counter, CounterFamily, FloatGauge, Gauge, Histogram, HistogramOptions, ManualClock, Registry, Throughput,
+    Counter, Family, FloatGauge, Gauge, Histogram, HistogramOptions, ManualClock, Registry,
+    Throughput,
 };
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -31,31 +32,49 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
         1 => Just((0, u64::MAX)),
         1 => any_range(),
     ];
-    let recent = prop_oneof![Just(0_usize), 1_usize..20, Just(100), Just(128), Just(129), Just(300), Just(512)];
+    let recent = prop_oneof![
+        Just(0_usize),
+        1_usize..20,
+        Just(100),
+        Just(128),
+        Just(129),
+        Just(300),
+        Just(512)
+    ];
     let windows = prop_oneof![
         Just(vec![5, 30, 60]),
         Just(vec![1, 2, 60]),
         proptest::collection::btree_set(1_u64..=60, 0..4).prop_map(Vec::from_iter),
     ];
     (
-        (range, prop_oneof![6 => 1_u8..=3, 1 => 4_u8..=5], recent, windows),
+        (
+            range,
+            prop_oneof![6 => 1_u8..=3, 1 => 4_u8..=5],
+            recent,
+            windows,
+        ),
         (
             prop_oneof![4 => Just(0_usize), 1 => Just(300)],
             prop_oneof![1 => Just(1_usize), 3 => 2_usize..=6],
             any::<bool>(),
-            prop_oneof![Just(Duration::ZERO), (0_u64..200_000_000_000).prop_map(Duration::from_nanos)],
+            prop_oneof![
+                Just(Duration::ZERO),
+                (0_u64..200_000_000_000).prop_map(Duration::from_nanos)
+            ],
         ),
     )
-        .prop_map(|((range, digits, recent, windows), (apart, threads, distinct, start))| Setup {
-            range,
-            digits,
-            recent,
-            windows,
-            apart,
-            threads,
-            distinct,
-            start,
-        })
+        .prop_map(
+            |((range, digits, recent, windows), (apart, threads, distinct, start))| Setup {
+                range,
+                digits,
+                recent,
+                windows,
+                apart,
+                threads,
+                distinct,
+                start,
+            },
+        )
 }
 
 /// What `HistogramOptions::durations` takes.
@@ -72,7 +91,7 @@ pub(crate) struct Metrics {
     pub(crate) last: Counter,
     pub(crate) level: Gauge,
     pub(crate) ratio: FloatGauge,
-    pub(crate) by_kind: CounterFamily,
+    pub(crate) by_kind: Family<Counter>,
     /// Values of the setup's range, and durations.
     pub(crate) histograms: [Histogram; 2],
     pub(crate) finished: Throughput,
@@ -86,9 +105,18 @@ impl Metrics {
         let first = registry.counter("first", "").unwrap();
         let filler = registry.counter_family("filler", "", &["i"]).unwrap();
         (0..setup.apart).for_each(|i| drop(filler.with(&[&i.to_string()]).unwrap()));
-        let options = |options: HistogramOptions| options.significant_digits(setup.digits).recent(setup.recent);
+        let options = |options: HistogramOptions| {
+            options
+                .significant_digits(setup.digits)
+                .recent(setup.recent)
+        };
         let values = options(HistogramOptions::values(setup.range.0, setup.range.1));
-        let windows: Vec<Duration> = setup.windows.iter().copied().map(Duration::from_secs).collect();
+        let windows: Vec<Duration> = setup
+            .windows
+            .iter()
+            .copied()
+            .map(Duration::from_secs)
+            .collect();
         Self {
             first,
             level: registry.gauge("level", "").unwrap(),
@@ -96,9 +124,13 @@ impl Metrics {
             by_kind: registry.counter_family("by_kind", "", &["kind"]).unwrap(),
             histograms: [
                 registry.histogram("values", "", values).unwrap(),
-                registry.histogram("durations", "", options(HistogramOptions::durations())).unwrap(),
+                registry
+                    .histogram("durations", "", options(HistogramOptions::durations()))
+                    .unwrap(),
             ],
-            finished: registry.throughput_over("finished", "", &windows).unwrap(),
+            finished: registry
+                .throughput_with_windows("finished", "", &windows)
+                .unwrap(),
             last: registry.counter("last", "").unwrap(),
             clock,
             registry,
@@ -123,9 +155,16 @@ impl Worker {
     }
 
     /// Has it done before returning.
-    pub(crate) fn run<R: Send + 'static>(&self, task: impl FnOnce(&Metrics) -> R + Send + 'static) -> R {
+    pub(crate) fn run<R: Send + 'static>(
+        &self,
+        task: impl FnOnce(&Metrics) -> R + Send + 'static,
+    ) -> R {
         let (answer, answered) = channel();
-        let task = move |metrics: &Metrics| answer.send(task(metrics)).expect("somebody waits for the answer");
+        let task = move |metrics: &Metrics| {
+            answer
+                .send(task(metrics))
+                .expect("somebody waits for the answer")
+        };
         self.tasks.send(Box::new(task)).expect("the worker lives");
         answered.recv().expect("the worker did not panic")
     }

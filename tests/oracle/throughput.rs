@@ -22,7 +22,12 @@ pub(crate) struct ThroughputModel {
 
 impl ThroughputModel {
     pub(crate) fn new(setup: &Setup) -> Self {
-        Self { windows: setup.windows.clone(), finished: Vec::new(), forgotten: 0, since: setup.start.as_secs() }
+        Self {
+            windows: setup.windows.clone(),
+            finished: Vec::new(),
+            forgotten: 0,
+            since: setup.start.as_secs(),
+        }
     }
 
     pub(crate) fn finish(&mut self, now: Duration, amount: u64) {
@@ -35,7 +40,14 @@ impl ThroughputModel {
 
     pub(crate) fn check(&self, snapshot: &ThroughputSnapshot, now: Duration) {
         let now = now.as_secs();
-        assert_eq!(snapshot.total(), wrapping_sum(self.finished[self.forgotten..].iter().map(|(_, amount)| *amount)));
+        assert_eq!(
+            snapshot.total(),
+            wrapping_sum(
+                self.finished[self.forgotten..]
+                    .iter()
+                    .map(|(_, amount)| *amount)
+            )
+        );
         assert_eq!(snapshot.rates().len(), self.windows.len());
         for (rate, &window) in snapshot.rates().iter().zip(&self.windows) {
             assert_eq!(rate.window, Duration::from_secs(window));
@@ -61,10 +73,17 @@ impl ThroughputModel {
         let (mut least, mut most) = (0_u64, 0_u64);
         for second in first..now {
             let of_second = |from: usize| -> u64 {
-                let finished = self.finished.iter().skip(from).filter(|(at, _)| *at == second);
+                let finished = self
+                    .finished
+                    .iter()
+                    .skip(from)
+                    .filter(|(at, _)| *at == second);
                 finished.fold(0, |sum, (_, amount)| sum.saturating_add(*amount))
             };
-            let overwritten = self.finished.iter().rposition(|(at, _)| *at != second && at.abs_diff(second) % 64 == 0);
+            let overwritten = self
+                .finished
+                .iter()
+                .rposition(|(at, _)| *at != second && at.abs_diff(second) % 64 == 0);
             let kept_from = self.forgotten.max(overwritten.map_or(0, |at| at + 1));
             let mut kept = of_second(kept_from).min(MOST_A_SECOND);
             most = most.saturating_add(of_second(self.forgotten));

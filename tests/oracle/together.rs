@@ -104,9 +104,13 @@ fn act(metrics: &Metrics, deeds: &[Deed], setup: &Setup) {
             Deed::Add(n) => metrics.first.add(n),
             Deed::Raise(n) => metrics.level.add(n),
             Deed::AddFloat(n) => metrics.ratio.add(f64::from(n) / 4.0),
-            Deed::Record(which, pick) => metrics.histograms[which].record(pick.of(Sums::ranges(setup)[which])),
+            Deed::Record(which, pick) => {
+                metrics.histograms[which].record(pick.of(Sums::ranges(setup)[which]))
+            }
             Deed::Burst(which, pick, n) => {
-                (0..n).for_each(|_| metrics.histograms[which].record(pick.of(Sums::ranges(setup)[which])));
+                (0..n).for_each(|_| {
+                    metrics.histograms[which].record(pick.of(Sums::ranges(setup)[which]))
+                });
             }
             Deed::Reject(which) => metrics.histograms[which].reject(),
             Deed::Finish(n) => metrics.finished.add(n),
@@ -128,20 +132,48 @@ struct Seen {
 impl Seen {
     fn look(&mut self, metrics: &Metrics) {
         let snapshot = metrics.registry.snapshot();
-        let family = |name| snapshot.family(name).unwrap().series().next().unwrap().value();
-        let (Value::Counter(counter), Value::Throughput(finished)) = (family("first"), family("finished")) else {
+        let family = |name| {
+            snapshot
+                .family(name)
+                .unwrap()
+                .series()
+                .next()
+                .unwrap()
+                .value()
+        };
+        let (Value::Counter(counter), Value::Counter(finished)) =
+            (family("first"), family("finished"))
+        else {
             panic!("no such metrics")
         };
-        assert!(self.counter <= counter && counter <= metrics.first.get(), "the counter went back");
-        assert!(self.finished <= finished.total(), "the total went back");
-        (self.counter, self.finished) = (counter, finished.total());
+        assert!(
+            self.counter <= counter && counter <= metrics.first.get(),
+            "the counter went back"
+        );
+        assert!(self.finished <= finished, "the total went back");
+        (self.counter, self.finished) = (counter, finished);
         for (i, name) in ["values", "durations_seconds"].into_iter().enumerate() {
-            let Value::Histogram(shown) = family(name) else { panic!("{name} is a histogram") };
-            let buckets: HashMap<u64, u64> = shown.buckets().map(|bucket| (bucket.low, bucket.count)).collect();
-            assert_eq!(buckets.values().sum::<u64>(), shown.count(), "the buckets add up to the count");
+            let Value::Histogram(shown) = family(name) else {
+                panic!("{name} is a histogram")
+            };
+            let buckets: HashMap<u64, u64> = shown
+                .buckets()
+                .map(|bucket| (bucket.low, bucket.count))
+                .collect();
+            assert_eq!(
+                buckets.values().sum::<u64>(),
+                shown.count(),
+                "the buckets add up to the count"
+            );
             let fell = |(low, count): (&u64, &u64)| buckets.get(low).is_none_or(|now| now < count);
-            assert!(!self.buckets[i].iter().any(fell), "a bucket of {name} went back");
-            assert!(self.rejected[i] <= shown.rejected() && self.last[i] <= shown.count(), "{name} went back");
+            assert!(
+                !self.buckets[i].iter().any(fell),
+                "a bucket of {name} went back"
+            );
+            assert!(
+                self.rejected[i] <= shown.rejected() && self.last[i] <= shown.count(),
+                "{name} went back"
+            );
             (self.rejected[i], self.last[i]) = (shown.rejected(), shown.count());
             self.buckets[i] = buckets;
         }
@@ -160,7 +192,10 @@ impl Returned {
         for (sum, histogram) in self.histograms.iter_mut().zip(&metrics.histograms) {
             let before = histogram.reset();
             assert_eq!(before.uncertain(), 0, "a reset is exact");
-            *sum = Some(sum.as_ref().map_or_else(|| before.clone(), |sum| sum.merge(&before).unwrap()));
+            *sum = Some(
+                sum.as_ref()
+                    .map_or_else(|| before.clone(), |sum| sum.merge(&before).unwrap()),
+            );
         }
         self.finished = self.finished.wrapping_add(metrics.finished.reset().total());
     }
@@ -171,17 +206,27 @@ fn at_the_same_time(setup: &Setup, waves: &[Vec<Vec<Deed>>; 2], resets: bool) {
     let metrics = Metrics::new(setup);
     let (mut seen, mut returned) = (Seen::default(), Returned::default());
     beside(
-        || if resets { returned.reset(&metrics) } else { seen.look(&metrics) },
+        || {
+            if resets {
+                returned.reset(&metrics)
+            } else {
+                seen.look(&metrics)
+            }
+        },
         || {
             for wave in waves {
                 std::thread::scope(|scope| {
-                    wave.iter().for_each(|deeds| drop(scope.spawn(|| act(&metrics, deeds, setup))));
+                    wave.iter()
+                        .for_each(|deeds| drop(scope.spawn(|| act(&metrics, deeds, setup))));
                 });
             }
         },
     );
     let sums = Sums::of(waves.iter().flatten().flatten().copied(), setup);
-    assert_eq!((metrics.first.get(), metrics.level.get()), (sums.counter, sums.level));
+    assert_eq!(
+        (metrics.first.get(), metrics.level.get()),
+        (sums.counter, sums.level)
+    );
     assert_eq!(metrics.ratio.get(), f64::from(sums.quarters) / 4.0);
     for (kind, n) in KINDS.iter().zip(sums.members) {
         assert_eq!(metrics.by_kind.with(&[kind]).unwrap().get(), n);
@@ -190,17 +235,37 @@ fn at_the_same_time(setup: &Setup, waves: &[Vec<Vec<Deed>>; 2], resets: bool) {
         metrics.clock.advance(Duration::from_secs(1));
         let finished = metrics.finished.snapshot();
         assert_eq!(finished.total(), sums.finished);
-        assert!(finished.rates().iter().all(|rate| rate.amount == sums.finished), "{finished:?} {}", sums.finished);
+        assert!(
+            finished
+                .rates()
+                .iter()
+                .all(|rate| rate.amount == sums.finished),
+            "{finished:?} {}",
+            sums.finished
+        );
         Seen::default().look(&metrics);
         for (i, histogram) in metrics.histograms.iter().enumerate() {
-            let recent = histogram.snapshot().recent().map_or(0, |recent| recent.count());
+            let recent = histogram
+                .snapshot()
+                .recent()
+                .map_or(0, |recent| recent.count());
             assert_eq!(recent, sums.values[i].len().min(setup.recent));
         }
     }
     returned.reset(&metrics);
     assert_eq!(returned.finished, sums.finished);
     for (i, (returned, values)) in returned.histograms.iter().zip(&sums.values).enumerate() {
-        check_distribution(returned.as_ref().unwrap(), values.iter().copied(), sums.rejected[i], setup.digits);
+        check_distribution(
+            returned.as_ref().unwrap(),
+            values.iter().copied(),
+            sums.rejected[i],
+            setup.digits,
+        );
     }
-    assert!(metrics.histograms.iter().all(|histogram| histogram.snapshot().is_empty()));
+    assert!(
+        metrics
+            .histograms
+            .iter()
+            .all(|histogram| histogram.snapshot().is_empty())
+    );
 }

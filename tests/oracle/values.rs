@@ -51,5 +51,11 @@ pub(crate) fn pick() -> impl Strategy<Value = Pick> {
 
 /// Samples around what queues hold and folds remember.
 pub(crate) fn burst_len() -> impl Strategy<Value = usize> {
-    prop_oneof![1_usize..40, 250_usize..260, 505_usize..520, 1020_usize..1030, 600_usize..2500]
+    prop_oneof![
+        1_usize..40,
+        250_usize..260,
+        505_usize..520,
+        1020_usize..1030,
+        600_usize..2500
+    ]
 }

@@ -37,10 +37,18 @@ thread_local! {
 ///
 /// `each` says whether the call goes on like that. It runs inside of a signal handler, so it may do only what a handler may: no
 /// allocation, no lock, no panic.
-pub(crate) fn step<T>(function: extern "C" fn(&T, u64), on: &T, argument: u64, each: &dyn Fn(usize) -> Next) {
+pub(crate) fn step<T>(
+    function: extern "C" fn(&T, u64),
+    on: &T,
+    argument: u64,
+    each: &dyn Fn(usize) -> Next,
+) {
     static HANDLER: Once = Once::new();
     HANDLER.call_once(handle_traps);
-    let call = Call { end: Cell::new(0), each };
+    let call = Call {
+        end: Cell::new(0),
+        each,
+    };
     UNDER_WAY.set((&raw const call).cast());
     // SAFETY: a call of `function` by the C convention with the two arguments that it takes, all that the convention lets it
     // change declared. The flags are set by way of the stack, which the block may use. The trap flag is set until the
@@ -92,7 +100,9 @@ fn handle_traps() {
 
 extern "C" fn trapped(_signal: c_int, _info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: null, or the call that this very thread is in.
-    let Some(call) = (unsafe { UNDER_WAY.get().as_ref() }) else { return };
+    let Some(call) = (unsafe { UNDER_WAY.get().as_ref() }) else {
+        return;
+    };
     // SAFETY: what SA_SIGINFO promises a handler, and nobody else uses it meanwhile.
     let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
     let registers = &mut context.uc_mcontext.gregs;

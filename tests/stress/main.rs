@@ -27,7 +27,13 @@ fn tight_writers_are_conserved() {
 
 #[test]
 fn tight_writers_are_conserved_with_recent_samples() {
-    conserves("8 tight writers, recent samples kept", THREADS, 1000, scaled(5_000_000), || {});
+    conserves(
+        "8 tight writers, recent samples kept",
+        THREADS,
+        1000,
+        scaled(5_000_000),
+        || {},
+    );
 }
 
 /// On two processors the reader and the writer then run at the same time, all of the time.
@@ -38,11 +44,17 @@ fn one_tight_writer_is_conserved() {
 
 #[test]
 fn writers_that_take_their_time_are_conserved() {
-    conserves("8 writers with work between records", THREADS, 0, scaled(50_000), || {
-        for _ in 0..200 {
-            std::hint::spin_loop();
-        }
-    });
+    conserves(
+        "8 writers with work between records",
+        THREADS,
+        0,
+        scaled(50_000),
+        || {
+            for _ in 0..200 {
+                std::hint::spin_loop();
+            }
+        },
+    );
 }
 
 fn conserves(what: &str, threads: u64, recent: usize, each: u64, between: fn()) {
@@ -65,7 +77,10 @@ fn conserves(what: &str, threads: u64, recent: usize, each: u64, between: fn()) 
     let end = histogram.snapshot();
     assert_eq!(end.uncertain(), 0, "nobody is inside of a record any more");
     assert_eq!(end.count(), threads * each);
-    assert_eq!(end.sum(), (0..threads).map(|thread| sum_of(thread, each)).sum::<u64>());
+    assert_eq!(
+        end.sum(),
+        (0..threads).map(|thread| sum_of(thread, each)).sum::<u64>()
+    );
     check_prefixes(&end);
 }
 
@@ -75,7 +90,9 @@ fn threads_that_come_and_go_are_conserved() {
     const EACH: u64 = 2_000;
     let waves = scaled(1_000) / THREADS;
     let registry = Registry::new();
-    let histogram = registry.histogram("h", "", HistogramOptions::values(1, 255).recent(100)).unwrap();
+    let histogram = registry
+        .histogram("h", "", HistogramOptions::values(1, 255).recent(100))
+        .unwrap();
     let counter = registry.counter("c", "").unwrap();
     let throughput = registry.throughput("t", "").unwrap();
     let seen = watched(&histogram, false, || {
@@ -97,7 +114,12 @@ fn threads_that_come_and_go_are_conserved() {
     seen.print("threads that come and go");
     let end = histogram.snapshot();
     assert_eq!((end.uncertain(), end.count()), (0, waves * THREADS * EACH));
-    assert_eq!(end.sum(), (0..THREADS).map(|thread| waves * sum_of(thread, EACH)).sum::<u64>());
+    assert_eq!(
+        end.sum(),
+        (0..THREADS)
+            .map(|thread| waves * sum_of(thread, EACH))
+            .sum::<u64>()
+    );
     assert_eq!(counter.get(), waves * THREADS * (EACH * (EACH - 1) / 2));
     assert_eq!(throughput.snapshot().total(), waves * THREADS * EACH * 3);
 }
@@ -128,7 +150,9 @@ fn writes_of_late_thread_local_destructors_are_counted() {
         static USED_AFTER: OnceCell<WritesLast> = const { OnceCell::new() };
     }
     let registry = Registry::new();
-    let histogram = registry.histogram("h", "", HistogramOptions::values(1, 255)).unwrap();
+    let histogram = registry
+        .histogram("h", "", HistogramOptions::values(1, 255))
+        .unwrap();
     let counter = registry.counter("c", "").unwrap();
     let throughput = registry.throughput("t", "").unwrap();
     let threads = scaled(400);
@@ -138,7 +162,8 @@ fn writes_of_late_thread_local_destructors_are_counted() {
             std::thread::scope(|scope| {
                 for _ in 0..4 {
                     scope.spawn(|| {
-                        let late = || WritesLast(counter.clone(), histogram.clone(), throughput.clone());
+                        let late =
+                            || WritesLast(counter.clone(), histogram.clone(), throughput.clone());
                         USED_BEFORE.with(|cell| assert!(cell.set(late()).is_ok()));
                         if write_while_alive {
                             counter.inc();
@@ -152,12 +177,23 @@ fn writes_of_late_thread_local_destructors_are_counted() {
         }
         // A scope ends when its threads' functions do; their destructors may still run, and those who count must wait.
         let writes = threads * (2 * LATE + u64::from(write_while_alive));
-        let complete =
-            || counter.get() == counts + writes && histogram.snapshot().rejected() == before.rejected() + 2 * threads;
-        (0..10_000).take_while(|_| !complete()).for_each(|_| std::thread::sleep(Duration::from_millis(1)));
-        assert_eq!(counter.get(), counts + writes, "written while alive: {write_while_alive}");
+        let complete = || {
+            counter.get() == counts + writes
+                && histogram.snapshot().rejected() == before.rejected() + 2 * threads
+        };
+        (0..10_000)
+            .take_while(|_| !complete())
+            .for_each(|_| std::thread::sleep(Duration::from_millis(1)));
+        assert_eq!(
+            counter.get(),
+            counts + writes,
+            "written while alive: {write_while_alive}"
+        );
         let since = histogram.snapshot().since(&before).unwrap();
-        assert_eq!((since.count(), since.sum(), since.rejected()), (writes, 7 * writes, 2 * threads));
+        assert_eq!(
+            (since.count(), since.sum(), since.rejected()),
+            (writes, 7 * writes, 2 * threads)
+        );
     }
     assert_eq!(throughput.snapshot().total(), 5 * counter.get());
 }
@@ -203,6 +239,8 @@ impl Drop for Stop<'_> {
 
 /// How often, or how much: the standard amount times `EPOCH_STRESS`.
 fn scaled(standard: u64) -> u64 {
-    let factor = std::env::var("EPOCH_STRESS").ok().map_or(1, |text| text.parse().expect("EPOCH_STRESS is a number"));
+    let factor = std::env::var("EPOCH_STRESS")
+        .ok()
+        .map_or(1, |text| text.parse().expect("EPOCH_STRESS is a number"));
     standard * factor
 }

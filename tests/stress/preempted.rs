@@ -5,7 +5,8 @@ use crate::samples::{CYCLE, Seen, THREADS, check, check_prefixes, counts, sum_of
 use crate::victims::{Victims, be_interrupted, confine};
 use crate::{Stop, scaled};
 use epoch_metrics::{
-    Counter, Histogram, HistogramOptions, HistogramSnapshot, Registry, RegistrySnapshot, Throughput, Value,
+    Counter, Histogram, HistogramOptions, HistogramSnapshot, Registry, RegistrySnapshot,
+    Throughput, Value,
 };
 use std::sync::Arc;
 use std::sync::atomic::{
@@ -15,17 +16,32 @@ use std::sync::atomic::{
 
 #[test]
 fn writers_interrupted_on_one_processor_are_conserved() {
-    survives("8 writers interrupted on one processor", 1, 0, scaled(100_000));
+    survives(
+        "8 writers interrupted on one processor",
+        1,
+        0,
+        scaled(100_000),
+    );
 }
 
 #[test]
 fn writers_interrupted_on_two_processors_are_conserved() {
-    survives("8 writers interrupted on two processors", 2, 0, scaled(100_000));
+    survives(
+        "8 writers interrupted on two processors",
+        2,
+        0,
+        scaled(100_000),
+    );
 }
 
 #[test]
 fn writers_interrupted_are_conserved_with_recent_samples() {
-    survives("8 writers interrupted, recent samples kept", 2, 100, scaled(50_000));
+    survives(
+        "8 writers interrupted, recent samples kept",
+        2,
+        100,
+        scaled(50_000),
+    );
 }
 
 fn survives(what: &str, processors: usize, recent: usize, each: u64) {
@@ -59,10 +75,24 @@ fn survives(what: &str, processors: usize, recent: usize, each: u64) {
     });
     let end = stressed.histogram.snapshot();
     assert_eq!((end.uncertain(), end.count()), (0, THREADS * each * CYCLE));
-    assert_eq!(end.sum(), (0..THREADS).map(|thread| sum_of(thread, each * CYCLE)).sum::<u64>());
+    assert_eq!(
+        end.sum(),
+        (0..THREADS)
+            .map(|thread| sum_of(thread, each * CYCLE))
+            .sum::<u64>()
+    );
     check_prefixes(&end);
-    stressed.own.iter().for_each(|own| assert_eq!(own.get(), each));
-    assert_eq!((stressed.shared.get(), stressed.throughput.snapshot().total()), (THREADS * each, THREADS * each));
+    stressed
+        .own
+        .iter()
+        .for_each(|own| assert_eq!(own.get(), each));
+    assert_eq!(
+        (
+            stressed.shared.get(),
+            stressed.throughput.snapshot().total()
+        ),
+        (THREADS * each, THREADS * each)
+    );
 }
 
 /// What a writer says of itself: rounds begun, and rounds of which every write has returned.
@@ -91,12 +121,25 @@ struct Stressed {
 impl Stressed {
     fn new(recent: usize) -> Self {
         let registry = Registry::new();
-        let own = (0..THREADS).map(|thread| registry.counter(&format!("own_{thread}"), "").unwrap()).collect();
+        let own = (0..THREADS)
+            .map(|thread| registry.counter(&format!("own_{thread}"), "").unwrap())
+            .collect();
         let shared = registry.counter("shared", "").unwrap();
-        let histogram = registry.histogram("h", "", HistogramOptions::values(1, 255).recent(recent)).unwrap();
+        let histogram = registry
+            .histogram("h", "", HistogramOptions::values(1, 255).recent(recent))
+            .unwrap();
         let throughput = registry.throughput("t", "").unwrap();
         let (progress, handed, victims) = Default::default();
-        Self { registry, own, shared, histogram, throughput, progress, handed, victims }
+        Self {
+            registry,
+            own,
+            shared,
+            histogram,
+            throughput,
+            progress,
+            handed,
+            victims,
+        }
     }
 
     fn write(&self, thread: u64, each: u64) {
@@ -132,7 +175,11 @@ impl Stressed {
 
     /// Hands over what was seen to every reader, and checks it against what they had handed over before this one read.
     fn hand_over(&self, what: usize, seen: u64, before: [u64; 3]) {
-        assert!(before[what] <= seen, "{seen} after another reader saw {}", before[what]);
+        assert!(
+            before[what] <= seen,
+            "{seen} after another reader saw {}",
+            before[what]
+        );
         self.handed[what].fetch_max(seen, AcqRel);
     }
 
@@ -144,15 +191,22 @@ impl Stressed {
             let at = thread as usize;
             let seen: u64 = (0..CYCLE).map(|i| counts[value(thread, i) as usize]).sum();
             let recorded = returned[at] * CYCLE;
-            assert!(recorded <= seen, "{seen} samples of thread {thread}, which had recorded {recorded}");
+            assert!(
+                recorded <= seen,
+                "{seen} samples of thread {thread}, which had recorded {recorded}"
+            );
             ahead += seen.saturating_sub(begun[at] * CYCLE);
         }
-        assert!(ahead <= snapshot.uncertain(), "{ahead} samples that nobody began to record");
+        assert!(
+            ahead <= snapshot.uncertain(),
+            "{ahead} samples that nobody began to record"
+        );
     }
 
     fn read_histogram(&self, running: &AtomicBool) -> Seen {
         let _victim = self.victims.enter();
-        let (mut seen, mut last, mut before) = (Seen::default(), [0; 256], self.histogram.snapshot());
+        let (mut seen, mut last, mut before) =
+            (Seen::default(), [0; 256], self.histogram.snapshot());
         while running.load(SeqCst) {
             let (returned, handed) = (self.returned(), self.handed());
             let snapshot = self.histogram.snapshot();
@@ -172,29 +226,46 @@ impl Stressed {
 
     fn read_registry(&self, running: &AtomicBool) -> u64 {
         let _victim = self.victims.enter();
-        let (mut reads, mut last, mut before) = (0, [0; THREADS as usize], self.registry.snapshot());
+        let (mut reads, mut last, mut before) =
+            (0, [0; THREADS as usize], self.registry.snapshot());
         while running.load(SeqCst) {
             let (returned, handed) = (self.returned(), self.handed());
             let snapshot = self.registry.snapshot();
             let begun = self.begun();
-            let own: EachThread = std::array::from_fn(|thread| counted(&snapshot, &format!("own_{thread}")));
+            let own: EachThread =
+                std::array::from_fn(|thread| counted(&snapshot, &format!("own_{thread}")));
             for thread in 0..THREADS as usize {
                 let (least, most) = (returned[thread].max(last[thread]), begun[thread]);
-                assert!((least..=most).contains(&own[thread]), "{} of {least} to {most}", own[thread]);
+                assert!(
+                    (least..=most).contains(&own[thread]),
+                    "{} of {least} to {most}",
+                    own[thread]
+                );
             }
             last = own;
             let shared = counted(&snapshot, "shared");
             self.hand_over(1, shared, handed);
-            assert!(returned.iter().sum::<u64>() <= shared, "{shared} counted together after {returned:?}");
-            assert!(shared <= own.iter().sum(), "{shared} counted together and {own:?}, which come before");
+            assert!(
+                returned.iter().sum::<u64>() <= shared,
+                "{shared} counted together after {returned:?}"
+            );
+            assert!(
+                shared <= own.iter().sum(),
+                "{shared} counted together and {own:?}, which come before"
+            );
             let total = counted(&snapshot, "t");
             self.hand_over(2, total, handed);
             let all = returned.iter().sum()..=begun.iter().sum();
-            assert!(all.contains(&total), "a total of {total} after {returned:?}");
-            let Value::Histogram(histogram) = value_of(&snapshot, "h") else { panic!("a histogram") };
+            assert!(
+                all.contains(&total),
+                "a total of {total} after {returned:?}"
+            );
+            let Value::Histogram(histogram) = value_of(&snapshot, "h") else {
+                panic!("a histogram")
+            };
             self.hand_over(0, histogram.count(), handed);
-            self.check_histogram(histogram, &returned);
-            check_prefixes(histogram);
+            self.check_histogram(&histogram, &returned);
+            check_prefixes(&histogram);
             match Arc::ptr_eq(&snapshot, &before) {
                 true => std::thread::yield_now(),
                 false => reads += 1,
@@ -211,7 +282,10 @@ impl Stressed {
             let (returned, handed) = (self.returned().iter().sum::<u64>(), self.handed());
             let total = self.throughput.snapshot().total();
             let counted = self.shared.get();
-            assert!(returned <= total && returned <= counted, "{total} and {counted} after {returned}");
+            assert!(
+                returned <= total && returned <= counted,
+                "{total} and {counted} after {returned}"
+            );
             // A counter's own value can be ahead of the snapshots that others get, but not behind those that they got.
             assert!(handed[1] <= counted);
             self.hand_over(2, total, handed);
@@ -222,14 +296,19 @@ impl Stressed {
     }
 }
 
-fn value_of<'a>(snapshot: &'a RegistrySnapshot, name: &str) -> Value<'a> {
-    snapshot.family(name).unwrap().series().next().unwrap().value()
+fn value_of(snapshot: &RegistrySnapshot, name: &str) -> Value {
+    snapshot
+        .family(name)
+        .unwrap()
+        .series()
+        .next()
+        .unwrap()
+        .value()
 }
 
 fn counted(snapshot: &RegistrySnapshot, name: &str) -> u64 {
     match value_of(snapshot, name) {
         Value::Counter(value) => value,
-        Value::Throughput(throughput) => throughput.total(),
         other => panic!("{other:?} is not counted"),
     }
 }

@@ -37,13 +37,27 @@ pub(crate) fn counts(snapshot: &HistogramSnapshot) -> Counts {
 /// What must be true of every snapshot, whatever the writers are doing.
 pub(crate) fn check(snapshot: &HistogramSnapshot, last: &mut Counts) {
     let counts = counts(snapshot);
-    assert!(last.iter().zip(&counts).all(|(before, now)| before <= now), "a bucket went back");
-    assert_eq!(counts.iter().sum::<u64>(), snapshot.count(), "the buckets add up to the count");
+    assert!(
+        last.iter().zip(&counts).all(|(before, now)| before <= now),
+        "a bucket went back"
+    );
+    assert_eq!(
+        counts.iter().sum::<u64>(),
+        snapshot.count(),
+        "the buckets add up to the count"
+    );
     let of_buckets: u64 = (0..).zip(&counts).map(|(value, count)| value * count).sum();
-    assert!(snapshot.uncertain() <= THREADS * 100, "{} uncertain", snapshot.uncertain());
+    assert!(
+        snapshot.uncertain() <= THREADS * 100,
+        "{} uncertain",
+        snapshot.uncertain()
+    );
     assert!(snapshot.sum() <= of_buckets, "a sum ahead of its buckets");
     // A sample that is uncertain is in its bucket, and perhaps not in the sum.
-    assert!(of_buckets - snapshot.sum() <= snapshot.uncertain() * 255, "more missing from the sum than is admitted");
+    assert!(
+        of_buckets - snapshot.sum() <= snapshot.uncertain() * 255,
+        "more missing from the sum than is admitted"
+    );
     *last = counts;
 }
 
@@ -59,7 +73,10 @@ pub(crate) fn check_prefixes(snapshot: &HistogramSnapshot) {
         let prefix = (0..CYCLE).map(|i| of_thread(i) * CYCLE + i).min().unwrap();
         exceptions += n - prefix;
     }
-    assert!(exceptions <= snapshot.uncertain(), "{exceptions} samples without all before them");
+    assert!(
+        exceptions <= snapshot.uncertain(),
+        "{exceptions} samples without all before them"
+    );
 }
 
 /// How many snapshots there were, how many of them were exact, and how uncertain the others.

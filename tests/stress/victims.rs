@@ -69,7 +69,10 @@ extern "C" fn interrupt(_: libc::c_int) {
                 unsafe { libc::sched_yield() };
             }
             3..5 => {
-                let time = libc::timespec { tv_sec: 0, tv_nsec: (random(&mut state) % 50_000) as libc::c_long };
+                let time = libc::timespec {
+                    tv_sec: 0,
+                    tv_nsec: (random(&mut state) % 50_000) as libc::c_long,
+                };
                 // SAFETY: a system call that reads `time`.
                 unsafe { libc::nanosleep(&raw const time, std::ptr::null_mut()) };
             }

@@ -22,14 +22,26 @@ fn readers_go_on_while_a_writer_is_stopped_before_any_instruction_of_a_count() {
                 let allowed = before + added..=before + added + 1;
                 let snapshot = registry.snapshot();
                 let value = value_of(&snapshot);
-                assert!(allowed.contains(&value) && value >= least, "{value}, {allowed:?}, {least}");
-                assert!(Arc::ptr_eq(&snapshot, &registry.snapshot()), "nothing has changed since");
+                assert!(
+                    allowed.contains(&value) && value >= least,
+                    "{value}, {allowed:?}, {least}"
+                );
+                assert!(
+                    Arc::ptr_eq(&snapshot, &registry.snapshot()),
+                    "nothing has changed since"
+                );
                 let got = counter.get();
-                assert!(allowed.contains(&got) && got >= gotten && got >= value, "{got}, {allowed:?}");
+                assert!(
+                    allowed.contains(&got) && got >= gotten && got >= value,
+                    "{got}, {allowed:?}"
+                );
                 (least, gotten) = (value, got);
             }
             stopped.release().wait_for_end();
-            assert_eq!((value_of(&registry.snapshot()), counter.get()), (before + 21, before + 21));
+            assert_eq!(
+                (value_of(&registry.snapshot()), counter.get()),
+                (before + 21, before + 21)
+            );
         };
         stopped_count(
             at,
@@ -45,7 +57,14 @@ fn readers_go_on_while_a_writer_is_stopped_before_any_instruction_of_a_count() {
 }
 
 fn value_of(snapshot: &RegistrySnapshot) -> u64 {
-    match snapshot.family("c").unwrap().series().next().unwrap().value() {
+    match snapshot
+        .family("c")
+        .unwrap()
+        .series()
+        .next()
+        .unwrap()
+        .value()
+    {
         Value::Counter(value) => value,
         other => panic!("{other:?} is no counter"),
     }
@@ -60,7 +79,9 @@ fn readers_go_on_while_a_writer_is_stopped_before_any_instruction_of_an_amount()
         let clock = Arc::new(StillClock::default());
         clock.nanos.store(100 * SECOND, SeqCst);
         let registry = Registry::builder().clock(clock.clone()).build();
-        let throughput = registry.throughput_over("t", "", &[WINDOW]).unwrap();
+        let throughput = registry
+            .throughput_with_windows("t", "", &[WINDOW])
+            .unwrap();
         // This thread's own first touch.
         throughput.add(0);
         let meanwhile = |stopped: Stopped<'_>| {
@@ -68,19 +89,34 @@ fn readers_go_on_while_a_writer_is_stopped_before_any_instruction_of_an_amount()
             for second in 100..103 {
                 clock.nanos.store(second * SECOND, SeqCst);
                 let snapshot = throughput.snapshot();
-                assert!([before, before + 7].contains(&snapshot.total()) && snapshot.total() >= total);
+                assert!(
+                    [before, before + 7].contains(&snapshot.total()) && snapshot.total() >= total
+                );
                 let in_window = snapshot.rates()[0].amount;
                 if second > 100 {
-                    assert!([before, before + 7].contains(&in_window) && in_window >= amount, "{in_window}");
+                    assert!(
+                        [before, before + 7].contains(&in_window) && in_window >= amount,
+                        "{in_window}"
+                    );
                 }
                 (total, amount) = (snapshot.total(), in_window);
-                assert!(Arc::ptr_eq(&snapshot, &throughput.snapshot()), "nothing has changed since");
+                assert!(
+                    Arc::ptr_eq(&snapshot, &throughput.snapshot()),
+                    "nothing has changed since"
+                );
             }
             stopped.release().wait_for_end();
-            assert_eq!(throughput.snapshot().total(), before + 7, "in the second of the last look");
+            assert_eq!(
+                throughput.snapshot().total(),
+                before + 7,
+                "in the second of the last look"
+            );
             clock.nanos.store(103 * SECOND, SeqCst);
             let snapshot = throughput.snapshot();
-            assert_eq!((snapshot.total(), snapshot.rates()[0].amount), (before + 7, before + 7));
+            assert_eq!(
+                (snapshot.total(), snapshot.rates()[0].amount),
+                (before + 7, before + 7)
+            );
         };
         stopped_count(
             at,

@@ -32,7 +32,10 @@ fn at_every_instruction(what: &str, every: u64, stop_at: impl Fn(u64) -> Option<
         let _note = NoteOnPanic(format!("{what}, stopped before instruction {at}"));
         stop_at(at)
     };
-    let executed = (0..).step_by(every as usize).find_map(stop_at).expect("a call ends");
+    let executed = (0..)
+        .step_by(every as usize)
+        .find_map(stop_at)
+        .expect("a call ends");
     println!("{what}: {executed} instructions");
     assert!(executed > 10, "only {executed} instructions");
 }

@@ -1,7 +1,9 @@
 //! A reader is stopped in a rebuild while a writer goes on, or is stopped as well.
 
 use crate::stepped::{Stepped, Stopped};
-use crate::subject::{QUEUE, RECENT, Read, Step, Subject, Watch, Write, ordinary, samples, subject, take};
+use crate::subject::{
+    QUEUE, RECENT, Read, Step, Subject, Watch, Write, ordinary, samples, subject, take,
+};
 use crate::writer::{Call, stopped_writer};
 use crate::{NoteOnPanic, alone};
 use epoch_metrics::{Histogram, HistogramSnapshot};
@@ -16,7 +18,9 @@ fn a_writer_goes_on_while_a_reader_is_stopped_in_a_rebuild() {
     let _alone = alone();
     for (situation, steps) in REBUILDS {
         let stop_at = |at, variant| {
-            let _note = NoteOnPanic(format!("{situation}, variant {variant}, stopped before instruction {at}"));
+            let _note = NoteOnPanic(format!(
+                "{situation}, variant {variant}, stopped before instruction {at}"
+            ));
             let Subject { histogram, .. } = &subject(if variant % 2 == 0 { 0 } else { RECENT });
             let more = if variant < 2 { 2 * QUEUE + 88 } else { 3 };
             let mut samples = samples(steps);
@@ -29,7 +33,9 @@ fn a_writer_goes_on_while_a_reader_is_stopped_in_a_rebuild() {
                 let Some(stopped) = stepped.stops() else {
                     return stepped.finished();
                 };
-                samples[before..].iter().for_each(|sample| histogram.record(*sample));
+                samples[before..]
+                    .iter()
+                    .for_each(|sample| histogram.record(*sample));
                 histogram.latest();
                 stopped.release();
                 let mut watch = Watch::new(&samples, before);
@@ -42,14 +48,21 @@ fn a_writer_goes_on_while_a_reader_is_stopped_in_a_rebuild() {
                 watch.see_all(&histogram.snapshot());
                 None
             });
-            samples.truncate(if executed.is_some() { before } else { samples.len() });
+            samples.truncate(if executed.is_some() {
+                before
+            } else {
+                samples.len()
+            });
             let rest: Vec<u64> = ordinary(samples.len(), 600).collect();
             rest.iter().for_each(|sample| histogram.record(*sample));
             samples.extend(rest);
             Watch::new(&samples, 0).see_all(&histogram.snapshot());
             executed
         };
-        println!("a rebuild, {situation}: {} instructions", at_some_instructions(16, 4, stop_at));
+        println!(
+            "a rebuild, {situation}: {} instructions",
+            at_some_instructions(16, 4, stop_at)
+        );
     }
 }
 
@@ -66,10 +79,16 @@ fn a_reader_that_was_stopped_goes_on_while_a_writer_is_stopped() {
         let (reader, writer) = ((0..400).step_by(reader), (0..100).step_by(writer));
         reader.flat_map(move |reader| writer.clone().map(move |writer| (reader, writer)))
     };
-    for (more, between) in [(QUEUE - 4, (60, 9)), (QUEUE - 3, (15, 3)), (QUEUE - 2, (60, 9)), (600, (60, 9))] {
+    for (more, between) in [
+        (QUEUE - 4, (60, 9)),
+        (QUEUE - 3, (15, 3)),
+        (QUEUE - 2, (60, 9)),
+        (600, (60, 9)),
+    ] {
         for (reader_at, writer_at) in pairs(between) {
-            let _note =
-                NoteOnPanic(format!("{more} more, reader stopped before instruction {reader_at}, writer {writer_at}"));
+            let _note = NoteOnPanic(format!(
+                "{more} more, reader stopped before instruction {reader_at}, writer {writer_at}"
+            ));
             let Subject { histogram, .. } = &subject(if writer_at % 2 == 0 { 0 } else { RECENT });
             let before = samples(&steps).len();
             let mut samples = samples(&steps);
@@ -83,7 +102,9 @@ fn a_reader_that_was_stopped_goes_on_while_a_writer_is_stopped() {
                     ready.send(()).unwrap();
                     // An error: the other side has panicked.
                     if may_go_on.recv().is_ok() {
-                        returned[before..].iter().for_each(|sample| histogram.record(*sample));
+                        returned[before..]
+                            .iter()
+                            .for_each(|sample| histogram.record(*sample));
                         writer.run(&|| histogram.record(last[0]));
                     }
                 });
@@ -120,12 +141,22 @@ fn a_reader_that_was_stopped_goes_on_while_a_writer_is_stopped() {
 fn a_reader_is_stopped_while_a_writer_that_it_found_stopped_goes_on() {
     let _alone = alone();
     let never_stops = |_: Stopped<'_>, _: &[u64]| unreachable!();
-    let record = stopped_writer(&subject(0), &[Write(15)], Call::Record(9), u64::MAX, never_stops).unwrap();
+    let record = stopped_writer(
+        &subject(0),
+        &[Write(15)],
+        Call::Record(9),
+        u64::MAX,
+        never_stops,
+    )
+    .unwrap();
     for (situation, steps) in REBUILDS {
         let met = Cell::new(0);
         let stop_at = |reader_at, variant: u64| {
             // The stores are in the second half of a record.
-            let (writer_at, more) = (record * (6 + variant / 2) / 12, [0, 2 * QUEUE + 88][variant as usize % 2]);
+            let (writer_at, more) = (
+                record * (6 + variant / 2) / 12,
+                [0, 2 * QUEUE + 88][variant as usize % 2],
+            );
             let _note = NoteOnPanic(format!(
                 "{situation}, {more} more, writer stopped before instruction {writer_at}, reader {reader_at}"
             ));
@@ -143,7 +174,9 @@ fn a_reader_is_stopped_while_a_writer_that_it_found_stopped_goes_on() {
                     writer.run(&|| histogram.record(9));
                     // An error: the other side has panicked.
                     if may_go_on.recv().is_ok() {
-                        samples[before + 1..].iter().for_each(|sample| histogram.record(*sample));
+                        samples[before + 1..]
+                            .iter()
+                            .for_each(|sample| histogram.record(*sample));
                         done.send(()).unwrap();
                     }
                 });
@@ -166,7 +199,10 @@ fn a_reader_is_stopped_while_a_writer_that_it_found_stopped_goes_on() {
             })
         };
         let executed = at_some_instructions(4, 12, stop_at);
-        println!("{situation}: {executed} instructions of a reader, {} times both were stopped", met.get());
+        println!(
+            "{situation}: {executed} instructions of a reader, {} times both were stopped",
+            met.get()
+        );
     }
 }
 
@@ -182,7 +218,11 @@ const REBUILDS: [(&str, &[Step]); 4] = [
 /// Runs `stop_at` with numbers from 0 to where the call ends first, the nearer to the beginning the closer together, since that
 /// is where readers look at what writers write: `places` of them, for each of `variants`. Returns how many instructions the
 /// call has; it is not always the same number.
-fn at_some_instructions(places: u64, variants: u64, stop_at: impl Fn(u64, u64) -> Option<u64>) -> u64 {
+fn at_some_instructions(
+    places: u64,
+    variants: u64,
+    stop_at: impl Fn(u64, u64) -> Option<u64>,
+) -> u64 {
     let executed = stop_at(u64::MAX, 0).expect("a call ends");
     let stops = scaled(places) * variants;
     let mut stopped = 0;
@@ -197,7 +237,9 @@ fn at_some_instructions(places: u64, variants: u64, stop_at: impl Fn(u64, u64) -
 
 /// How many places: the standard number times `EPOCH_STRESS`.
 fn scaled(standard: u64) -> u64 {
-    let factor = std::env::var("EPOCH_STRESS").ok().map_or(1, |text| text.parse().expect("EPOCH_STRESS is a number"));
+    let factor = std::env::var("EPOCH_STRESS")
+        .ok()
+        .map_or(1, |text| text.parse().expect("EPOCH_STRESS is a number"));
     standard * factor
 }
 

@@ -22,12 +22,22 @@ impl Stepped {
     pub(crate) fn new(at: u64) -> Self {
         let no = || AtomicBool::new(false);
         let executed = AtomicU64::new(0);
-        Self { at, from_clock: false, executed, stopped: no(), ended: no(), gave_up: no() }
+        Self {
+            at,
+            from_clock: false,
+            executed,
+            stopped: no(),
+            ended: no(),
+            gave_up: no(),
+        }
     }
 
     /// Counts from where a rebuild begins in earnest: it reads the clock before it folds.
     pub(crate) fn in_rebuild(at: u64) -> Self {
-        Self { from_clock: true, ..Self::new(at) }
+        Self {
+            from_clock: true,
+            ..Self::new(at)
+        }
     }
 
     /// Executes `call` on this thread.
@@ -58,7 +68,11 @@ impl Stepped {
         let number = self.executed.load(SeqCst);
         self.executed.store(number + 1, SeqCst);
         if number != self.at {
-            return if number < self.at { Next::Step } else { Next::Run };
+            return if number < self.at {
+                Next::Step
+            } else {
+                Next::Run
+            };
         }
         self.stopped.store(true, SeqCst);
         let since = Instant::now();
@@ -102,7 +116,11 @@ pub(crate) struct Stopped<'a>(&'a Stepped);
 impl<'a> Stopped<'a> {
     /// Lets it go on, and makes sure that nobody waited for it until then.
     pub(crate) fn release(self) -> &'a Stepped {
-        assert!(!self.0.gave_up.load(SeqCst), "somebody waits for a thread stopped before instruction {}", self.0.at);
+        assert!(
+            !self.0.gave_up.load(SeqCst),
+            "somebody waits for a thread stopped before instruction {}",
+            self.0.at
+        );
         self.0
     }
 }

@@ -14,11 +14,18 @@ pub(crate) struct Subject {
 pub(crate) fn subject(recent: usize) -> Subject {
     let clock = Arc::new(StillClock::default());
     let registry = Registry::builder().clock(clock.clone()).build();
-    let options = HistogramOptions::values(0, MAX).unit(Unit::Seconds).significant_digits(1).recent(recent);
+    let options = HistogramOptions::values(0, MAX)
+        .unit(Unit::Seconds)
+        .significant_digits(1)
+        .recent(recent);
     let histogram = registry.histogram("h", "", options).unwrap();
     // This thread's own first touch, for the rejections by which it makes a snapshot out of date.
     histogram.reject();
-    Subject { clock, registry, histogram }
+    Subject {
+        clock,
+        registry,
+        histogram,
+    }
 }
 
 /// Samples that a queue holds.
@@ -70,7 +77,10 @@ pub(crate) fn take(steps: &[Step], histogram: &Histogram) {
                 0
             }
         };
-        samples.by_ref().take(n as usize).for_each(|sample| histogram.record(*sample));
+        samples
+            .by_ref()
+            .take(n as usize)
+            .for_each(|sample| histogram.record(*sample));
     }
 }
 
@@ -89,7 +99,13 @@ pub(crate) struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     pub(crate) fn new(samples: &'a [u64], least: usize) -> Self {
-        Self { samples, least, last: tally(&[]), recent: true, uncertain: 0 }
+        Self {
+            samples,
+            least,
+            last: tally(&[]),
+            recent: true,
+            uncertain: 0,
+        }
     }
 
     /// A snapshot is of the first so many samples, exactly, or admits one more that is in its bucket and perhaps not in the
@@ -98,18 +114,41 @@ impl<'a> Watch<'a> {
         let (count, uncertain) = (snapshot.count() as usize, snapshot.uncertain() as usize);
         assert!(uncertain <= 1, "{uncertain} uncertain, and one writer");
         let certain = count - uncertain;
-        assert!(certain >= self.least, "{certain} of {} that were there before", self.least);
-        assert!(count <= self.samples.len(), "{count} of {} that are recorded", self.samples.len());
+        assert!(
+            certain >= self.least,
+            "{certain} of {} that were there before",
+            self.least
+        );
+        assert!(
+            count <= self.samples.len(),
+            "{count} of {} that are recorded",
+            self.samples.len()
+        );
         let mut counts = [0; MAX as usize + 1];
         for bucket in snapshot.buckets() {
             assert_eq!(bucket.low, bucket.high);
             counts[bucket.low as usize] = bucket.count;
         }
-        assert_eq!(counts, tally(&self.samples[..count]).0, "the buckets of {count} samples, {uncertain} uncertain");
+        assert_eq!(
+            counts,
+            tally(&self.samples[..count]).0,
+            "the buckets of {count} samples, {uncertain} uncertain"
+        );
         let sums = [certain, count].map(|n| tally(&self.samples[..n]).1);
-        assert!(sums.contains(&snapshot.sum()), "the sum is {}, not one of {sums:?}", snapshot.sum());
+        assert!(
+            sums.contains(&snapshot.sum()),
+            "the sum is {}, not one of {sums:?}",
+            snapshot.sum()
+        );
         let now = (counts, snapshot.sum());
-        assert!(self.last.0.iter().zip(&now.0).all(|(before, now)| before <= now), "a bucket went back");
+        assert!(
+            self.last
+                .0
+                .iter()
+                .zip(&now.0)
+                .all(|(before, now)| before <= now),
+            "a bucket went back"
+        );
         assert!(self.last.1 <= now.1, "the sum went back");
         self.last = now;
         self.uncertain += snapshot.uncertain();
@@ -124,7 +163,11 @@ impl<'a> Watch<'a> {
     pub(crate) fn see_all(&mut self, snapshot: &HistogramSnapshot) {
         self.least = self.samples.len();
         self.see(snapshot);
-        assert_eq!(snapshot.uncertain(), 0, "nobody is inside of a record any more");
+        assert_eq!(
+            snapshot.uncertain(),
+            0,
+            "nobody is inside of a record any more"
+        );
     }
 }
 
@@ -133,6 +176,8 @@ type Tally = ([u64; MAX as usize + 1], u64);
 
 fn tally(samples: &[u64]) -> Tally {
     let mut counts = [0; MAX as usize + 1];
-    samples.iter().for_each(|sample| counts[*sample as usize] += 1);
+    samples
+        .iter()
+        .for_each(|sample| counts[*sample as usize] += 1);
     (counts, samples.iter().sum())
 }

@@ -1,7 +1,9 @@
 //! A writer is stopped in a record while others read and reset.
 
 use crate::stepped::{Stepped, StillClock, Stopped};
-use crate::subject::{MAX, QUEUE, RECENT, Read, Step, Subject, Watch, Write, Zero, ordinary, samples, subject, take};
+use crate::subject::{
+    MAX, QUEUE, RECENT, Read, Step, Subject, Watch, Write, Zero, ordinary, samples, subject, take,
+};
 use crate::{alone, at_every_instruction};
 use epoch_metrics::{Histogram, HistogramSnapshot, Registry, Value};
 use std::cell::Cell;
@@ -12,7 +14,10 @@ use std::sync::{Arc, mpsc};
 fn readers_go_on_while_a_writer_is_stopped_before_any_instruction_of_a_record() {
     let _alone = alone();
     let uncertain = each_case(read_while_stopped, "of them a sample is uncertain");
-    assert!(uncertain > 0, "a writer stopped inside a record of an overrun queue");
+    assert!(
+        uncertain > 0,
+        "a writer stopped inside a record of an overrun queue"
+    );
 }
 
 /// Its instructions in the C library left out.
@@ -20,7 +25,13 @@ fn readers_go_on_while_a_writer_is_stopped_before_any_instruction_of_a_record() 
 fn readers_go_on_while_a_writer_is_stopped_in_its_first_touch() {
     let _alone = alone();
     at_every_instruction("a first touch", 11, |at| {
-        read_while_stopped(&subject(RECENT * (at % 2) as usize), &[], Record(9), at, &Cell::new(0))
+        read_while_stopped(
+            &subject(RECENT * (at % 2) as usize),
+            &[],
+            Record(9),
+            at,
+            &Cell::new(0),
+        )
     });
 }
 
@@ -29,7 +40,9 @@ fn readers_go_on_while_a_writer_is_stopped_in_its_first_touch() {
 fn a_reset_that_meets_a_stopped_writer_is_exact_or_keeps_nobody_out() {
     let _alone = alone();
     let reset = |subject: &Subject, steps: &[Step], call: Call, at: u64, waited: &Cell<u64>| {
-        let Subject { clock, histogram, .. } = subject;
+        let Subject {
+            clock, histogram, ..
+        } = subject;
         stopped_writer(subject, steps, call, at, |stopped, samples| {
             let least = samples.len() - usize::from(call.sample().is_some());
             std::thread::scope(|scope| {
@@ -49,7 +62,11 @@ fn a_reset_that_meets_a_stopped_writer_is_exact_or_keeps_nobody_out() {
                     for _ in 0..3 {
                         let meanwhile = histogram.snapshot();
                         before.see(&meanwhile);
-                        assert_eq!(meanwhile.uncertain(), 1, "otherwise there is nothing to wait for");
+                        assert_eq!(
+                            meanwhile.uncertain(),
+                            1,
+                            "otherwise there is nothing to wait for"
+                        );
                         histogram.latest();
                         histogram.reject();
                     }
@@ -66,27 +83,53 @@ fn a_reset_that_meets_a_stopped_writer_is_exact_or_keeps_nobody_out() {
         })
     };
     let waited = each_case(reset, "of them a reset waits");
-    assert!(waited > 0, "for a writer stopped inside a record of an overrun queue");
+    assert!(
+        waited > 0,
+        "for a writer stopped inside a record of an overrun queue"
+    );
 }
 
 /// What readers see while a writer is stopped, and after it.
-fn read_while_stopped(subject: &Subject, steps: &[Step], call: Call, at: u64, uncertain: &Cell<u64>) -> Option<u64> {
-    let Subject { registry, histogram, .. } = subject;
+fn read_while_stopped(
+    subject: &Subject,
+    steps: &[Step],
+    call: Call,
+    at: u64,
+    uncertain: &Cell<u64>,
+) -> Option<u64> {
+    let Subject {
+        registry,
+        histogram,
+        ..
+    } = subject;
     stopped_writer(subject, steps, call, at, |stopped, samples| {
-        let mut watch = Watch::new(samples, samples.len() - usize::from(call.sample().is_some()));
+        let mut watch = Watch::new(
+            samples,
+            samples.len() - usize::from(call.sample().is_some()),
+        );
         let rejected = |snapshot: &HistogramSnapshot, by_us: u64| {
             let others = snapshot.rejected() - by_us;
-            assert!(others <= u64::from(call.sample().is_none()), "{others} values refused");
+            assert!(
+                others <= u64::from(call.sample().is_none()),
+                "{others} values refused"
+            );
         };
         let first = histogram.snapshot();
         watch.see(&first);
         rejected(&first, 1);
-        assert!(Arc::ptr_eq(&first, &histogram.snapshot()), "nothing has changed since");
+        assert!(
+            Arc::ptr_eq(&first, &histogram.snapshot()),
+            "nothing has changed since"
+        );
         assert!(Arc::ptr_eq(&first, &histogram.latest().snapshot));
         // Rebuilds, with nothing new but what this thread refuses.
         for by_us in 2..5 {
             histogram.reject();
-            let again = if by_us == 3 { of_registry(registry) } else { (*histogram.snapshot()).clone() };
+            let again = if by_us == 3 {
+                of_registry(registry)
+            } else {
+                (*histogram.snapshot()).clone()
+            };
             watch.see(&again);
             rejected(&again, by_us);
         }
@@ -100,15 +143,26 @@ fn read_while_stopped(subject: &Subject, steps: &[Step], call: Call, at: u64, un
 }
 
 fn of_registry(registry: &Registry) -> HistogramSnapshot {
-    match registry.snapshot().family("h_seconds").unwrap().series().next().unwrap().value() {
-        Value::Histogram(histogram) => histogram.clone(),
+    match registry
+        .snapshot()
+        .family("h_seconds")
+        .unwrap()
+        .series()
+        .next()
+        .unwrap()
+        .value()
+    {
+        Value::Histogram(histogram) => HistogramSnapshot::clone(&histogram),
         other => panic!("{other:?} is no histogram"),
     }
 }
 
 /// Runs `case` with calls in situations: the plain record in all of them, the others in the [`CRITICAL`] ones; with and without
 /// recent samples in turn, the plain record in a critical situation in both ways.
-fn each_case(case: impl Fn(&Subject, &[Step], Call, u64, &Cell<u64>) -> Option<u64>, counted: &str) -> u64 {
+fn each_case(
+    case: impl Fn(&Subject, &[Step], Call, u64, &Cell<u64>) -> Option<u64>,
+    counted: &str,
+) -> u64 {
     let mut all = 0;
     for (what, call) in CALLS {
         for (number, (situation, steps)) in SITUATIONS.into_iter().enumerate() {
@@ -122,7 +176,9 @@ fn each_case(case: impl Fn(&Subject, &[Step], Call, u64, &Cell<u64>) -> Option<u
             for recent in recents {
                 let of_these = Cell::new(0);
                 let place = format!("{what}; {situation}; {recent} recent");
-                at_every_instruction(&place, 1, |at| case(&subject(*recent), steps, call, at, &of_these));
+                at_every_instruction(&place, 1, |at| {
+                    case(&subject(*recent), steps, call, at, &of_these)
+                });
                 println!("at {} {counted}", of_these.get());
                 all += of_these.get();
             }
@@ -136,19 +192,35 @@ const SITUATIONS: [(&str, &[Step]); 12] = [
     ("all read", &[Write(15), Read]),
     ("some unread", &[Write(15), Read, Write(3)]),
     ("a zero read", &[Write(15), Zero, Read]),
-    ("a queue less one unread", &[Write(15), Read, Write(QUEUE - 1)]),
+    (
+        "a queue less one unread",
+        &[Write(15), Read, Write(QUEUE - 1)],
+    ),
     ("a queue unread", &[Write(15), Read, Write(QUEUE)]),
     ("the queue overrun", &[Write(15), Read, Write(300)]),
-    ("the queue overrun, a zero in it", &[Write(15), Read, Zero, Write(300)]),
+    (
+        "the queue overrun, a zero in it",
+        &[Write(15), Read, Zero, Write(300)],
+    ),
     ("the other bank is next", &[Write(300), Read]),
-    ("the other bank is next, and has much before it", &[Write(300), Read, Write(300), Read]),
+    (
+        "the other bank is next, and has much before it",
+        &[Write(300), Read, Write(300), Read],
+    ),
     ("in the other bank", &[Write(300), Read, Write(1), Read]),
     ("the other bank overrun", &[Write(300), Read, Write(300)]),
-    ("as much remembered as is kept", &[Write(15), Read, Write(250), Read, Write(247), Read]),
+    (
+        "as much remembered as is kept",
+        &[Write(15), Read, Write(250), Read, Write(247), Read],
+    ),
 ];
 
 /// The situations in which a record meets the flip of the banks.
-const CRITICAL: [&str; 3] = ["the queue overrun, a zero in it", "the other bank is next", "the other bank overrun"];
+const CRITICAL: [&str; 3] = [
+    "the queue overrun, a zero in it",
+    "the other bank is next",
+    "the other bank overrun",
+];
 
 const CALLS: [(&str, Call); 5] = [
     ("record", Record(9)),
@@ -196,7 +268,9 @@ pub(crate) fn stopped_writer(
     at: u64,
     meanwhile: impl FnOnce(Stopped<'_>, &[u64]) -> usize,
 ) -> Option<u64> {
-    let Subject { clock, histogram, .. } = subject;
+    let Subject {
+        clock, histogram, ..
+    } = subject;
     let stepped = Stepped::new(at);
     let mut samples = samples(steps);
     let before = samples.len();

@@ -15,7 +15,11 @@ impl Run {
         });
         let at = self.now();
         let model = &mut self.histograms[which];
-        assert_eq!(Arc::ptr_eq(&before, &now), !model.changed, "a new snapshot when and only when something is new");
+        assert_eq!(
+            Arc::ptr_eq(&before, &now),
+            !model.changed,
+            "a new snapshot when and only when something is new"
+        );
         model.check(&now);
         if model.changed {
             model.publish(at);
@@ -25,20 +29,32 @@ impl Run {
     pub(super) fn read_latest(&self, thread: usize, which: usize) {
         let latest = self.workers[thread].run(move |metrics| metrics.histograms[which].latest());
         let (model, snapshot) = (&self.histograms[which], latest.snapshot);
-        assert_eq!((snapshot.count(), snapshot.sum(), snapshot.rejected()), model.published);
+        assert_eq!(
+            (snapshot.count(), snapshot.sum(), snapshot.rejected()),
+            model.published
+        );
         assert_eq!(latest.age, self.now().saturating_sub(model.taken));
     }
 
     pub(super) fn read_throughput(&self, thread: usize) {
-        let (snapshot, again) =
-            self.workers[thread].run(|metrics| (metrics.finished.snapshot(), metrics.finished.snapshot()));
-        assert!(Arc::ptr_eq(&snapshot, &again), "nothing was finished between the two");
+        let (snapshot, again) = self.workers[thread]
+            .run(|metrics| (metrics.finished.snapshot(), metrics.finished.snapshot()));
+        assert!(
+            Arc::ptr_eq(&snapshot, &again),
+            "nothing was finished between the two"
+        );
         self.finished.check(&snapshot, self.now());
     }
 
     pub(super) fn read_cells(&self, thread: usize) {
-        let (first, last, level, ratio) = self.workers[thread]
-            .run(|metrics| (metrics.first.get(), metrics.last.get(), metrics.level.get(), metrics.ratio.get()));
+        let (first, last, level, ratio) = self.workers[thread].run(|metrics| {
+            (
+                metrics.first.get(),
+                metrics.last.get(),
+                metrics.level.get(),
+                metrics.ratio.get(),
+            )
+        });
         assert_eq!(([first, last], level), (self.counters, self.level));
         assert!(same(ratio, self.ratio), "{ratio} for {}", self.ratio);
     }
@@ -47,21 +63,45 @@ impl Run {
         let snapshot = self.workers[thread].run(|metrics| metrics.registry.snapshot());
         let second = self.now().as_secs();
         let changed = self.changed || second != self.second;
-        let unseen = self.seen.as_ref().is_none_or(|seen| !Arc::ptr_eq(seen, &snapshot));
-        assert_eq!(unseen, changed || self.seen.is_none(), "a new snapshot when and only when something is new");
+        let unseen = self
+            .seen
+            .as_ref()
+            .is_none_or(|seen| !Arc::ptr_eq(seen, &snapshot));
+        assert_eq!(
+            unseen,
+            changed || self.seen.is_none(),
+            "a new snapshot when and only when something is new"
+        );
         (self.seen, self.changed, self.second) = (Some(Arc::clone(&snapshot)), false, second);
         for family in snapshot.families() {
-            let values: Vec<Value<'_>> = family.series().map(|series| series.value()).collect();
+            let values: Vec<Value> = family.series().map(|series| series.value()).collect();
             match (family.name(), &values[..]) {
                 ("first", [Value::Counter(value)]) => assert_eq!(*value, self.counters[0]),
                 ("last", [Value::Counter(value)]) => assert_eq!(*value, self.counters[1]),
                 ("level", [Value::Gauge(value)]) => assert_eq!(*value, self.level),
                 ("ratio", [Value::FloatGauge(value)]) => assert!(same(*value, self.ratio)),
-                ("finished", [Value::Throughput(value)]) => self.finished.check(value, self.now()),
+                ("finished", [Value::Counter(total)]) => {
+                    let held = self.workers[thread].run({
+                        let snapshot = Arc::clone(&snapshot);
+                        move |metrics| Arc::clone(snapshot.throughput(&metrics.finished).unwrap())
+                    });
+                    assert_eq!(*total, held.total());
+                    self.finished.check(&held, self.now());
+                }
+                ("finished_per_second", rates) => {
+                    assert!(
+                        rates
+                            .iter()
+                            .all(|rate| matches!(rate, Value::FloatGauge(_)))
+                    );
+                }
                 ("values", [Value::Histogram(value)]) => self.histograms[0].check(value),
                 ("durations_seconds", [Value::Histogram(value)]) => self.histograms[1].check(value),
                 ("filler", values) => {
-                    assert!(values.len() == self.setup.apart && values.iter().all(|x| matches!(x, Value::Counter(0))));
+                    assert!(
+                        values.len() == self.setup.apart
+                            && values.iter().all(|x| matches!(x, Value::Counter(0)))
+                    );
                 }
                 ("by_kind", _) => {
                     let shown: HashMap<&str, u64> = family
@@ -71,7 +111,10 @@ impl Run {
                             other => panic!("{other:?}"),
                         })
                         .collect();
-                    let expected = KINDS.iter().zip(self.members).filter_map(|(kind, n)| Some((*kind, n?)));
+                    let expected = KINDS
+                        .iter()
+                        .zip(self.members)
+                        .filter_map(|(kind, n)| Some((*kind, n?)));
                     assert_eq!(shown, expected.collect());
                 }
                 other => panic!("{other:?}"),
@@ -86,7 +129,10 @@ impl Run {
             }
         }
         let now = self.now();
-        self.histograms.iter_mut().filter(|model| model.changed).for_each(|model| model.publish(now));
+        self.histograms
+            .iter_mut()
+            .filter(|model| model.changed)
+            .for_each(|model| model.publish(now));
     }
 }
 

@@ -1,0 +1,218 @@
+//! Counters and gauges: cells, pages, epochs.
+
+use super::{ModelThread, explore, in_slot, spawn};
+use crate::engine::counter::page::Page;
+use crate::engine::counter::page_cache::{PageCache, total_epoch};
+use crate::sync::{Acquire, AtomicBool, Relaxed, Release};
+use loom::sync::Arc;
+
+/// Pages, and a flag for a model's own use.
+struct Pages {
+    pages: Vec<std::sync::Arc<Page>>,
+    flag: AtomicBool,
+}
+
+/// A metric: its page, and its index there.
+type Metric = (usize, u8);
+const A: Metric = (0, 0);
+const B: Metric = (0, 1);
+const ON_ANOTHER_PAGE: Metric = (1, 0);
+
+fn pages(count: usize) -> Arc<Pages> {
+    let pages = (0..count).map(|_| std::sync::Arc::default()).collect();
+    Arc::new(Pages {
+        pages,
+        flag: AtomicBool::new(false),
+    })
+}
+
+impl Pages {
+    fn add(&self, by: usize, (page, index): Metric) {
+        in_slot(by, |thread| self.pages[page].add(thread, index, 1));
+    }
+
+    fn value(&self, (page, index): Metric) -> u64 {
+        self.pages[page].value(index)
+    }
+
+    /// The values of all pages, and the epoch at which they were read.
+    fn read(&self, cache: &mut PageCache) -> (Vec<Vec<u64>>, u64) {
+        let epoch = cache.refresh(&self.pages);
+        (cache.values().map(|page| page.to_vec()).collect(), epoch)
+    }
+}
+
+/// A thread counts while a reader rebuilds. Whatever the rebuild remembers as read, the write is never marked clean unread:
+/// a reading after the join either is not current, or shows it. Fails if the cells are read before the epoch, if the epoch
+/// is bumped before the cell, or with the epoch Relaxed on either side.
+#[test]
+fn write_during_a_rebuild() {
+    explore("counter::write_during_a_rebuild", 3, 100, || {
+        let pages = pages(1);
+        let writer = spawn(&pages, |pages| (0..2).for_each(|_| pages.add(0, A)));
+        let reader = spawn(&pages, |pages| {
+            let mut cache = PageCache::default();
+            let (values, epoch) = pages.read(&mut cache);
+            assert!(
+                values[0][0] >= epoch,
+                "{epoch} writes are marked as read, {} were",
+                values[0][0]
+            );
+            (cache, epoch)
+        });
+        writer.join().unwrap();
+        let (mut cache, epoch) = reader.join().unwrap();
+        assert_eq!(epoch == 2, total_epoch(&pages.pages) == epoch);
+        assert_eq!(pages.read(&mut cache).0, [[2, 0]]);
+    });
+}
+
+/// A thread adds to A, then to B, on the same page and on another: no reading shows B ahead of A, also when the first
+/// write to a page falls into the reading. Fails with a cell Relaxed on either side, or if cells or pages are read from the
+/// first one on.
+#[test]
+fn a_before_b() {
+    for b in [B, ON_ANOTHER_PAGE] {
+        explore("counter::a_before_b", 3, 100, move || {
+            let pages = pages(b.0 + 1);
+            let writer = spawn(&pages, move |pages| {
+                for _ in 0..2 {
+                    pages.add(0, A);
+                    pages.add(0, b);
+                }
+            });
+            let reader = spawn(&pages, move |pages| {
+                let (values, _) = pages.read(&mut PageCache::default());
+                let (a, b) = (values[0][0], values[b.0][usize::from(b.1)]);
+                assert!(b <= a, "{b} of B, {a} of A");
+            });
+            writer.join().unwrap();
+            reader.join().unwrap();
+        });
+    }
+}
+
+/// A task adds to A on one thread and, after migrating, to B on another; the first of these threads writes to the page for
+/// the first time. No reading shows B ahead of A. Fails if cells that appear during a reading are not noticed.
+#[test]
+fn first_touch_across_pages() {
+    explore("counter::first_touch_across_pages", 2, 100, || {
+        let pages = pages(1);
+        // The page has been written to, so it is read, whatever its epoch shows of the two additions.
+        pages.add(0, A);
+        let first = spawn(&pages, |pages| {
+            pages.add(1, A);
+            pages.flag.store(true, Release);
+        });
+        let second = spawn(&pages, |pages| {
+            if pages.flag.load(Acquire) {
+                pages.add(0, B);
+            }
+        });
+        let reader = spawn(&pages, |pages| {
+            let (values, _) = pages.read(&mut PageCache::default());
+            let (a, b) = (values[0][0], values[0][1]);
+            assert!(b < a, "{b} of B, {a} of A, one of them before");
+        });
+        first.join().unwrap();
+        second.join().unwrap();
+        reader.join().unwrap();
+    });
+}
+
+/// One cache reads one metric, another reads everything, while a thread writes to both metrics of the page. What one of
+/// them read marks nothing clean for the other. Fails if a page counts as read after one metric of it was read.
+#[test]
+fn one_reading_marks_another_nothing() {
+    explore("counter::one_reading_marks_another_nothing", 2, 100, || {
+        let pages = pages(1);
+        let writer = spawn(&pages, |pages| {
+            pages.add(0, A);
+            pages.add(0, B);
+        });
+        let reader = spawn(&pages, |pages| {
+            let (mut one, mut other) = (PageCache::default(), PageCache::default());
+            let (_, epoch) = pages.read(&mut one);
+            let single = pages.value(B);
+            let (both, _) = pages.read(&mut other);
+            assert!(
+                both[0][1] >= single,
+                "a reading that began later shows less"
+            );
+            assert!(both[0].iter().sum::<u64>() >= epoch);
+            (one, other)
+        });
+        writer.join().unwrap();
+        let (mut one, mut other) = reader.join().unwrap();
+        assert_eq!(pages.read(&mut one).0, [[1, 1]]);
+        assert_eq!(pages.read(&mut other).0, [[1, 1]]);
+    });
+}
+
+type Change = fn(&Page, ModelThread<'_>);
+type Read = fn(&Page) -> u64;
+
+/// A gauge is changed, in each of its ways, after something was prepared. A reader of the value, in either way, finds what
+/// was prepared, and a reading that is current after the join shows the value. Fails with a change or a read Relaxed, or if
+/// the epoch is bumped before the gauge is changed.
+#[test]
+fn gauge_publishes() {
+    let changes: [Change; 3] = [
+        |page, thread| page.set_gauge(thread, 0, 7),
+        |page, thread| page.add_gauge(thread, 0, 7),
+        |page, thread| page.update_gauge(thread, 0, |value| value + 7),
+    ];
+    let reads: [Read; 2] = [|page| page.gauge(0), |page| page.value(0)];
+    for (change, read) in changes
+        .into_iter()
+        .flat_map(|change| reads.map(|read| (change, read)))
+    {
+        explore("counter::gauge_publishes", 3, 50, move || {
+            gauge_publishes_by(change, read)
+        });
+    }
+}
+
+fn gauge_publishes_by(change: Change, read: Read) {
+    let pages = pages(1);
+    pages.pages[0].create_shared();
+    let writer = spawn(&pages, move |pages| {
+        pages.flag.store(true, Relaxed);
+        in_slot(0, |thread| change(&pages.pages[0], thread));
+    });
+    let reader = spawn(&pages, move |pages| {
+        if read(&pages.pages[0]) == 7 {
+            assert!(
+                pages.flag.load(Relaxed),
+                "the value is visible, what preceded it is not"
+            );
+        }
+        let mut cache = PageCache::default();
+        let (values, epoch) = pages.read(&mut cache);
+        assert!(
+            epoch == 0 || values[0][0] == 7,
+            "marked as read, but not shown"
+        );
+        cache
+    });
+    writer.join().unwrap();
+    let mut cache = reader.join().unwrap();
+    assert_eq!(pages.read(&mut cache).0, [[7, 0]]);
+}
+
+/// Two threads change a gauge whose page has no shared cells yet: both add to the same cell. Fails if the second one to create
+/// the cells uses its own, or (loom reports the cell) does not acquire the other's.
+#[test]
+fn two_make_one_page() {
+    explore("counter::two_make_one_page", 3, 20, || {
+        let pages = pages(1);
+        let [first, second] = [0, 1].map(|slot| {
+            spawn(&pages, move |pages| {
+                in_slot(slot, |thread| pages.pages[0].add_gauge(thread, 0, 1))
+            })
+        });
+        first.join().unwrap();
+        second.join().unwrap();
+        assert_eq!(pages.value(A), 2);
+    });
+}

@@ -1,0 +1,140 @@
+//! A registry's reading of all metrics.
+
+use super::{Added, config};
+use super::{Metrics, Snapshot, explore, in_slot, record, recorder, spawn, tracker};
+use crate::engine::counter::page_cache::PageCache;
+use crate::engine::read_order::{Readout, SnapshotSource};
+use loom::sync::Arc;
+
+/// So many metrics of each kind. All have been written to, as far as a thread in slot 0 needs it for its shortest path.
+fn metrics(histograms: usize, throughputs: usize, pages: usize) -> Arc<Metrics> {
+    let metrics = Metrics {
+        histograms: (0..histograms)
+            .map(|_| recorder(config(4, 0)).into())
+            .collect(),
+        throughputs: (0..throughputs).map(|_| tracker().into()).collect(),
+        pages: (0..pages).map(|_| std::sync::Arc::default()).collect(),
+        ..Metrics::default()
+    };
+    write_all(&metrics);
+    Arc::new(metrics)
+}
+
+/// Writes to all metrics, in the order of registration: first the counters, then the throughputs, then the histograms.
+fn write_all(metrics: &Metrics) {
+    in_slot(0, |thread| {
+        metrics.pages.iter().for_each(|page| page.add(thread, 0, 1));
+        metrics
+            .throughputs
+            .iter()
+            .for_each(|throughput| throughput.add(thread, 1, 1));
+        metrics
+            .histograms
+            .iter()
+            .for_each(|histogram| histogram.record(thread, 1));
+    });
+}
+
+fn read(metrics: &Metrics) -> Readout<Snapshot, Added> {
+    metrics.sources().read(&mut PageCache::default())
+}
+
+/// How much a reading shows of each metric, in the order in which [`write_all`] writes.
+fn shown(readout: &Readout<Snapshot, Added>) -> Vec<u64> {
+    let pages = readout.pages.iter().map(|page| page[0]);
+    let throughputs = readout.throughputs.iter().map(|added| added.total);
+    pages
+        .chain(throughputs)
+        .chain(
+            readout
+                .histograms
+                .iter()
+                .map(|snapshot| snapshot.tally.count()),
+        )
+        .collect()
+}
+
+/// A thread writes to all metrics while another reads all of them: no reading shows more of a later one than of an earlier one.
+fn explore_a_before_b(name: &'static str, preemptions: usize, kinds: (usize, usize, usize)) {
+    explore(name, preemptions, 50, move || {
+        let metrics = metrics(kinds.0, kinds.1, kinds.2);
+        let writer = spawn(&metrics, write_all);
+        let reader = spawn(&metrics, |metrics| {
+            let shown = shown(&read(metrics));
+            assert!(shown.is_sorted_by(|a, b| a >= b), "B ahead of A: {shown:?}");
+        });
+        writer.join().unwrap();
+        reader.join().unwrap();
+        assert!(shown(&read(&metrics)).iter().all(|writes| *writes == 2));
+    });
+}
+
+/// A counter, then a throughput, then a histogram. Fails if one kind is read before a kind that may be written to later.
+#[test]
+fn a_before_b() {
+    explore_a_before_b("read_order::a_before_b", 2, (1, 1, 1));
+}
+
+/// Two metrics of each kind. Fails if a kind is read in the order of registration.
+#[test]
+fn a_before_b_of_one_kind() {
+    for kinds in [(2, 0, 0), (0, 2, 0), (0, 0, 2)] {
+        explore_a_before_b("read_order::a_before_b_of_one_kind", 2, kinds);
+    }
+}
+
+/// A reset of a histogram, or of a throughput, races a reading that a registry will keep. After the join either it counts as
+/// older than the reset, or it shows the reset. Fails if the generation is read after the metrics, or bumped before the
+/// empty snapshot is published.
+#[test]
+fn a_reset_shows() {
+    for (histograms, throughputs) in [(1, 0), (0, 1)] {
+        explore("read_order::a_reset_shows", 2, 20, move || {
+            let metrics = metrics(histograms, throughputs, 0);
+            // As the registry read before.
+            read(&metrics);
+            let reset = spawn(&metrics, |metrics| {
+                for histogram in &metrics.histograms {
+                    histogram
+                        .try_reset(super::NOW, &metrics.generation)
+                        .expect("no writer is inside a record");
+                }
+                for throughput in &metrics.throughputs {
+                    throughput.reset(|| super::NOW, &metrics.generation);
+                }
+            });
+            let reader = spawn(&metrics, read);
+            reset.join().unwrap();
+            let readout = reader.join().unwrap();
+            let sources = metrics.sources();
+            assert!(
+                sources.was_reset(&readout) || shown(&readout) == [0],
+                "the reset never shows: {readout:?}"
+            );
+            assert_eq!(shown(&read(&metrics)), [0]);
+        });
+    }
+}
+
+/// A thread writes to all metrics while a registry reads them. A reading that is current after the join shows all writes.
+/// Fails if the reading carries the pages' epochs as they are after it.
+#[test]
+fn a_write_is_not_marked_clean() {
+    explore("read_order::a_write_is_not_marked_clean", 2, 50, || {
+        let metrics = metrics(1, 0, 1);
+        let writer = spawn(&metrics, |metrics| {
+            record(&metrics.histograms[0], 0, &[1]);
+            in_slot(0, |thread| metrics.pages[0].add(thread, 0, 1));
+        });
+        let reader = spawn(&metrics, read);
+        writer.join().unwrap();
+        let readout = reader.join().unwrap();
+        if metrics.sources().is_current(&readout) {
+            assert_eq!(shown(&readout), [2, 2], "current, but incomplete");
+        }
+        let last = read(&metrics);
+        assert!(metrics.sources().is_current(&last));
+        assert_eq!(shown(&last), [2, 2]);
+        assert!(metrics.histograms[0].is_current(&metrics.histograms[0].read_now()));
+    });
+}

@@ -1,0 +1,13 @@
+//! The constants of `src/tuning.rs`, shrunk so that models reach the rare paths.
+
+/// The second slot already lives in an allocated segment.
+pub(crate) const INLINE_ENTRIES: usize = 1;
+/// Two counters can be on one page, and a third on another.
+pub(crate) const PAGE_CELLS: usize = 2;
+/// Another check shows a reader nothing that another execution does not show it.
+pub(crate) const BANK_CHECKS: usize = 1;
+pub(crate) const BANK_SCANS: usize = 1;
+/// Four samples in a bucket carry.
+pub(crate) const LOW_BITS: u32 = 2;
+/// Folds from the queue soon go on to the banks, but not at once after a scan.
+pub(crate) const MAX_PROVISIONAL: usize = 3;

@@ -1,0 +1,287 @@
+//! How far a reader has read one slot, and how it goes on.
+//!
+//! **Less than a queue behind:** fold the queue's new entries, cost O(new). The bank has counted those samples too; their
+//! buckets are remembered as [`Provisional`], to be subtracted when the bank is drained.
+//!
+//! **Overrun** (or too much is provisional): flip, unless a flip is already under way, then
+//! - the writer has switched to the new bank, so it is done with the old one: add all of it, subtract what was folded from it
+//!   before, clear it. Exact: precisely the samples of this slot up to the flip.
+//! - it has not: the writer is idle, slow, or stopped inside a record. The old bank is scanned as it is. If it adds up to the
+//!   tail, that is exact as well: every counter is at least what it was at that tail, so the total can be right only if each
+//!   counter is. If it holds more, there are samples beyond the tail, one of a stopped writer or some of one that has not
+//!   noticed the flip, and the sum may lack some. The scan is used nevertheless, since it holds writes
+//!   that have returned, and the snapshot says how many samples are uncertain. The scan is provisional, and the next fold
+//!   drains banks again.
+//!
+//! While a flip is under way, samples folded from the queue may be in either bank. Draining goes back to the flip, and the fold
+//! goes on from there.
+//!
+//! The orderings are those of [`reader`](super::reader).
+
+use super::fold::Sink;
+use super::reader::BlockReader;
+use crate::sync::spin_loop;
+use crate::tuning::{BANK_CHECKS, BANK_SCANS, MAX_PROVISIONAL};
+
+/// See the module's header.
+#[derive(Debug, Default)]
+pub(super) struct SlotCursor {
+    /// The bank that the writer was told to use.
+    bank: usize,
+    /// The writer may still be in the other one.
+    flipping: bool,
+    /// The sample that the source bank begins with.
+    base: u64,
+    /// Samples folded.
+    folded: u64,
+    /// Samples that the last scan holds beyond the tail. Zero: `folded` is a prefix, and the queue may be continued there.
+    uncertain: u64,
+    /// What was folded from the queue or by the last scan, and is in a bank that has not been drained as well.
+    provisional: Provisional,
+    /// The first sample that the sink's recent samples do not have yet.
+    recent: u64,
+}
+
+/// Samples by bucket, and the sum of their values.
+#[derive(Debug, Default)]
+struct Provisional {
+    /// A bucket in the upper 24 bits, a count in the lower 40; a bucket may occur several times.
+    counts: Vec<u64>,
+    sum: u64,
+}
+
+impl Provisional {
+    const COUNT_BITS: u32 = 40;
+    const MAX_COUNT: u64 = (1 << Self::COUNT_BITS) - 1;
+
+    fn add(&mut self, bucket: usize, mut count: u64) {
+        while count > 0 {
+            let part = count.min(Self::MAX_COUNT);
+            self.counts.push((bucket as u64) << Self::COUNT_BITS | part);
+            count -= part;
+        }
+    }
+
+    fn for_each(&self, mut each: impl FnMut(usize, u64)) {
+        for entry in &self.counts {
+            each(
+                (entry >> Self::COUNT_BITS) as usize,
+                entry & Self::MAX_COUNT,
+            );
+        }
+    }
+}
+
+/// The result of scanning a bank that its writer may still be in.
+#[derive(Debug)]
+enum Scan {
+    /// The scan was folded.
+    Accepted,
+    /// Not folded: the bank holds less than the tail counts, so the writer has left it.
+    WriterLeft,
+    /// Not folded: the writer was in it.
+    WriterActive,
+}
+
+impl SlotCursor {
+    /// Samples folded so far.
+    pub(super) fn folded(&self) -> u64 {
+        self.folded
+    }
+
+    /// Samples folded beyond [`Self::folded`], which may be missing from the sum.
+    pub(super) fn uncertain(&self) -> u64 {
+        self.uncertain
+    }
+
+    /// Folds what is new, and leaves the new recent samples in `recent`.
+    pub(super) fn fold(
+        &mut self,
+        block: BlockReader<'_>,
+        sink: &mut impl Sink,
+        recent: &mut Vec<u64>,
+    ) {
+        let tail = block.recorded();
+        loop {
+            let now = block.recorded();
+            if self.uncertain == 0 && now == self.folded {
+                break;
+            }
+            if !(self.uncertain == 0 && self.fold_queue(block, now, sink, recent)) {
+                self.fold_banks(block, sink, recent);
+            }
+            // Not yet, if the bank that was drained is the one of an earlier flip.
+            if self.folded >= tail {
+                break;
+            }
+        }
+        let surplus = recent.len().saturating_sub(block.config.recent);
+        recent.drain(..surplus);
+    }
+
+    /// The bank that holds the samples from `base` on.
+    fn source(&self) -> usize {
+        self.bank ^ usize::from(self.flipping)
+    }
+
+    /// Folds the queue's entries up to `tail`. `false`: some were overwritten, or too much is provisional already.
+    fn fold_queue(
+        &mut self,
+        block: BlockReader<'_>,
+        tail: u64,
+        sink: &mut impl Sink,
+        recent: &mut Vec<u64>,
+    ) -> bool {
+        let new = tail - self.folded;
+        if new >= block.config.queue as u64
+            || self.provisional.counts.len() as u64 + new > MAX_PROVISIONAL as u64
+        {
+            return false;
+        }
+        let begin = recent.len();
+        if block.copy_queue(self.folded, tail, recent) != self.folded {
+            recent.truncate(begin);
+            return false;
+        }
+        let mut sum = 0_u64;
+        for &value in &recent[begin..] {
+            let bucket = block.config.layout.bucket(value);
+            sink.add(bucket, 1);
+            self.provisional.add(bucket, 1);
+            sum = sum.wrapping_add(value);
+        }
+        sink.add_sum(sum);
+        self.provisional.sum = self.provisional.sum.wrapping_add(sum);
+        // The sink may have some of the samples already: from the queue, before their bank was drained.
+        let given = self.recent.saturating_sub(self.folded).min(new) as usize;
+        recent.drain(begin..begin + given);
+        self.folded = tail;
+        self.recent = self.recent.max(tail);
+        true
+    }
+
+    fn fold_banks(&mut self, block: BlockReader<'_>, sink: &mut impl Sink, recent: &mut Vec<u64>) {
+        if !self.flipping {
+            self.bank ^= 1;
+            self.flipping = true;
+            block.flip(self.bank);
+        }
+        for _ in 0..BANK_CHECKS {
+            spin_loop();
+            if block.writer_has_switched(self.bank) {
+                return self.drain_bank(block, sink, recent);
+            }
+        }
+        for attempt in 1.. {
+            let tail = block.recorded();
+            match self.scan(block, tail, sink, attempt >= BANK_SCANS) {
+                Scan::Accepted => {
+                    let from = tail.saturating_sub(block.config.recent as u64);
+                    self.copy_recent(block, from, tail, recent);
+                    self.recent = tail;
+                    return;
+                }
+                // The rest of what the tail counts is in the other bank.
+                Scan::WriterLeft => return self.drain_bank(block, sink, recent),
+                Scan::WriterActive if block.writer_has_switched(self.bank) => {
+                    return self.drain_bank(block, sink, recent);
+                }
+                Scan::WriterActive => {}
+            }
+        }
+    }
+
+    /// Folds the source bank, which the writer has left, and clears it.
+    fn drain_bank(&mut self, block: BlockReader<'_>, sink: &mut impl Sink, recent: &mut Vec<u64>) {
+        // First, since a busy writer overwrites them.
+        let begin = recent.len();
+        let first = self.copy_whole_queue(block, recent);
+        let bank = self.source();
+        let sum = block.sum(bank);
+        let mut samples = 0_u64;
+        block.for_each_bucket(bank, |bucket, count| {
+            samples += count;
+            sink.add(bucket, count);
+        });
+        self.replace_provisional(Provisional::default(), sum, sink);
+        block.clear(bank);
+        self.base += samples;
+        self.folded = self.base;
+        self.uncertain = 0;
+        self.flipping = false;
+        // Those after the flip are for the next fold.
+        recent.truncate(begin + self.folded.saturating_sub(first) as usize);
+        self.recent = self.recent.max(self.folded);
+    }
+
+    /// Scans the source bank as it is. Folds the scan if it adds up to `tail`; or if this is the `last` attempt and it holds
+    /// more, which is then uncertain: samples of a writer that has not noticed the flip, or was stopped.
+    fn scan(
+        &mut self,
+        block: BlockReader<'_>,
+        tail: u64,
+        sink: &mut impl Sink,
+        last: bool,
+    ) -> Scan {
+        let bank = self.source();
+        let mut scanned = Provisional {
+            counts: Vec::new(),
+            sum: block.sum(bank),
+        };
+        let mut samples = 0_u64;
+        block.for_each_bucket(bank, |bucket, count| {
+            samples += count;
+            scanned.add(bucket, count);
+        });
+        let Some(more) = samples.checked_sub(tail - self.base) else {
+            return Scan::WriterLeft;
+        };
+        if more != 0 && !last {
+            return Scan::WriterActive;
+        }
+        scanned.for_each(|bucket, count| sink.add(bucket, count));
+        // A copy takes what it needs; the capacity that the scan grew to is free again for the next one.
+        scanned.counts = scanned.counts.as_slice().into();
+        let sum = scanned.sum;
+        self.replace_provisional(scanned, sum, sink);
+        self.folded = tail;
+        self.uncertain = more;
+        Scan::Accepted
+    }
+
+    /// Subtracts what was folded from the source bank before, now that all of it was added, and adds what the sum grew by.
+    fn replace_provisional(&mut self, by: Provisional, sum: u64, sink: &mut impl Sink) {
+        let before = std::mem::replace(&mut self.provisional, by);
+        before.for_each(|bucket, count| sink.remove(bucket, count));
+        sink.add_sum(sum.wrapping_sub(before.sum));
+    }
+
+    /// Appends everything that the queue holds and the sink does not have, if it wants recent samples: it is not known yet
+    /// how many came after the flip. Returns the first sample that was copied.
+    fn copy_whole_queue(&self, block: BlockReader<'_>, recent: &mut Vec<u64>) -> u64 {
+        if block.config.recent == 0 {
+            return u64::MAX;
+        }
+        let tail = block.recorded();
+        self.copy_recent(
+            block,
+            (tail + 1).saturating_sub(block.config.queue as u64),
+            tail,
+            recent,
+        )
+    }
+
+    /// Appends the samples `from..to` that the sink does not have, if it wants recent samples. Returns the first.
+    fn copy_recent(
+        &self,
+        block: BlockReader<'_>,
+        from: u64,
+        to: u64,
+        recent: &mut Vec<u64>,
+    ) -> u64 {
+        if block.config.recent == 0 {
+            return to;
+        }
+        block.copy_queue(self.recent.max(from).min(to), to, recent)
+    }
+}

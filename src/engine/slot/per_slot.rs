@@ -1,0 +1,103 @@
+//! One lazily created value for each slot that used a metric.
+//!
+//! **Layout.** A [`GrowingTable`] of entries, each with a [`OnceBox`], and `len`: one more than the highest slot that has a
+//! value, so that a reader walks no further than it must. The lowest free slot is claimed first, so that part is dense.
+//!
+//! **Protocol.** Writer, at its first write: create the value, install it, raise `len`. After that two loads find it.
+//! Reader: load `len`, walk, skip empty entries: the first call of such a writer has not returned yet.
+//!
+//! | operation | ordering | pairs with | weaker: what breaks | model |
+//! |---|---|---|---|---|
+//! | `len` raised, read | Relaxed | nothing | a thread that must see an entry already synchronizes with its owner's first write | `counter::first_touch_across_pages` |
+//!
+//! **Progress.** Wait-free. Only the first write allocates or executes a read-modify-write.
+
+use super::growing_table::{GrowingTable, SlotId};
+use super::once_box::OnceBox;
+use crate::sync::{AtomicUsize, Relaxed};
+
+/// One slot's entry: the lazily created value, and fields that readers poll.
+pub(crate) trait Entry: Default {
+    type Value;
+
+    fn value(&self) -> &OnceBox<Self::Value>;
+}
+
+impl<T> Entry for OnceBox<T> {
+    type Value = T;
+
+    #[inline(always)]
+    fn value(&self) -> &OnceBox<T> {
+        self
+    }
+}
+
+/// See the module's header.
+#[derive(Debug)]
+pub(crate) struct PerSlot<E> {
+    entries: GrowingTable<E>,
+    len: AtomicUsize,
+}
+
+impl<E: Entry> Default for PerSlot<E> {
+    fn default() -> Self {
+        Self {
+            entries: GrowingTable::default(),
+            len: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl<E: Entry> PerSlot<E> {
+    /// The slot's entry and value, if it has one and is among the inline entries: the shortest path. [`Self::get`] finds
+    /// the others.
+    #[inline(always)]
+    pub(crate) fn get_inline(&self, slot: SlotId) -> Option<(&E, &E::Value)> {
+        let entry = self.entries.get_inline(slot)?;
+        Some((entry, entry.value().get()?))
+    }
+
+    /// The slot's entry and value, if it has one.
+    #[inline]
+    pub(crate) fn get(&self, slot: SlotId) -> Option<(&E, &E::Value)> {
+        let entry = self.entries.get(slot)?;
+        Some((entry, entry.value().get()?))
+    }
+
+    /// The slot's entry and value, which `create` makes if it is missing.
+    ///
+    /// `create` may allocate, and the allocator may write to this very metric on this thread. The value that such a write
+    /// installed is used, and the one created here is dropped.
+    pub(crate) fn get_or_create(
+        &self,
+        slot: SlotId,
+        create: impl FnOnce() -> E::Value,
+    ) -> (&E, &E::Value) {
+        let entry = self.entries.get_or_alloc(slot);
+        if let Some(value) = entry.value().get() {
+            return (entry, value);
+        }
+        let value = entry.value().set(Box::new(create()));
+        // Relaxed: publishes nothing. A reader that must see this slot's first write is ordered after it, and therefore
+        // after this; any other reader may miss the slot.
+        self.len.fetch_max(slot.index() + 1, Relaxed);
+        (entry, value)
+    }
+
+    /// Calls `each` with the entries up to the highest slot that has a value; those without one are as they were created.
+    #[inline]
+    pub(crate) fn for_each_entry<'a>(&'a self, each: impl FnMut(usize, &'a E)) {
+        // Relaxed: a bound. The Acquire of each entry's pointer makes the value visible.
+        self.entries.for_each(self.len.load(Relaxed), each);
+    }
+
+    /// Calls `each` with every slot that has a value, lowest first.
+    #[inline]
+    pub(crate) fn for_each<'a>(&'a self, mut each: impl FnMut(usize, &'a E, &'a E::Value)) {
+        self.for_each_entry(|slot, entry| {
+            if let Some(value) = entry.value().get() {
+                each(slot, entry, value);
+            }
+        });
+    }
+}

@@ -1,0 +1,135 @@
+//! Prometheus' text format, version 0.0.4: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
+
+use crate::kind::MetricKind;
+use crate::sample::Encoder;
+use crate::sample::description::FamilyDescription;
+use crate::sample::labels::LabelSet;
+use crate::sample::number::{GoFloat, Scaled};
+use crate::sample::value::{Summary, Value};
+use crate::snapshot::histogram::HistogramSnapshot;
+use std::fmt::{Display, Write};
+
+/// Writes families one after the other.
+#[derive(Debug, Default)]
+pub(super) struct TextEncoder {
+    out: String,
+}
+
+impl Encoder for TextEncoder {
+    fn begin_family(&mut self, family: &FamilyDescription) {
+        let (name, suffix) = (&family.name, suffix(family.kind));
+        // Writing to a String cannot fail, neither here nor below.
+        let _ = write!(self.out, "# HELP {name}{suffix} ");
+        self.escaped(&family.help, false);
+        let _ = write!(self.out, "\n# TYPE {name}{suffix} {}\n", family.kind);
+    }
+
+    fn series(&mut self, family: &FamilyDescription, labels: &LabelSet, value: &Value) {
+        let suffix = suffix(family.kind);
+        match value {
+            Value::Counter(value) => self.sample(family, suffix, labels, None, value),
+            Value::Gauge(value) => self.sample(family, suffix, labels, None, value),
+            Value::FloatGauge(value) => {
+                self.sample(family, suffix, labels, None, GoFloat::new(*value))
+            }
+            Value::Histogram(histogram) => self.histogram(family, labels, histogram),
+            Value::Summary(summary) => self.summary(family, labels, summary),
+        }
+    }
+
+    fn end_family(&mut self) {}
+}
+
+/// What the format adds to a family's name.
+fn suffix(kind: MetricKind) -> &'static str {
+    match kind {
+        MetricKind::Counter => "_total",
+        MetricKind::Gauge | MetricKind::Histogram | MetricKind::Summary => "",
+    }
+}
+
+impl TextEncoder {
+    pub(super) fn finish(self) -> String {
+        self.out
+    }
+
+    /// `last`: the label that the format itself adds.
+    fn sample(
+        &mut self,
+        family: &FamilyDescription,
+        suffix: &str,
+        labels: &LabelSet,
+        last: Option<(&str, &dyn Display)>,
+        value: impl Display,
+    ) {
+        self.out.push_str(&family.name);
+        self.out.push_str(suffix);
+        let mut separator = '{';
+        for (name, value) in labels.iter() {
+            self.out.push(separator);
+            self.out.push_str(name);
+            self.out.push_str("=\"");
+            self.escaped(value, true);
+            self.out.push('"');
+            separator = ',';
+        }
+        if let Some((name, value)) = last {
+            let _ = write!(self.out, "{separator}{name}=\"{value}\"");
+            separator = ',';
+        }
+        if separator == ',' {
+            self.out.push('}');
+        }
+        let _ = writeln!(self.out, " {value}");
+    }
+
+    /// The text with backslashes and newlines escaped, and quotes if it is a label's value.
+    fn escaped(&mut self, text: &str, quotes: bool) {
+        for c in text.chars() {
+            match c {
+                '\\' => self.out.push_str("\\\\"),
+                '\n' => self.out.push_str("\\n"),
+                '"' if quotes => self.out.push_str("\\\""),
+                c => self.out.push(c),
+            }
+        }
+    }
+
+    fn histogram(
+        &mut self,
+        family: &FamilyDescription,
+        labels: &LabelSet,
+        histogram: &HistogramSnapshot,
+    ) {
+        let counts = histogram.cumulative(family.bounds.iter().map(|(value, _)| *value));
+        for ((_, le), count) in family.bounds.iter().zip(counts) {
+            self.sample(family, "_bucket", labels, Some(("le", le)), count);
+        }
+        self.sample(
+            family,
+            "_bucket",
+            labels,
+            Some(("le", &"+Inf")),
+            histogram.count(),
+        );
+        self.totals(family, labels, histogram.sum(), histogram.count());
+    }
+
+    fn summary(&mut self, family: &FamilyDescription, labels: &LabelSet, summary: &Summary) {
+        for (q, value) in summary.quantiles() {
+            self.sample(
+                family,
+                "",
+                labels,
+                Some(("quantile", &GoFloat::label(*q))),
+                Scaled(*value, family.unit),
+            );
+        }
+        self.totals(family, labels, summary.sum(), summary.count());
+    }
+
+    fn totals(&mut self, family: &FamilyDescription, labels: &LabelSet, sum: u64, count: u64) {
+        self.sample(family, "_sum", labels, None, Scaled(sum, family.unit));
+        self.sample(family, "_count", labels, None, count);
+    }
+}

@@ -1,0 +1,111 @@
+//! Kinds and units of metrics: words that all other modules share.
+
+use std::fmt;
+
+/// What kind of metric a family is, as expositions name it.
+///
+/// ```
+/// use epoch_metrics::{MetricKind, Registry};
+///
+/// let registry = Registry::new();
+/// registry.counter("requests", "Requests answered.")?;
+/// let snapshot = registry.snapshot();
+/// let kinds: Vec<MetricKind> = snapshot.families().map(|family| family.kind()).collect();
+/// assert_eq!(kinds, [MetricKind::Counter]);
+/// assert_eq!(MetricKind::Counter.to_string(), "counter");
+/// # Ok::<(), epoch_metrics::RegisterError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "lowercase")
+)]
+#[non_exhaustive]
+pub enum MetricKind {
+    /// Only goes up.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// A distribution: counts by bucket.
+    Histogram,
+    /// A distribution: quantiles that the process computed itself.
+    Summary,
+}
+
+impl MetricKind {
+    /// The suffixes of all names that a family of this kind takes on a page.
+    pub(crate) fn name_suffixes(self) -> &'static [&'static str] {
+        match self {
+            Self::Counter => &["", "_total"],
+            Self::Gauge => &[""],
+            Self::Histogram => &["", "_bucket", "_sum", "_count"],
+            Self::Summary => &["", "_sum", "_count"],
+        }
+    }
+}
+
+impl fmt::Display for MetricKind {
+    /// The word that the Prometheus text format uses.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+            Self::Summary => "summary",
+        })
+    }
+}
+
+/// The unit of a histogram's values, which decides how they are exported.
+///
+/// ```
+/// use epoch_metrics::{HistogramOptions, Registry, Unit};
+///
+/// let registry = Registry::new();
+/// registry.histogram("body", "Body sizes.", HistogramOptions::values(0, 1 << 20).unit(Unit::Bytes))?;
+/// assert!(registry.render_prometheus().contains("# TYPE body_bytes histogram"));
+/// # Ok::<(), epoch_metrics::RegisterError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "lowercase")
+)]
+#[non_exhaustive]
+pub enum Unit {
+    /// Plain numbers: batch sizes, lengths, counts.
+    #[default]
+    Unitless,
+    /// Durations: recorded as whole nanoseconds, exported in seconds.
+    Seconds,
+    /// Sizes in bytes.
+    Bytes,
+}
+
+impl Unit {
+    /// The suffix that a metric's name gets if it does not have it yet.
+    pub(crate) fn suffix(self) -> Option<&'static str> {
+        match self {
+            Self::Unitless => None,
+            Self::Seconds => Some("seconds"),
+            Self::Bytes => Some("bytes"),
+        }
+    }
+
+    /// What an exported value is divided by.
+    pub(crate) fn scale(self) -> f64 {
+        match self {
+            Self::Unitless | Self::Bytes => 1.0,
+            Self::Seconds => 1e9,
+        }
+    }
+}
+
+impl fmt::Display for Unit {
+    /// The word that a metric's name ends in; nothing for [`Unit::Unitless`].
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.suffix().unwrap_or_default())
+    }
+}

@@ -1,0 +1,88 @@
+//! Registering observable metrics.
+
+use crate::error::RegisterError;
+use crate::kind::{MetricKind, Unit};
+use crate::registry::Registry;
+use crate::registry::names::describe;
+use crate::registry::observer::{Observations, Observer};
+use crate::registry::snapshot::RegistrySnapshot;
+use crate::sample::value::Summary;
+
+impl Registry {
+    /// Registers a counter whose values `callback` reports while a page is made, from the page's snapshot or from elsewhere.
+    ///
+    /// The callback runs in the thread that makes the page. It must not make a page of the same registry.
+    ///
+    /// # Errors
+    /// If the name is invalid or taken, or a label's name is invalid, reserved or repeated.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    ///
+    /// static ACCEPTED: AtomicU64 = AtomicU64::new(7); // counted by another library
+    ///
+    /// let registry = epoch_metrics::Registry::new();
+    /// registry.observable_counter("accepted", "Connections accepted.", &[], |_, observations| {
+    ///     observations.observe(&[], ACCEPTED.load(Ordering::Relaxed)).expect("it has no labels");
+    /// })?;
+    /// assert!(registry.render_prometheus().contains("accepted_total 7\n"));
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn observable_counter(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+        callback: impl Fn(&RegistrySnapshot, &mut Observations<u64>) + Send + Sync + 'static,
+    ) -> Result<(), RegisterError> {
+        let description = describe(name, help, MetricKind::Counter, Unit::Unitless, labels)?;
+        self.state
+            .add_observer(Observer::new(description, callback))
+    }
+
+    /// Registers a gauge whose values `callback` reports, as [`Self::observable_counter`] does.
+    ///
+    /// # Errors
+    /// If the name is invalid or taken, or a label's name is invalid, reserved or repeated.
+    pub fn observable_gauge(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+        callback: impl Fn(&RegistrySnapshot, &mut Observations<f64>) + Send + Sync + 'static,
+    ) -> Result<(), RegisterError> {
+        let description = describe(name, help, MetricKind::Gauge, Unit::Unitless, labels)?;
+        self.state
+            .add_observer(Observer::new(description, callback))
+    }
+
+    /// Registers a summary whose values `callback` reports, as [`Self::observable_counter`] does. A unit's suffix is added to
+    /// the name if it is not there.
+    ///
+    /// # Errors
+    /// If the name is invalid or taken, or a label's name is invalid, reserved or repeated.
+    ///
+    /// ```
+    /// use epoch_metrics::{Registry, Summary, Unit};
+    ///
+    /// let registry = Registry::new();
+    /// registry.observable_summary("wait", "Time in the queue.", Unit::Seconds, &[], |_, observations| {
+    ///     let summary = Summary::new(10, 2_500_000_000).quantile(0.99, 400_000_000); // nanoseconds
+    ///     observations.observe(&[], summary).expect("it has no labels");
+    /// })?;
+    /// assert!(registry.render_prometheus().contains("wait_seconds{quantile=\"0.99\"} 0.4\n"));
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn observable_summary(
+        &self,
+        name: &str,
+        help: &str,
+        unit: Unit,
+        labels: &[&str],
+        callback: impl Fn(&RegistrySnapshot, &mut Observations<Summary>) + Send + Sync + 'static,
+    ) -> Result<(), RegisterError> {
+        let description = describe(name, help, MetricKind::Summary, unit, labels)?;
+        self.state
+            .add_observer(Observer::new(description, callback))
+    }
+}

@@ -1,0 +1,172 @@
+//! What all clones of a registry share: the catalog, and the cached snapshot.
+//!
+//! The concurrent steps are the engine's: [`Versioned`] for the catalog, [`Sources`] for the order of reading,
+//! [`SnapshotCache`] for the snapshot.
+
+use crate::engine::counter::page_cache::PageCache;
+use crate::engine::read_order::{Readout, Sources};
+use crate::engine::snapshot_cache::SnapshotCache;
+use crate::engine::versioned::Versioned;
+use crate::error::RegisterError;
+use crate::metric::context::MetricContext;
+use crate::metric::histogram::HistogramCore;
+use crate::metric::throughput::ThroughputCore;
+use crate::registry::catalog::Catalog;
+use crate::registry::names::reserve;
+use crate::registry::observer::Observer;
+use crate::registry::snapshot::RegistrySnapshot;
+use crate::sample::description::FamilyDescription;
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+/// See the module's header.
+#[derive(Debug)]
+pub(super) struct RegistryState {
+    pub(super) context: Arc<MetricContext>,
+    registered: Versioned<Registered>,
+    cache: SnapshotCache<PageCache, RegistrySnapshot>,
+}
+
+#[derive(Debug)]
+struct Registered {
+    catalog: Arc<Catalog>,
+    /// Every name that a page uses.
+    names: HashSet<String>,
+    observers: Arc<[Observer]>,
+}
+
+impl RegistryState {
+    /// `own`: the library's own metric.
+    pub(super) fn new(context: MetricContext, own: Observer) -> Self {
+        let taken = context.clock.coarse();
+        let mut names = HashSet::new();
+        // There are no names yet that it could clash with.
+        let _ = reserve(&mut names, &[(&own.description.name, own.description.kind)]);
+        let registered = Registered {
+            catalog: Arc::default(),
+            names,
+            observers: [own].into(),
+        };
+        let empty = RegistrySnapshot {
+            catalog: Arc::default(),
+            version: 0,
+            readout: Readout::default(),
+            taken,
+        };
+        Self {
+            context: Arc::new(context),
+            registered: Versioned::new(registered),
+            cache: SnapshotCache::new(PageCache::default(), empty),
+        }
+    }
+
+    /// Adds families, and lets `add` add series to them; it gets the index of the first one. All or nothing.
+    pub(super) fn register<R>(
+        &self,
+        families: Vec<FamilyDescription>,
+        add: impl FnOnce(&mut Catalog, usize) -> R,
+    ) -> Result<R, RegisterError> {
+        self.registered.change(|registered| {
+            let names: Vec<_> = families
+                .iter()
+                .map(|family| (family.name.as_str(), family.kind))
+                .collect();
+            reserve(&mut registered.names, &names)?;
+            let catalog = Arc::make_mut(&mut registered.catalog);
+            let first = catalog.families.len();
+            families
+                .into_iter()
+                .for_each(|family| catalog.add_family(family));
+            Ok(add(catalog, first))
+        })
+    }
+
+    /// Changes the catalog in a way that needs no new names.
+    pub(super) fn extend<R>(&self, add: impl FnOnce(&mut Catalog) -> R) -> R {
+        let changed = self
+            .registered
+            .change(|registered| Ok::<R, Infallible>(add(Arc::make_mut(&mut registered.catalog))));
+        match changed {
+            Ok(result) => result,
+            Err(never) => match never {},
+        }
+    }
+
+    /// Takes the names of an observed family.
+    pub(super) fn add_observer(&self, observer: Observer) -> Result<(), RegisterError> {
+        self.registered.change(|registered| {
+            let description = &observer.description;
+            reserve(
+                &mut registered.names,
+                &[(&description.name, description.kind)],
+            )?;
+            registered.observers = registered
+                .observers
+                .iter()
+                .cloned()
+                .chain([observer])
+                .collect();
+            Ok(())
+        })
+    }
+
+    pub(super) fn observers(&self) -> Arc<[Observer]> {
+        self.registered
+            .read(|registered, _| Arc::clone(&registered.observers))
+    }
+
+    /// Families and series that are registered.
+    pub(super) fn size(&self) -> (usize, usize) {
+        self.registered.read(|registered, _| {
+            let families = &registered.catalog.families;
+            (
+                families.len(),
+                families.iter().map(|family| family.series.len()).sum(),
+            )
+        })
+    }
+
+    pub(super) fn snapshot(&self) -> Arc<RegistrySnapshot> {
+        self.cache.read(
+            |published| self.is_current(published),
+            |pages, _| self.rebuild(pages),
+        )
+    }
+
+    pub(super) fn latest(&self) -> Arc<RegistrySnapshot> {
+        self.cache.latest()
+    }
+
+    fn is_current(&self, published: &RegistrySnapshot) -> bool {
+        let sources = self.sources(&published.catalog);
+        // What is newly registered or reset shows at once, whatever staleness is allowed.
+        if self.registered.version() != published.version || sources.was_reset(&published.readout) {
+            return false;
+        }
+        sources.is_current(&published.readout) || self.context.within_staleness(published.taken)
+    }
+
+    fn rebuild(&self, pages: &mut PageCache) -> RegistrySnapshot {
+        let taken = self.context.clock.coarse();
+        let (catalog, version) = self
+            .registered
+            .read(|registered, version| (Arc::clone(&registered.catalog), version));
+        let readout = self.sources(&catalog).read(pages);
+        RegistrySnapshot {
+            catalog,
+            version,
+            readout,
+            taken,
+        }
+    }
+
+    fn sources<'a>(&'a self, catalog: &'a Catalog) -> Sources<'a, HistogramCore, ThroughputCore> {
+        Sources {
+            generation: &self.context.generation,
+            histograms: &catalog.histograms,
+            throughputs: &catalog.throughputs,
+            pages: &catalog.pages,
+        }
+    }
+}

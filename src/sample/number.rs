@@ -1,0 +1,160 @@
+//! Numbers as expositions write them, without an allocation.
+//!
+//! Scrapers compare label values as text, so a float must be written as Go's `%g` does. No crate does: `ryu` and `std` differ in
+//! when they use an exponent, and in its form.
+
+use crate::kind::Unit;
+use std::fmt::{self, Write};
+
+/// A value in its unit, exactly: nanoseconds become seconds by moving the decimal point.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scaled(pub(crate) u64, pub(crate) Unit);
+
+const NANOS: u64 = 1_000_000_000;
+
+impl fmt::Display for Scaled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(value, unit) = *self;
+        if unit != Unit::Seconds {
+            return write!(f, "{value}");
+        }
+        let (seconds, mut nanos) = (value / NANOS, value % NANOS);
+        if nanos == 0 {
+            return write!(f, "{seconds}");
+        }
+        let mut digits = 9;
+        while nanos % 10 == 0 {
+            nanos /= 10;
+            digits -= 1;
+        }
+        write!(f, "{seconds}.{nanos:0digits$}")
+    }
+}
+
+/// A float as Go's `%g` writes it: the shortest digits that read back the same, with an exponent below 10^-4 and from 10^6 on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GoFloat {
+    value: f64,
+    in_label: bool,
+}
+
+impl GoFloat {
+    /// A sample's value.
+    pub(crate) fn new(value: f64) -> Self {
+        Self {
+            value,
+            in_label: false,
+        }
+    }
+
+    /// The value of an `le` or a `quantile`: with `.0` if there is neither point nor exponent.
+    pub(crate) fn label(value: f64) -> Self {
+        Self {
+            value,
+            in_label: true,
+        }
+    }
+}
+
+impl fmt::Display for GoFloat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.value;
+        if value.is_nan() {
+            return f.write_str("NaN");
+        }
+        if value.is_infinite() {
+            return f.write_str(if value > 0.0 { "+Inf" } else { "-Inf" });
+        }
+        let mut scientific = Buffer::default();
+        write!(scientific, "{value:e}")?;
+        let (digits, exponent) = scientific
+            .as_str()
+            .split_once('e')
+            .unwrap_or((scientific.as_str(), "0"));
+        let exponent: i32 = exponent.parse().unwrap_or(0);
+        if (-4..6).contains(&exponent) {
+            write!(f, "{value}")?;
+            return if self.in_label && value.fract() == 0.0 {
+                f.write_str(".0")
+            } else {
+                Ok(())
+            };
+        }
+        let sign = if exponent < 0 { '-' } else { '+' };
+        write!(f, "{digits}e{sign}{:02}", exponent.abs())
+    }
+}
+
+/// The longest float in scientific notation has 24 bytes: `-2.2250738585072014e-308`.
+#[derive(Debug, Default)]
+struct Buffer {
+    bytes: [u8; 32],
+    len: usize,
+}
+
+impl Buffer {
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
+    }
+}
+
+impl fmt::Write for Buffer {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let place = self
+            .bytes
+            .get_mut(self.len..self.len + text.len())
+            .ok_or(fmt::Error)?;
+        place.copy_from_slice(text.as_bytes());
+        self.len += text.len();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn floats_are_written_as_go_writes_them() {
+        for (value, expected) in [
+            (0.0, "0"),
+            (1.0, "1"),
+            (0.001, "0.001"),
+            (0.0001, "0.0001"),
+            (0.000_016_511, "1.6511e-05"),
+            (123_456.0, "123456"),
+            (1e6, "1e+06"),
+            (1.5e10, "1.5e+10"),
+            (1e100, "1e+100"),
+            (-2.5, "-2.5"),
+            (f64::INFINITY, "+Inf"),
+            (f64::NEG_INFINITY, "-Inf"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(GoFloat::new(value).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn label_values_are_canonical() {
+        assert_eq!(GoFloat::label(1.0).to_string(), "1.0");
+        assert_eq!(GoFloat::label(0.99).to_string(), "0.99");
+        assert_eq!(GoFloat::label(1e6).to_string(), "1e+06");
+        assert_eq!(GoFloat::label(f64::INFINITY).to_string(), "+Inf");
+        assert_eq!(GoFloat::label(2.5).to_string(), "2.5");
+    }
+
+    #[test]
+    fn nanoseconds_become_seconds_exactly() {
+        for (nanos, expected) in [
+            (0, "0"),
+            (1, "0.000000001"),
+            (1_000_000_000, "1"),
+            (1_500_000_000, "1.5"),
+            (u64::MAX, "18446744073.709551615"),
+        ] {
+            assert_eq!(Scaled(nanos, Unit::Seconds).to_string(), expected);
+        }
+        assert_eq!(Scaled(1_500_000_000, Unit::Bytes).to_string(), "1500000000");
+    }
+}

@@ -1,0 +1,110 @@
+//! Adding and subtracting histogram snapshots.
+
+use crate::error::MergeError;
+use crate::snapshot::histogram::{Bucket, HistogramSnapshot, Octave};
+use std::sync::Arc;
+
+impl HistogramSnapshot {
+    /// The values of both snapshots. Recent samples are left out: nothing tells how two histories interleave.
+    ///
+    /// # Errors
+    /// If the two have different buckets or units.
+    ///
+    /// ```
+    /// use epoch_metrics::{HistogramOptions, Registry};
+    ///
+    /// let registry = Registry::new();
+    /// let family = registry.histogram_family("sizes", "Sizes.", HistogramOptions::values(0, 100), &["shard"])?;
+    /// let (first, second) = (family.with(&["1"])?, family.with(&["2"])?);
+    /// first.record(10);
+    /// second.record(30);
+    /// let both = first.snapshot().merge(&second.snapshot())?;
+    /// assert_eq!((both.count(), both.sum()), (2, 40));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn merge(&self, other: &Self) -> Result<Self, MergeError> {
+        self.combine(other, u64::wrapping_add)
+    }
+
+    /// What was recorded since `earlier`, a snapshot of the same histogram. Recent samples are left out.
+    ///
+    /// # Errors
+    /// If the two have different buckets or units, or `earlier` holds more than this one (a reset came between).
+    ///
+    /// ```
+    /// use epoch_metrics::{HistogramOptions, Registry};
+    ///
+    /// let sizes = Registry::new().histogram("sizes", "Sizes.", HistogramOptions::values(0, 100))?;
+    /// sizes.record(10);
+    /// let earlier = sizes.snapshot();
+    /// sizes.record(30);
+    /// assert_eq!(sizes.snapshot().since(&earlier)?.sum(), 30);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn since(&self, earlier: &Self) -> Result<Self, MergeError> {
+        let more = |bucket: Bucket| self.count_in(bucket) < bucket.count;
+        let fewer = self.rejected < earlier.rejected;
+        if self.layout == earlier.layout && (fewer || earlier.buckets().any(more)) {
+            return Err(MergeError::NotEarlier);
+        }
+        self.combine(earlier, u64::wrapping_sub)
+    }
+
+    fn count_in(&self, bucket: Bucket) -> u64 {
+        let number = self.layout.bucket(bucket.low);
+        let (octave, index) = (
+            self.layout.octave(number),
+            self.layout.index_in_octave(number),
+        );
+        self.octaves
+            .iter()
+            .find(|found| found.octave == octave)
+            .map_or(0, |found| found.counts[index])
+    }
+
+    fn combine(&self, other: &Self, op: fn(u64, u64) -> u64) -> Result<Self, MergeError> {
+        if self.layout != other.layout || self.unit != other.unit {
+            return Err(MergeError::DifferentBuckets);
+        }
+        Ok(Self {
+            octaves: (0..self.layout.octaves())
+                .filter_map(|octave| self.combine_octave(other, octave, op))
+                .collect(),
+            count: op(self.count, other.count),
+            sum: op(self.sum, other.sum),
+            rejected: op(self.rejected, other.rejected),
+            uncertain: self.uncertain.saturating_add(other.uncertain),
+            recent: None,
+            ..self.clone()
+        })
+    }
+
+    fn combine_octave(
+        &self,
+        other: &Self,
+        octave: usize,
+        op: fn(u64, u64) -> u64,
+    ) -> Option<Octave> {
+        let counts = |of: &Self| {
+            let found = of.octaves.iter().find(|found| found.octave == octave)?;
+            Some(Arc::clone(&found.counts))
+        };
+        let (ours, theirs) = (counts(self), counts(other));
+        if ours.is_none() && theirs.is_none() {
+            return None;
+        }
+        let empty = || Arc::from(vec![0; self.layout.octave_len()]);
+        let (ours, theirs) = (ours.unwrap_or_else(empty), theirs.unwrap_or_else(empty));
+        let counts: Arc<[u64]> = ours
+            .iter()
+            .zip(theirs.iter())
+            .map(|(a, b)| op(*a, *b))
+            .collect();
+        let total = counts.iter().copied().fold(0, u64::wrapping_add);
+        (total != 0).then_some(Octave {
+            octave,
+            total,
+            counts,
+        })
+    }
+}

@@ -1,0 +1,14 @@
+//! The engine's constants. Models replace this file by one with smaller values, so that rare paths are common there.
+
+/// Entries of a [`GrowingTable`](crate::engine::slot::growing_table::GrowingTable) that need no allocation: a power of two.
+pub(crate) const INLINE_ENTRIES: usize = 32;
+/// Cells in a page: 2 KiB of counters for each thread.
+pub(crate) const PAGE_CELLS: usize = 256;
+/// How often a reader checks whether the writer has switched banks before it reads the bank as it is.
+pub(crate) const BANK_CHECKS: usize = 16;
+/// How often a reader scans a bank that does not add up before it accepts the scan and reports the difference.
+pub(crate) const BANK_SCANS: usize = 4;
+/// Bits of a bucket's count that every record touches; the remaining bits change once in `2^LOW_BITS` records.
+pub(crate) const LOW_BITS: u32 = 31;
+/// Samples that a reader folds from a queue and remembers before it drains the bank instead.
+pub(crate) const MAX_PROVISIONAL: usize = 512;
