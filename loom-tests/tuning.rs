@@ -11,3 +11,6 @@ pub(crate) const BANK_SCANS: usize = 1;
 pub(crate) const LOW_BITS: u32 = 2;
 /// Folds from the queue soon go on to the banks, but not at once after a scan.
 pub(crate) const MAX_PROVISIONAL: usize = 3;
+/// As for users: models choose their queues themselves.
+#[allow(dead_code, reason = "handles use it")]
+pub(crate) const MIN_QUEUE: usize = 256;

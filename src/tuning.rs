@@ -12,3 +12,5 @@ pub(crate) const BANK_SCANS: usize = 4;
 pub(crate) const LOW_BITS: u32 = 31;
 /// Samples that a reader folds from a queue and remembers before it drains the bank instead.
 pub(crate) const MAX_PROVISIONAL: usize = 512;
+/// Samples that a histogram's queue holds at least: a power of two.
+pub(crate) const MIN_QUEUE: usize = 256;

@@ -1,34 +1,40 @@
 //! The example server, end to end: started as its users start it, talked to as its clients do, the bad ones included.
 //!
-//! `cargo test` builds the examples first; `cargo test --test server` does not, and then tests what was built last.
+//! The server is a package of its own, so that its first start compiles nothing that only tests need.
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long anything may take before it has failed: generous, for machines that do much else.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The example's binary, beside which the tests are built: target/PROFILE/deps/server-HASH, target/PROFILE/examples/server.
-fn binary() -> PathBuf {
-    let test = std::env::current_exe().expect("a test has a path");
-    let profile = test
-        .ancestors()
-        .nth(2)
-        .expect("tests are built in PROFILE/deps");
-    let server = profile
-        .join("examples")
-        .join(format!("server{}", std::env::consts::EXE_SUFFIX));
-    assert!(
-        server.exists(),
-        "{} is missing: `cargo test` or `cargo build --example server` makes it",
-        server.display()
-    );
-    server
+/// The server's binary, built as the README's first command builds it.
+fn binary() -> &'static Path {
+    static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--release", "--package", "server"]);
+        cargo.args(["--message-format", "json-render-diagnostics"]);
+        let output = cargo
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .stderr(Stdio::inherit())
+            .output()
+            .expect("Cargo runs");
+        assert!(output.status.success(), "the server does not build");
+        let lines = String::from_utf8(output.stdout).expect("Cargo writes UTF-8");
+        let artifacts = lines
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let mut programs =
+            artifacts.filter_map(|artifact| artifact["executable"].as_str().map(PathBuf::from));
+        programs.next().expect("Cargo names the executable")
+    });
+    &BINARY
 }
 
 fn command(arguments: &[&str]) -> Command {

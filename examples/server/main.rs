@@ -1,7 +1,7 @@
 //! An HTTP server that collects requests into batches, as an inference server does, measured by `epoch-metrics`.
 //!
 //! ```sh
-//! cargo run --release --example server
+//! cargo run --release -p server
 //! curl 'http://127.0.0.1:8080/infer?to+be+or+not+to+be'
 //! curl http://127.0.0.1:8080/metrics
 //! ```

@@ -4,7 +4,7 @@
 pub(crate) const HELP: &str = "\
 An HTTP server that batches requests as an inference server does, measured by epoch-metrics.
 
-    cargo run --release --example server -- [FLAGS]
+    cargo run --release -p server -- [FLAGS]
 
     --listen ADDR   where to listen (127.0.0.1:8080); with port 0 the system chooses, and the real one is printed
     --load N        requests per second that the server sends to itself (500); 0 for none

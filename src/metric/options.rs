@@ -4,6 +4,7 @@ use crate::engine::histogram::bucket_layout::BucketLayout;
 use crate::engine::histogram::fold::BlockConfig;
 use crate::error::OptionsError;
 use crate::kind::Unit;
+use crate::tuning::MIN_QUEUE;
 
 /// How a histogram records and exports: start from [`durations`](Self::durations) or [`values`](Self::values).
 ///
@@ -34,9 +35,6 @@ pub(crate) struct ValidOptions {
     /// The high ends of the buckets that are exported as `le`, rising.
     pub(crate) bounds: Vec<u64>,
 }
-
-/// Samples that a queue holds if no recent ones are kept.
-const QUEUE: usize = 256;
 
 impl HistogramOptions {
     /// The most recent samples that can be kept.
@@ -141,9 +139,9 @@ impl HistogramOptions {
         }
         let layout = BucketLayout::new(min, max, digits);
         let queue = if recent == 0 {
-            QUEUE
+            MIN_QUEUE
         } else {
-            (2 * recent).next_power_of_two().max(QUEUE)
+            (2 * recent).next_power_of_two().max(MIN_QUEUE)
         };
         let bounds = self.exported_bounds(&layout);
         Ok(ValidOptions {

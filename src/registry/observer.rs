@@ -11,11 +11,14 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+/// What one callback reported.
+pub(super) type ObservedSeries = Vec<(LabelSet, Value)>;
+
 /// One registered callback.
 #[derive(Clone)]
 pub(super) struct Observer {
     pub(super) description: Arc<FamilyDescription>,
-    observe: Arc<dyn Fn(&RegistrySnapshot) -> Vec<(LabelSet, Value)> + Send + Sync>,
+    observe: Arc<dyn Fn(&RegistrySnapshot) -> ObservedSeries + Send + Sync>,
 }
 
 impl Observer {
@@ -36,7 +39,7 @@ impl Observer {
     }
 
     /// The series that the callback reports now.
-    pub(super) fn observe(&self, snapshot: &RegistrySnapshot) -> Vec<(LabelSet, Value)> {
+    pub(super) fn observe(&self, snapshot: &RegistrySnapshot) -> ObservedSeries {
         (self.observe)(snapshot)
     }
 }
@@ -64,7 +67,7 @@ impl fmt::Debug for Observer {
 pub struct Observations<V> {
     names: Arc<[Box<str>]>,
     seen: HashSet<LabelValues>,
-    series: Vec<(LabelSet, Value)>,
+    series: ObservedSeries,
     value: PhantomData<V>,
 }
 

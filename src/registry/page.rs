@@ -1,11 +1,9 @@
 //! Everything that a registry exposes at one moment.
 
-use crate::registry::observer::Observer;
+use crate::registry::observer::{ObservedSeries, Observer};
 use crate::registry::snapshot::RegistrySnapshot;
 use crate::sample::Encoder;
 use crate::sample::description::FamilyDescription;
-use crate::sample::labels::LabelSet;
-use crate::sample::value::Value;
 use std::fmt;
 use std::sync::Arc;
 
@@ -24,7 +22,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Page {
     snapshot: Arc<RegistrySnapshot>,
-    observed: Vec<(Arc<FamilyDescription>, Vec<(LabelSet, Value)>)>,
+    observed: Vec<(Arc<FamilyDescription>, ObservedSeries)>,
 }
 
 impl Page {

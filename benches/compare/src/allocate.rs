@@ -61,7 +61,10 @@ const MIB: f64 = 1024.0 * 1024.0;
 /// Resident pages, in MiB: of 4 KiB, as on nearly every Linux; not a number elsewhere.
 fn resident() -> f64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<f64>().ok());
+    let pages = statm
+        .split_whitespace()
+        .nth(1)
+        .and_then(|pages| pages.parse::<f64>().ok());
     pages.map_or(f64::NAN, |pages| pages * 4096.0 / MIB)
 }
 
@@ -69,30 +72,53 @@ fn now() -> [f64; 2] {
     [BYTES.load(Relaxed) as f64 / MIB, resident()]
 }
 
-pub fn allocate(_: &Run) {
+pub(crate) fn allocate(_: &Run) {
     let (crew, values) = (Crew::new(THREADS), Arc::<[u64]>::from(lognormal(VALUES)));
     let before = resident();
     COUNTING.store(true, Relaxed);
     let registry = Registry::new();
-    let family = registry.histogram_family("latency", "Latency.", HistogramOptions::durations(), &["id"]);
+    let family = registry.histogram_family(
+        "latency",
+        "Latency.",
+        HistogramOptions::durations(),
+        &["id"],
+    );
     let family = family.expect("a valid name");
     let make = |i: usize| family.with(&[&i.to_string()]).expect("one label");
     let histograms: Arc<[Histogram]> = (0..HISTOGRAMS).map(make).collect();
     let registered = now();
     crew.run(|| {
         let (histograms, values) = (Arc::clone(&histograms), Arc::clone(&values));
-        move || histograms.iter().for_each(|histogram| values.iter().for_each(|value| histogram.record(*value)))
+        move || {
+            histograms
+                .iter()
+                .for_each(|histogram| values.iter().for_each(|value| histogram.record(*value)))
+        }
     });
     let recorded = now();
     let snapshots: Vec<_> = histograms.iter().map(Histogram::snapshot).collect();
     let read = now();
     COUNTING.store(false, Relaxed);
-    let samples: u64 = black_box(snapshots).iter().map(|snapshot| snapshot.count()).sum();
-    assert_eq!(samples, (HISTOGRAMS * THREADS * VALUES) as u64, "every sample is in a snapshot");
+    let samples: u64 = black_box(snapshots)
+        .iter()
+        .map(|snapshot| snapshot.count())
+        .sum();
+    assert_eq!(
+        samples,
+        (HISTOGRAMS * THREADS * VALUES) as u64,
+        "every sample is in a snapshot"
+    );
     let blocks = (HISTOGRAMS * THREADS) as f64;
-    let row = |name: &str, [bytes, pages]: [f64; 2]| (name.to_owned(), vec![bytes, pages, bytes * MIB / blocks]);
-    let rows =
-        [row("before", [0.0, before]), row("registered", registered), row("recorded", recorded), row("read", read)];
-    let title = "allocate: 1,000 latency histograms, 16 threads with 1,000 lognormal values in each, MiB";
+    let row = |name: &str, [bytes, pages]: [f64; 2]| {
+        (name.to_owned(), vec![bytes, pages, bytes * MIB / blocks])
+    };
+    let rows = [
+        row("before", [0.0, before]),
+        row("registered", registered),
+        row("recorded", recorded),
+        row("read", read),
+    ];
+    let title =
+        "allocate: 1,000 latency histograms, 16 threads with 1,000 lognormal values in each, MiB";
     print_table(title, &["allocated", "resident", "B / (m * t)"], rows);
 }

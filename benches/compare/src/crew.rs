@@ -5,24 +5,28 @@ use std::thread::{self, JoinHandle};
 
 type Job = Box<dyn FnOnce() + Send>;
 
-pub struct Crew {
+pub(crate) struct Crew {
     threads: Vec<(Sender<Job>, JoinHandle<()>)>,
     done: Receiver<()>,
 }
 
 impl Crew {
-    pub fn new(threads: usize) -> Self {
+    pub(crate) fn new(threads: usize) -> Self {
         let (report, done) = channel();
         let threads = (0..threads).map(|_| start(report.clone())).collect();
         Self { threads, done }
     }
 
     /// Has every thread do a job of its own at the same time, and waits for all of them.
-    pub fn run<F: FnOnce() + Send + 'static>(&self, job: impl Fn() -> F) {
+    pub(crate) fn run<F: FnOnce() + Send + 'static>(&self, job: impl Fn() -> F) {
         for (thread, _) in &self.threads {
-            thread.send(Box::new(job())).expect("a thread waits for jobs until its crew is gone");
+            thread
+                .send(Box::new(job()))
+                .expect("a thread waits for jobs until its crew is gone");
         }
-        self.threads.iter().for_each(|_| self.done.recv().expect("a job panicked"));
+        self.threads
+            .iter()
+            .for_each(|_| self.done.recv().expect("a job panicked"));
     }
 }
 

@@ -13,7 +13,7 @@ mod unread;
 mod values;
 
 /// How much is to be measured.
-pub struct Run {
+pub(crate) struct Run {
     quick: bool,
 }
 
@@ -47,10 +47,18 @@ fn main() {
         std::process::exit(2);
     }
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let asked = if words.is_empty() { "everything".to_owned() } else { words.join(" ") };
+    let asked = if words.is_empty() {
+        "everything".to_owned()
+    } else {
+        words.join(" ")
+    };
     println!("compare {asked}: {cores} cores, {}", env!("RUSTC_VERSION"));
-    let run = Run { quick: words.iter().any(|word| word == "quick") };
+    let run = Run {
+        quick: words.iter().any(|word| word == "quick"),
+    };
     let all = words.iter().all(|word| word == "quick");
-    let chosen = SECTIONS.iter().filter(|(name, _)| all || words.iter().any(|word| word == name));
+    let chosen = SECTIONS
+        .iter()
+        .filter(|(name, _)| all || words.iter().any(|word| word == name));
     chosen.for_each(|(_, section)| section(&run));
 }

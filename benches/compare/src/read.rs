@@ -3,7 +3,10 @@
 use crate::Run;
 use crate::contenders::{Contender, histograms::*, record_all};
 use crate::crew::Crew;
-use crate::timing::{Entry, interleave, ns_each, ns_per_tick, print_min_median, print_table, ticks, ticks_for_nothing};
+use crate::timing::{
+    Entry, interleave, ns_each, ns_per_tick, print_min_median, print_table, ticks,
+    ticks_for_nothing,
+};
 use crate::values::{COUNT, lognormal};
 use arc_swap::ArcSwap;
 use epoch_metrics::{Histogram, Registry};
@@ -51,26 +54,54 @@ fn hit(name: &str, histogram: Histogram) -> Entry<'static, 1> {
 
 fn hits(run: &Run) {
     let (few, many) = (Crew::new(1), Crew::new(31));
-    let stale = || Registry::builder().max_staleness(Duration::from_secs(1)).build();
+    let stale = || {
+        Registry::builder()
+            .max_staleness(Duration::from_secs(1))
+            .build()
+    };
     let swap = ArcSwap::from_pointee(0_u64);
     let entries = vec![
-        hit("epoch-metrics, 2 slots", recorded_by(&few, 2, &Registry::new())),
-        hit("epoch-metrics, 32 slots", recorded_by(&many, 32, &Registry::new())),
-        hit("epoch-metrics, max_staleness 1 s, 2 slots", recorded_by(&few, 2, &stale())),
-        hit("epoch-metrics, max_staleness 1 s, 32 slots", recorded_by(&many, 32, &stale())),
-        Entry::new("floor: ArcSwap::load_full", || time_calls(|| black_box(&swap).load_full())),
+        hit(
+            "epoch-metrics, 2 slots",
+            recorded_by(&few, 2, &Registry::new()),
+        ),
+        hit(
+            "epoch-metrics, 32 slots",
+            recorded_by(&many, 32, &Registry::new()),
+        ),
+        hit(
+            "epoch-metrics, max_staleness 1 s, 2 slots",
+            recorded_by(&few, 2, &stale()),
+        ),
+        hit(
+            "epoch-metrics, max_staleness 1 s, 32 slots",
+            recorded_by(&many, 32, &stale()),
+        ),
+        Entry::new("floor: ArcSwap::load_full", || {
+            time_calls(|| black_box(&swap).load_full())
+        }),
     ];
-    print_min_median("read: a snapshot when nothing changed, ns", interleave(run.share(200), entries));
+    print_min_median(
+        "read: a snapshot when nothing changed, ns",
+        interleave(run.share(200), entries),
+    );
 }
 
 /// Times each read by itself, each after one record, less what reading the clock takes: the minimum and the median.
 #[inline(always)]
-fn time_reads<S>(state: &mut S, values: &[u64], record: impl Fn(&mut S, u64), read: impl Fn(&mut S)) -> [f64; 2] {
+fn time_reads<S>(
+    state: &mut S,
+    values: &[u64],
+    record: impl Fn(&mut S, u64),
+    read: impl Fn(&mut S),
+) -> [f64; 2] {
     let one = |value: &u64| {
         record(state, *value);
         let started = ticks();
         read(state);
-        ticks().saturating_sub(started).saturating_sub(ticks_for_nothing())
+        ticks()
+            .saturating_sub(started)
+            .saturating_sub(ticks_for_nothing())
     };
     let mut took: Vec<u64> = values.iter().map(one).collect();
     took.sort_unstable();
@@ -112,18 +143,28 @@ fn hdr_miss(values: Vec<u64>) -> Entry<'static, 2> {
 fn misses(run: &Run) {
     let (few, many, values) = (Crew::new(1), Crew::new(7), lognormal(COUNT));
     let entries = vec![
-        our_miss("epoch-metrics, 2 slots", recorded_by(&few, 2, &Registry::new()), values.clone()),
-        our_miss("epoch-metrics, 8 slots", recorded_by(&many, 8, &Registry::new()), values.clone()),
+        our_miss(
+            "epoch-metrics, 2 slots",
+            recorded_by(&few, 2, &Registry::new()),
+            values.clone(),
+        ),
+        our_miss(
+            "epoch-metrics, 8 slots",
+            recorded_by(&many, 8, &Registry::new()),
+            values.clone(),
+        ),
         metriken_miss(values.clone()),
         hdr_miss(values),
     ];
     let rows = interleave(run.share(100), entries);
-    let numbers = rows.into_iter().map(|row| (row.name, vec![row.times[0].min(), row.times[1].median()]));
+    let numbers = rows
+        .into_iter()
+        .map(|row| (row.name, vec![row.times[0].min(), row.times[1].median()]));
     let title = "read: a snapshot and its p50, p95, p99 after one record, 128,000 before, ns";
     print_table(title, &["min", "median"], numbers);
 }
 
-pub fn read(run: &Run) {
+pub(crate) fn read(run: &Run) {
     hits(run);
     misses(run);
 }

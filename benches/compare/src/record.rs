@@ -15,7 +15,12 @@ use std::time::{Duration, Instant};
 const SPACING_NS: f64 = 25.0;
 
 /// Times one batch on a handle that has been used before: first touches are not what is asked here.
-fn time_batch<C: Contender>(contender: &C, values: &[C::Value], passes: usize, start: impl FnOnce()) -> Range<Instant> {
+fn time_batch<C: Contender>(
+    contender: &C,
+    values: &[C::Value],
+    passes: usize,
+    start: impl FnOnce(),
+) -> Range<Instant> {
     let mut handle = contender.handle();
     record_all::<C>(&mut handle, values);
     start();
@@ -31,7 +36,10 @@ fn length(batch: &Range<Instant>) -> Duration {
 }
 
 fn one_thread<C: Contender>(contender: &C, values: &[C::Value], passes: usize) -> f64 {
-    ns_each(length(&time_batch(contender, values, passes, || ())), passes * values.len())
+    ns_each(
+        length(&time_batch(contender, values, passes, || ())),
+        passes * values.len(),
+    )
 }
 
 /// Two threads on the same metric: the slower one's time. On a busy machine one may run after the other, and then there
@@ -41,13 +49,20 @@ fn two_threads<C: Contender>(contender: &C, values: &[C::Value], passes: usize) 
     let overlapping = (0..TRIES).find_map(|_| {
         let [a, b] = run_together(contender, values, passes);
         let slower = length(&a).max(length(&b));
-        let together = a.end.min(b.end).saturating_duration_since(a.start.max(b.start));
+        let together = a
+            .end
+            .min(b.end)
+            .saturating_duration_since(a.start.max(b.start));
         (together > slower / 2).then_some(slower)
     });
     overlapping.map_or(f64::NAN, |slower| ns_each(slower, passes * values.len()))
 }
 
-fn run_together<C: Contender>(contender: &C, values: &[C::Value], passes: usize) -> [Range<Instant>; 2] {
+fn run_together<C: Contender>(
+    contender: &C,
+    values: &[C::Value],
+    passes: usize,
+) -> [Range<Instant>; 2] {
     let ready = AtomicUsize::new(0);
     // A lock's barrier would wake the second thread when the first is well under way.
     let meet = || {
@@ -82,33 +97,62 @@ fn entry<C: Contender + 'static>(nanos: &[u64], passes: usize) -> Entry<'static,
 
 /// Minima, medians, how often a contender's minimum is that of the first row, and what is put off if anybody does that.
 fn print(title: &str, rows: &[Row<3>]) {
-    const COLUMNS: [&str; 7] = ["1T min", "1T median", "2T min", "2T median", "1T / ours", "2T / ours", "put off"];
+    const COLUMNS: [&str; 7] = [
+        "1T min",
+        "1T median",
+        "2T min",
+        "2T median",
+        "1T / ours",
+        "2T / ours",
+        "put off",
+    ];
     let ours = [rows[0].times[0].min(), rows[0].times[1].min()];
     let puts_off = rows.iter().any(|row| row.times[2].min() > 0.005);
-    let columns = if puts_off { &COLUMNS[..] } else { &COLUMNS[..6] };
+    let columns = if puts_off {
+        &COLUMNS[..]
+    } else {
+        &COLUMNS[..6]
+    };
     let numbers = rows.iter().map(|row| {
         let [one, two, deferred] = &row.times;
         let ratios = [one.min() / ours[0], two.min() / ours[1]];
-        let numbers = [one.min(), one.median(), two.min(), two.median(), ratios[0], ratios[1], deferred.min()];
+        let numbers = [
+            one.min(),
+            one.median(),
+            two.min(),
+            two.median(),
+            ratios[0],
+            ratios[1],
+            deferred.min(),
+        ];
         (row.name.clone(), numbers[..columns.len()].to_vec())
     });
     print_table(title, columns, numbers);
 }
 
-pub fn counter(run: &Run) {
+pub(crate) fn counter(run: &Run) {
     use counters::*;
     let nanos = lognormal(COUNT);
     let entries = entries![entry(&nanos, 500): Ours, Plain, Store, FetchAdd, Metrics, Prometheus, PrometheusClient,
         Measured, Fastmetrics, Metriken, MetrikenLazy, MetrikenSharded];
-    print("counter: increment, ns", &interleave(run.share(150), entries));
+    print(
+        "counter: increment, ns",
+        &interleave(run.share(150), entries),
+    );
 }
 
-pub fn histogram(run: &Run) {
-    for (values, nanos) in [("lognormal values", lognormal(COUNT)), ("two values in turn", two_values(COUNT))] {
+pub(crate) fn histogram(run: &Run) {
+    for (values, nanos) in [
+        ("lognormal values", lognormal(COUNT)),
+        ("two values in turn", two_values(COUNT)),
+    ] {
         use histograms::*;
         let entries = entries![entry(&nanos, 200): Ours, HdrPlain, Metrics, Prometheus, PrometheusClient, Measured,
             Fastmetrics, Atomic, Metriken, MetrikenSharded, HdrSync, HdrMutex];
-        print(&format!("histogram: record, {values}, ns"), &interleave(run.share(100), entries));
+        print(
+            &format!("histogram: record, {values}, ns"),
+            &interleave(run.share(100), entries),
+        );
     }
 }
 
@@ -155,7 +199,7 @@ fn spaced_entry<C: Contender + 'static>(nanos: &[u64], steps: u32) -> Entry<'sta
     })
 }
 
-pub fn spaced(run: &Run) {
+pub(crate) fn spaced(run: &Run) {
     use histograms::*;
     let (nanos, steps) = (lognormal(COUNT), black_box(calibrate()));
     let entries = entries![spaced_entry(&nanos, steps): Nothing, Ours, HdrPlain, Metrics, Prometheus, PrometheusClient,
@@ -164,8 +208,14 @@ pub fn spaced(run: &Run) {
     let [alone] = &rows[0].times;
     let numbers = rows[1..].iter().map(|row| {
         let [with] = &row.times;
-        (row.name.clone(), vec![with.min() - alone.min(), with.median() - alone.median()])
+        (
+            row.name.clone(),
+            vec![with.min() - alone.min(), with.median() - alone.median()],
+        )
     });
-    let title = format!("spaced: record after {:.1} ns of other work, less that work, ns", alone.min());
+    let title = format!(
+        "spaced: record after {:.1} ns of other work, less that work, ns",
+        alone.min()
+    );
     print_table(&title, &["of minima", "of medians"], numbers);
 }

@@ -3,7 +3,9 @@
 use crate::Run;
 use crate::timing::{Entry, interleave, ns_each, print_table};
 use measured::label::StaticLabelSet;
-use measured::label::{FixedCardinalityLabel, LabelGroup, LabelGroupVisitor, LabelName, LabelValue, LabelVisitor};
+use measured::label::{
+    FixedCardinalityLabel, LabelGroup, LabelGroupVisitor, LabelName, LabelValue, LabelVisitor,
+};
 use measured::metric::MetricFamilyEncoding;
 use measured::metric::name::MetricName;
 use metrics::Recorder;
@@ -29,8 +31,12 @@ struct Ours {
 impl Family for Ours {
     fn new(series: usize) -> Self {
         let registry = epoch_metrics::Registry::new();
-        let family = registry.counter_family("requests", "Requests.", &["id"]).expect("a valid name");
-        let series = (0..series).map(|i| family.with(&[&label(i)]).expect("one label")).collect();
+        let family = registry
+            .counter_family("requests", "Requests.", &["id"])
+            .expect("a valid name");
+        let series = (0..series)
+            .map(|i| family.with(&[&label(i)]).expect("one label"))
+            .collect();
         Self { registry, series }
     }
 
@@ -53,8 +59,12 @@ impl Family for Prometheus {
         let options = prometheus::Opts::new("requests_total", "Requests.");
         let family = prometheus::IntCounterVec::new(options, &["id"]).expect("a valid name");
         let registry = prometheus::Registry::new();
-        registry.register(Box::new(family.clone())).expect("a free name");
-        let series = (0..series).map(|i| family.with_label_values(&[&label(i)])).collect();
+        registry
+            .register(Box::new(family.clone()))
+            .expect("a free name");
+        let series = (0..series)
+            .map(|i| family.with_label_values(&[&label(i)]))
+            .collect();
         Self { registry, series }
     }
 
@@ -63,7 +73,9 @@ impl Family for Prometheus {
     }
 
     fn render(&self) -> impl AsRef<[u8]> {
-        prometheus::TextEncoder::new().encode_to_string(&self.registry.gather()).expect("encodable")
+        prometheus::TextEncoder::new()
+            .encode_to_string(&self.registry.gather())
+            .expect("encodable")
     }
 }
 
@@ -78,7 +90,9 @@ impl Family for PrometheusClient {
         let family = Family::<Vec<(String, String)>, Counter>::default();
         let mut registry = prometheus_client::registry::Registry::default();
         registry.register("requests", "Requests", family.clone());
-        let series = (0..series).map(|i| family.get_or_create_owned(&vec![("id".to_owned(), label(i))])).collect();
+        let series = (0..series)
+            .map(|i| family.get_or_create_owned(&vec![("id".to_owned(), label(i))]))
+            .collect();
         Self { registry, series }
     }
 
@@ -102,9 +116,16 @@ impl Family for Metrics {
     fn new(series: usize) -> Self {
         let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
         let metadata = metrics::Metadata::new("compare", metrics::Level::INFO, None);
-        let key = |i| metrics::Key::from_parts("requests_total", vec![metrics::Label::new("id", label(i))]);
-        let series = (0..series).map(|i| recorder.register_counter(&key(i), &metadata)).collect();
-        Self { exporter: recorder.handle(), series }
+        let key = |i| {
+            metrics::Key::from_parts("requests_total", vec![metrics::Label::new("id", label(i))])
+        };
+        let series = (0..series)
+            .map(|i| recorder.register_counter(&key(i), &metadata))
+            .collect();
+        Self {
+            exporter: recorder.handle(),
+            series,
+        }
     }
 
     fn increment(&self, series: usize) {
@@ -131,7 +152,10 @@ impl fastmetrics::raw::LabelSetSchema for Id {
 }
 
 impl fastmetrics::encoder::EncodeLabelSet for Id {
-    fn encode(&self, encoder: &mut dyn fastmetrics::encoder::LabelSetEncoder) -> fastmetrics::error::Result<()> {
+    fn encode(
+        &self,
+        encoder: &mut dyn fastmetrics::encoder::LabelSetEncoder,
+    ) -> fastmetrics::error::Result<()> {
         encoder.encode(&("id", self.0.as_str()))
     }
 }
@@ -141,8 +165,12 @@ impl Family for Fastmetrics {
         use fastmetrics::metrics::{counter::Counter, family::Family};
         let family = Family::<Id, Counter>::default();
         let mut registry = fastmetrics::registry::Registry::default();
-        registry.register("requests_total", "Requests", family.clone()).expect("a free name");
-        let series = (0..series).map(|i| family.with_or_new(&Id(label(i)), Counter::clone)).collect();
+        registry
+            .register("requests_total", "Requests", family.clone())
+            .expect("a free name");
+        let series = (0..series)
+            .map(|i| family.with_or_new(&Id(label(i)), Counter::clone))
+            .collect();
         Self { registry, series }
     }
 
@@ -205,7 +233,9 @@ impl<const N: usize> Family for Measured<N> {
 
     fn render(&self) -> impl AsRef<[u8]> {
         let mut encoder = measured::text::BufferedTextEncoder::new();
-        let Ok(()) = self.family.collect_family_into(MetricName::from_str("requests_total"), &mut encoder);
+        let Ok(()) = self
+            .family
+            .collect_family_into(MetricName::from_str("requests_total"), &mut encoder);
         encoder.finish()
     }
 }
@@ -241,13 +271,25 @@ fn table<const N: usize>(run: &Run) {
     let ours = rows[0].times[0].min();
     let numbers = rows.into_iter().map(|row| {
         let [time, length] = row.times;
-        (row.name, vec![time.min(), time.median(), time.min() / ours, length.median()])
+        (
+            row.name,
+            vec![
+                time.min(),
+                time.median(),
+                time.min() / ours,
+                length.median(),
+            ],
+        )
     });
     let title = format!("render: {N} counters in one family, µs; all changed unless said");
-    print_table(&title, &["min", "median", "min / ours", "text, KiB"], numbers);
+    print_table(
+        &title,
+        &["min", "median", "min / ours", "text, KiB"],
+        numbers,
+    );
 }
 
-pub fn render(run: &Run) {
+pub(crate) fn render(run: &Run) {
     table::<1_000>(run);
     table::<10_000>(run);
 }

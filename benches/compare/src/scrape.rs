@@ -30,7 +30,8 @@ fn one_run<C: Contender>(contender: &C, values: &[C::Value], length: Duration) -
         record_all::<C>(&mut handle, values);
         let (started, before) = (Instant::now(), scrapes.load(Relaxed));
         let batches = record_until::<C>(&mut handle, values, started + length);
-        let per_ms = (scrapes.load(Relaxed) - before) as f64 / started.elapsed().as_secs_f64() / 1e3;
+        let per_ms =
+            (scrapes.load(Relaxed) - before) as f64 / started.elapsed().as_secs_f64() / 1e3;
         stop.store(true, Relaxed);
         // The handle goes before the scraper is waited for: it may itself be waiting for this handle.
         drop(handle);
@@ -43,13 +44,19 @@ fn one_run<C: Contender>(contender: &C, values: &[C::Value], length: Duration) -
         recorded
     });
     let mut times = Times::default();
-    batches.into_iter().for_each(|batch| times.push(f64::from(batch) * ns_per_tick() / BATCH as f64));
+    batches
+        .into_iter()
+        .for_each(|batch| times.push(f64::from(batch) * ns_per_tick() / BATCH as f64));
     let [p50, p99, p999] = times.quantiles([0.5, 0.99, 0.999]);
     [p50, p99, p999, per_ms]
 }
 
 /// The ticks that each batch took.
-fn record_until<C: Contender>(handle: &mut C::Handle, values: &[C::Value], end: Instant) -> Vec<u32> {
+fn record_until<C: Contender>(
+    handle: &mut C::Handle,
+    values: &[C::Value],
+    end: Instant,
+) -> Vec<u32> {
     let nothing = ticks_for_nothing();
     let mut batches = Vec::with_capacity(MOST_BATCHES);
     while Instant::now() < end && batches.len() + values.len() / BATCH <= MOST_BATCHES {
@@ -68,8 +75,11 @@ fn entry<C: Contender + 'static>(nanos: &[u64], length: Duration) -> Entry<'stat
     Entry::new(C::NAME, move || one_run(&contender, &values, length))
 }
 
-pub fn scrape(run: &Run) {
-    let (nanos, length) = (lognormal(COUNT), Duration::from_millis(run.share(200) as u64));
+pub(crate) fn scrape(run: &Run) {
+    let (nanos, length) = (
+        lognormal(COUNT),
+        Duration::from_millis(run.share(200) as u64),
+    );
     let entries = entries![entry(&nanos, length):
         Ours,
         OursAsText,
@@ -85,7 +95,9 @@ pub fn scrape(run: &Run) {
         HdrMutex
     ];
     let rows = interleave(5, entries);
-    let numbers = rows.into_iter().map(|row| (row.name, row.times.map(|times| times.median()).to_vec()));
+    let numbers = rows
+        .into_iter()
+        .map(|row| (row.name, row.times.map(|times| times.median()).to_vec()));
     let title = "scrape: record while another thread scrapes without pause, ns a record over 16; medians of 5 runs";
     print_table(title, &["p50", "p99", "p99.9", "scrapes / ms"], numbers);
 }

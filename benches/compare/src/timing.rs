@@ -5,80 +5,108 @@ use std::time::{Duration, Instant};
 
 /// What one contender took: a number a round.
 #[derive(Clone, Default)]
-pub struct Times(Vec<f64>);
+pub(crate) struct Times(Vec<f64>);
 
 impl Times {
     /// Takes a time, unless it is not a number: then there was nothing to measure.
-    pub fn push(&mut self, time: f64) {
+    pub(crate) fn push(&mut self, time: f64) {
         self.0.extend((!time.is_nan()).then_some(time));
     }
 
-    pub fn min(&self) -> f64 {
+    pub(crate) fn min(&self) -> f64 {
         self.quantiles([0.0])[0]
     }
 
-    pub fn median(&self) -> f64 {
+    pub(crate) fn median(&self) -> f64 {
         self.quantiles([0.5])[0]
     }
 
     /// By nearest rank; not a number if there are no times.
-    pub fn quantiles<const N: usize>(&self, of: [f64; N]) -> [f64; N] {
+    pub(crate) fn quantiles<const N: usize>(&self, of: [f64; N]) -> [f64; N] {
         let mut sorted = self.0.clone();
         sorted.sort_unstable_by(f64::total_cmp);
         let last = sorted.len().saturating_sub(1) as f64;
-        of.map(|q| sorted.get((q * last).round() as usize).copied().unwrap_or(f64::NAN))
+        of.map(|q| {
+            sorted
+                .get((q * last).round() as usize)
+                .copied()
+                .unwrap_or(f64::NAN)
+        })
     }
 }
 
 /// A contender: a round of it yields one number for each of `N` columns.
-pub struct Entry<'a, const N: usize> {
+pub(crate) struct Entry<'a, const N: usize> {
     name: String,
     round: Box<dyn FnMut() -> [f64; N] + 'a>,
 }
 
 impl<'a, const N: usize> Entry<'a, N> {
-    pub fn new(name: impl Into<String>, round: impl FnMut() -> [f64; N] + 'a) -> Self {
-        Self { name: name.into(), round: Box::new(round) }
+    pub(crate) fn new(name: impl Into<String>, round: impl FnMut() -> [f64; N] + 'a) -> Self {
+        Self {
+            name: name.into(),
+            round: Box::new(round),
+        }
     }
 }
 
 /// All rounds of a contender, by column.
-pub struct Row<const N: usize> {
-    pub name: String,
-    pub times: [Times; N],
+pub(crate) struct Row<const N: usize> {
+    pub(crate) name: String,
+    pub(crate) times: [Times; N],
 }
 
 /// Runs every contender once in each round, so that whatever else the machine does hits them alike.
-pub fn interleave<const N: usize>(rounds: usize, mut entries: Vec<Entry<'_, N>>) -> Vec<Row<N>> {
+pub(crate) fn interleave<const N: usize>(
+    rounds: usize,
+    mut entries: Vec<Entry<'_, N>>,
+) -> Vec<Row<N>> {
     let mut rows: Vec<Row<N>> = entries
         .iter()
-        .map(|e| Row { name: e.name.clone(), times: std::array::from_fn(|_| Times::default()) })
+        .map(|e| Row {
+            name: e.name.clone(),
+            times: std::array::from_fn(|_| Times::default()),
+        })
         .collect();
     for _ in 0..rounds {
         for (entry, row) in entries.iter_mut().zip(&mut rows) {
             let round = (entry.round)();
-            row.times.iter_mut().zip(round).for_each(|(times, time)| times.push(time));
+            row.times
+                .iter_mut()
+                .zip(round)
+                .for_each(|(times, time)| times.push(time));
         }
     }
     rows
 }
 
 /// Prints a title, a header and rows of a name and numbers, aligned.
-pub fn print_table(title: &str, columns: &[&str], rows: impl IntoIterator<Item = (String, Vec<f64>)>) {
+pub(crate) fn print_table(
+    title: &str,
+    columns: &[&str],
+    rows: impl IntoIterator<Item = (String, Vec<f64>)>,
+) {
     println!("\n{title}");
     print!("{:<44}", "");
     columns.iter().for_each(|column| print!("{column:>13}"));
     println!();
     for (name, numbers) in rows {
         print!("{name:<44}");
-        numbers.iter().for_each(|number| print!("{:>13}", shorten(*number)));
+        numbers
+            .iter()
+            .for_each(|number| print!("{:>13}", shorten(*number)));
         println!();
     }
 }
 
 /// The minimum and the median of each column.
-pub fn print_min_median<const N: usize>(title: &str, rows: Vec<Row<N>>) {
-    let numbers = |row: Row<N>| row.times.iter().flat_map(|times| [times.min(), times.median()]).collect();
+pub(crate) fn print_min_median<const N: usize>(title: &str, rows: Vec<Row<N>>) {
+    let numbers = |row: Row<N>| {
+        row.times
+            .iter()
+            .flat_map(|times| [times.min(), times.median()])
+            .collect()
+    };
     let rows = rows.into_iter().map(|row| (row.name.clone(), numbers(row)));
     print_table(title, &["min", "median"].repeat(N), rows);
 }
@@ -93,13 +121,13 @@ fn shorten(number: f64) -> String {
 }
 
 /// Nanoseconds for each of `n` things that took this long.
-pub fn ns_each(time: Duration, n: usize) -> f64 {
+pub(crate) fn ns_each(time: Duration, n: usize) -> f64 {
     time.as_nanos() as f64 / n as f64
 }
 
 /// The finest clock there is: the time-stamp counter on x86-64, nanoseconds elsewhere.
 #[inline(always)]
-pub fn ticks() -> u64 {
+pub(crate) fn ticks() -> u64 {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: every x86-64 processor has the instruction, and it touches no memory.
     return unsafe { core::arch::x86_64::_rdtsc() };
@@ -111,7 +139,7 @@ pub fn ticks() -> u64 {
 }
 
 /// How long a tick is, found by comparing with the system's clock for a while.
-pub fn ns_per_tick() -> f64 {
+pub(crate) fn ns_per_tick() -> f64 {
     static FOUND: OnceLock<f64> = OnceLock::new();
     *FOUND.get_or_init(|| {
         let (started, first) = (Instant::now(), ticks());
@@ -124,10 +152,13 @@ pub fn ns_per_tick() -> f64 {
 }
 
 /// Ticks that pass between two readings with nothing between them.
-pub fn ticks_for_nothing() -> u64 {
+pub(crate) fn ticks_for_nothing() -> u64 {
     static FOUND: OnceLock<u64> = OnceLock::new();
     *FOUND.get_or_init(|| {
-        let mut seen: Vec<u64> = (0..10_000).map(|_| (ticks(), ticks())).map(|(a, b)| b.saturating_sub(a)).collect();
+        let mut seen: Vec<u64> = (0..10_000)
+            .map(|_| (ticks(), ticks()))
+            .map(|(a, b)| b.saturating_sub(a))
+            .collect();
         seen.sort_unstable();
         seen[seen.len() / 2]
     })

@@ -11,10 +11,22 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// Has the crew record `unread` values in all and times the next snapshot: microseconds a slot.
-fn first_snapshot(crew: &Crew, slots: usize, histogram: &Histogram, values: &Arc<[u64]>, unread: usize) -> f64 {
+fn first_snapshot(
+    crew: &Crew,
+    slots: usize,
+    histogram: &Histogram,
+    values: &Arc<[u64]>,
+    unread: usize,
+) -> f64 {
     crew.run(|| {
         let (histogram, values) = (histogram.clone(), Arc::clone(values));
-        move || values.iter().cycle().take(unread / slots).for_each(|value| histogram.record(*value))
+        move || {
+            values
+                .iter()
+                .cycle()
+                .take(unread / slots)
+                .for_each(|value| histogram.record(*value))
+        }
     });
     let started = Instant::now();
     black_box(histogram.snapshot());
@@ -45,8 +57,9 @@ fn metrics_unread() -> Entry<'static, 2> {
     })
 }
 
-pub fn unread(run: &Run) {
+pub(crate) fn unread(run: &Run) {
     let entries = vec![ours_unread(1), ours_unread(8), metrics_unread()];
-    let title = "unread: the first snapshot after 100,000 (left) and 10 million (right) records, µs a slot";
+    let title =
+        "unread: the first snapshot after 100,000 (left) and 10 million (right) records, µs a slot";
     print_min_median(title, interleave(run.share(11), entries));
 }

@@ -1,10 +1,10 @@
 //! What is recorded: the same in every run.
 
 /// How many values a pass goes through.
-pub const COUNT: usize = 1024;
+pub(crate) const COUNT: usize = 1024;
 
 /// What a contender takes: nanoseconds, seconds, or nothing for a counter.
-pub trait Sample: Copy + Send + Sync {
+pub(crate) trait Sample: Copy + Send + Sync {
     fn of_nanos(nanos: u64) -> Self;
 }
 
@@ -25,17 +25,23 @@ impl Sample for () {
 }
 
 /// Latencies in nanoseconds: lognormal, median 1 ms, sigma 1.
-pub fn lognormal(count: usize) -> Vec<u64> {
+pub(crate) fn lognormal(count: usize) -> Vec<u64> {
     let mut random = SplitMix(42);
-    (0..count).map(|_| (1e6 * random.normal().exp()) as u64).collect()
+    (0..count)
+        .map(|_| (1e6 * random.normal().exp()) as u64)
+        .collect()
 }
 
 /// Two latencies in turn: what a load that hardly varies records.
-pub fn two_values(count: usize) -> Vec<u64> {
-    [1_000_000, 1_300_000].into_iter().cycle().take(count).collect()
+pub(crate) fn two_values(count: usize) -> Vec<u64> {
+    [1_000_000, 1_300_000]
+        .into_iter()
+        .cycle()
+        .take(count)
+        .collect()
 }
 
-pub fn samples<S: Sample>(nanos: &[u64]) -> Vec<S> {
+pub(crate) fn samples<S: Sample>(nanos: &[u64]) -> Vec<S> {
     nanos.iter().copied().map(S::of_nanos).collect()
 }
 
@@ -57,7 +63,10 @@ impl SplitMix {
 
     /// A standard normal deviate, by Box and Muller.
     fn normal(&mut self) -> f64 {
-        let (radius, angle) = ((-2.0 * self.unit().ln()).sqrt(), std::f64::consts::TAU * self.unit());
+        let (radius, angle) = (
+            (-2.0 * self.unit().ln()).sqrt(),
+            std::f64::consts::TAU * self.unit(),
+        );
         radius * angle.cos()
     }
 }

@@ -77,7 +77,11 @@ fn trace<T>(name: &str, function: extern "C" fn(&T, u64), on: &T, argument: u64)
         len.set(len.get() + 1);
         Next::Step
     });
-    assert!(len.get() <= ROOM, "{name} executes {} instructions", len.get());
+    assert!(
+        len.get() <= ROOM,
+        "{name} executes {} instructions",
+        len.get()
+    );
     print!("{name}");
     for address in &executed[..len.get()] {
         print!(" {:x}", address.get());
@@ -89,22 +93,56 @@ fn trace<T>(name: &str, function: extern "C" fn(&T, u64), on: &T, argument: u64)
 const CALLS: u64 = 3;
 
 fn main() {
-    let registry = Registry::builder().clock(Arc::new(TickingClock::default())).build();
-    let histogram = registry.histogram("histogram", "", HistogramOptions::durations()).unwrap();
-    let timed = registry.histogram("timed", "", HistogramOptions::durations()).unwrap();
-    let spans = registry.histogram("spans", "", HistogramOptions::durations()).unwrap();
+    let registry = Registry::builder()
+        .clock(Arc::new(TickingClock::default()))
+        .build();
+    let histogram = registry
+        .histogram("histogram", "", HistogramOptions::durations())
+        .unwrap();
+    let timed = registry
+        .histogram("timed", "", HistogramOptions::durations())
+        .unwrap();
+    let spans = registry
+        .histogram("spans", "", HistogramOptions::durations())
+        .unwrap();
     let incremented = registry.counter("incremented", "").unwrap();
     let added = registry.counter("added", "").unwrap();
     let throughput = registry.throughput("throughput", "").unwrap();
-    trace("hot_histogram_record", hot_histogram_record, &histogram, 1_234_567);
+    trace(
+        "hot_histogram_record",
+        hot_histogram_record,
+        &histogram,
+        1_234_567,
+    );
     let span = (spans.clone(), Duration::from_micros(1_500));
-    trace("hot_histogram_record_duration", hot_histogram_record_duration, &span, 0);
+    trace(
+        "hot_histogram_record_duration",
+        hot_histogram_record_duration,
+        &span,
+        0,
+    );
     trace("hot_timer", hot_timer, &timed, 0);
     trace("hot_counter_inc", hot_counter_inc, &incremented, 0);
     trace("hot_counter_add", hot_counter_add, &added, 5);
     trace("hot_throughput_add", hot_throughput_add, &throughput, 7);
-    assert_eq!((histogram.snapshot().count(), histogram.snapshot().sum()), (CALLS, CALLS * 1_234_567));
-    assert_eq!((spans.snapshot().count(), spans.snapshot().sum()), (CALLS, CALLS * 1_500_000));
-    assert_eq!((timed.snapshot().count(), timed.snapshot().sum()), (CALLS, CALLS * 1_000));
-    assert_eq!((incremented.get(), added.get(), throughput.snapshot().total()), (CALLS, CALLS * 5, CALLS * 7));
+    assert_eq!(
+        (histogram.snapshot().count(), histogram.snapshot().sum()),
+        (CALLS, CALLS * 1_234_567)
+    );
+    assert_eq!(
+        (spans.snapshot().count(), spans.snapshot().sum()),
+        (CALLS, CALLS * 1_500_000)
+    );
+    assert_eq!(
+        (timed.snapshot().count(), timed.snapshot().sum()),
+        (CALLS, CALLS * 1_000)
+    );
+    assert_eq!(
+        (
+            incremented.get(),
+            added.get(),
+            throughput.snapshot().total()
+        ),
+        (CALLS, CALLS * 5, CALLS * 7)
+    );
 }

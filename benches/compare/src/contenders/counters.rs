@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 /// Implements [`Contender`] for a counter: how it is made, how a thread gets a handle, how it is incremented.
 macro_rules! counter {
     ($type:ident, $name:literal, $handle:ty, $new:expr, $increment:expr) => {
-        pub struct $type($handle);
+        pub(crate) struct $type($handle);
 
         impl Contender for $type {
             const NAME: &'static str = $name;
@@ -32,17 +32,42 @@ macro_rules! counter {
     };
 }
 
-counter!(Ours, "epoch-metrics", epoch_metrics::Counter, ours(), |c| c.inc());
+counter!(Ours, "epoch-metrics", epoch_metrics::Counter, ours(), |c| c
+    .inc());
 // Each thread has its own: nothing that is shared can be cheaper.
 counter!(Plain, "floor: u64 += 1, not shared", u64, 0, |c| *c += 1);
-counter!(Store, "floor: load + store, not shared", OwnAtomic, OwnAtomic::default(), |c| {
-    c.0.store(c.0.load(Relaxed) + 1, Relaxed);
-});
-counter!(FetchAdd, "floor: shared fetch_add", Arc<AtomicU64>, Arc::default(), |c| {
-    c.fetch_add(1, Relaxed);
-});
-counter!(Metrics, "metrics + exporter, held handle", metrics::Counter, metrics_counter(), |c| c.increment(1));
-counter!(Prometheus, "prometheus IntCounter", prometheus::IntCounter, prometheus_counter(), |c| c.inc());
+counter!(
+    Store,
+    "floor: load + store, not shared",
+    OwnAtomic,
+    OwnAtomic::default(),
+    |c| {
+        c.0.store(c.0.load(Relaxed) + 1, Relaxed);
+    }
+);
+counter!(
+    FetchAdd,
+    "floor: shared fetch_add",
+    Arc<AtomicU64>,
+    Arc::default(),
+    |c| {
+        c.fetch_add(1, Relaxed);
+    }
+);
+counter!(
+    Metrics,
+    "metrics + exporter, held handle",
+    metrics::Counter,
+    metrics_counter(),
+    |c| c.increment(1)
+);
+counter!(
+    Prometheus,
+    "prometheus IntCounter",
+    prometheus::IntCounter,
+    prometheus_counter(),
+    |c| c.inc()
+);
 counter!(
     PrometheusClient,
     "prometheus-client",
@@ -52,7 +77,13 @@ counter!(
         c.inc();
     }
 );
-counter!(Measured, "measured", Arc<measured::Counter>, Arc::default(), |c| c.inc());
+counter!(
+    Measured,
+    "measured",
+    Arc<measured::Counter>,
+    Arc::default(),
+    |c| c.inc()
+);
 counter!(
     Fastmetrics,
     "fastmetrics",
@@ -62,12 +93,24 @@ counter!(
         c.inc();
     }
 );
-counter!(Metriken, "metriken Counter", Arc<metriken::Counter>, Arc::default(), |c| {
-    c.increment();
-});
-counter!(MetrikenLazy, "metriken LazyCounter", Arc<metriken::LazyCounter>, Arc::default(), |c| {
-    c.increment();
-});
+counter!(
+    Metriken,
+    "metriken Counter",
+    Arc<metriken::Counter>,
+    Arc::default(),
+    |c| {
+        c.increment();
+    }
+);
+counter!(
+    MetrikenLazy,
+    "metriken LazyCounter",
+    Arc<metriken::LazyCounter>,
+    Arc::default(),
+    |c| {
+        c.increment();
+    }
+);
 counter!(
     MetrikenSharded,
     "metriken ShardedCounterGroup",
@@ -81,7 +124,7 @@ counter!(
 /// An atomic that is not shared: cloned by value, on a pair of lines of its own.
 #[derive(Default)]
 #[repr(align(128))]
-pub struct OwnAtomic(AtomicU64);
+pub(crate) struct OwnAtomic(AtomicU64);
 
 impl Clone for OwnAtomic {
     fn clone(&self) -> Self {
@@ -90,7 +133,9 @@ impl Clone for OwnAtomic {
 }
 
 fn ours() -> epoch_metrics::Counter {
-    epoch_metrics::Registry::new().counter("requests", "Requests.").expect("a valid name")
+    epoch_metrics::Registry::new()
+        .counter("requests", "Requests.")
+        .expect("a valid name")
 }
 
 fn prometheus_counter() -> prometheus::IntCounter {

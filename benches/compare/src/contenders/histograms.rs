@@ -15,11 +15,13 @@ const FIRST_BUCKET: f64 = 0.0001;
 const BUCKETS: usize = 14;
 
 fn bounds() -> Vec<f64> {
-    (0..BUCKETS).map(|i| FIRST_BUCKET * f64::powi(2.0, i as i32)).collect()
+    (0..BUCKETS)
+        .map(|i| FIRST_BUCKET * f64::powi(2.0, i as i32))
+        .collect()
 }
 
 /// HdrHistogram with the range and the digits of `epoch_metrics::HistogramOptions::durations()`.
-pub fn hdr() -> hdrhistogram::Histogram<u64> {
+pub(crate) fn hdr() -> hdrhistogram::Histogram<u64> {
     hdrhistogram::Histogram::new_with_bounds(1, 3_600_000_000_000, 2).expect("valid bounds")
 }
 
@@ -47,7 +49,7 @@ macro_rules! cloned {
 }
 
 /// Does nothing: what the loop itself takes.
-pub struct Nothing;
+pub(crate) struct Nothing;
 
 impl Contender for Nothing {
     const NAME: &'static str = "nothing";
@@ -64,15 +66,18 @@ impl Contender for Nothing {
     fn record((): &mut (), _: u64) {}
 }
 
-pub struct Ours {
+pub(crate) struct Ours {
     histogram: epoch_metrics::Histogram,
 }
 
 impl Contender for Ours {
-    cloned!("epoch-metrics", u64, epoch_metrics::Histogram, |h, v| h.record(v));
+    cloned!("epoch-metrics", u64, epoch_metrics::Histogram, |h, v| h
+        .record(v));
 
     fn new() -> Self {
-        Self { histogram: our_histogram(&epoch_metrics::Registry::new()) }
+        Self {
+            histogram: our_histogram(&epoch_metrics::Registry::new()),
+        }
     }
 
     fn scrape(&self) {
@@ -81,17 +86,25 @@ impl Contender for Ours {
 }
 
 /// The same, scraped as text, as the libraries are that have no other snapshot.
-pub struct OursAsText {
+pub(crate) struct OursAsText {
     registry: epoch_metrics::Registry,
     histogram: epoch_metrics::Histogram,
 }
 
 impl Contender for OursAsText {
-    cloned!("epoch-metrics, read as text", u64, epoch_metrics::Histogram, |h, v| h.record(v));
+    cloned!(
+        "epoch-metrics, read as text",
+        u64,
+        epoch_metrics::Histogram,
+        |h, v| h.record(v)
+    );
 
     fn new() -> Self {
         let registry = epoch_metrics::Registry::new();
-        Self { histogram: our_histogram(&registry), registry }
+        Self {
+            histogram: our_histogram(&registry),
+            registry,
+        }
     }
 
     fn scrape(&self) {
@@ -99,23 +112,34 @@ impl Contender for OursAsText {
     }
 }
 
-pub fn our_histogram(registry: &epoch_metrics::Registry) -> epoch_metrics::Histogram {
+pub(crate) fn our_histogram(registry: &epoch_metrics::Registry) -> epoch_metrics::Histogram {
     let options = epoch_metrics::HistogramOptions::durations();
-    registry.histogram("latency", "Latency.", options).expect("a valid name")
+    registry
+        .histogram("latency", "Latency.", options)
+        .expect("a valid name")
 }
 
-pub struct Metrics {
+pub(crate) struct Metrics {
     histogram: metrics::Histogram,
     exporter: PrometheusHandle,
 }
 
 impl Contender for Metrics {
-    cloned!("metrics + exporter, held handle", f64, metrics::Histogram, |h, v| h.record(v));
+    cloned!(
+        "metrics + exporter, held handle",
+        f64,
+        metrics::Histogram,
+        |h, v| h.record(v)
+    );
 
     fn new() -> Self {
         let recorder = PrometheusBuilder::new().build_recorder();
-        let histogram = recorder.register_histogram(&metrics::Key::from_name("latency_seconds"), &metadata());
-        Self { histogram, exporter: recorder.handle() }
+        let histogram =
+            recorder.register_histogram(&metrics::Key::from_name("latency_seconds"), &metadata());
+        Self {
+            histogram,
+            exporter: recorder.handle(),
+        }
     }
 
     fn settle(&self) {
@@ -127,40 +151,59 @@ impl Contender for Metrics {
     }
 }
 
-pub struct Prometheus {
+pub(crate) struct Prometheus {
     histogram: prometheus::Histogram,
     registry: prometheus::Registry,
 }
 
 impl Contender for Prometheus {
-    cloned!("prometheus", f64, prometheus::Histogram, |h, v| h.observe(v));
+    cloned!("prometheus", f64, prometheus::Histogram, |h, v| h
+        .observe(v));
 
     fn new() -> Self {
-        let options = prometheus::HistogramOpts::new("latency_seconds", "Latency.").buckets(bounds());
+        let options =
+            prometheus::HistogramOpts::new("latency_seconds", "Latency.").buckets(bounds());
         let histogram = prometheus::Histogram::with_opts(options).expect("valid options");
         let registry = prometheus::Registry::new();
-        registry.register(Box::new(histogram.clone())).expect("a free name");
-        Self { histogram, registry }
+        registry
+            .register(Box::new(histogram.clone()))
+            .expect("a free name");
+        Self {
+            histogram,
+            registry,
+        }
     }
 
     fn scrape(&self) {
-        black_box(prometheus::TextEncoder::new().encode_to_string(&self.registry.gather()).expect("encodable"));
+        black_box(
+            prometheus::TextEncoder::new()
+                .encode_to_string(&self.registry.gather())
+                .expect("encodable"),
+        );
     }
 }
 
-pub struct PrometheusClient {
+pub(crate) struct PrometheusClient {
     histogram: prometheus_client::metrics::histogram::Histogram,
     registry: prometheus_client::registry::Registry,
 }
 
 impl Contender for PrometheusClient {
-    cloned!("prometheus-client", f64, prometheus_client::metrics::histogram::Histogram, |h, v| h.observe(v));
+    cloned!(
+        "prometheus-client",
+        f64,
+        prometheus_client::metrics::histogram::Histogram,
+        |h, v| h.observe(v)
+    );
 
     fn new() -> Self {
         let histogram = prometheus_client::metrics::histogram::Histogram::new(bounds());
         let mut registry = prometheus_client::registry::Registry::default();
         registry.register("latency_seconds", "Latency", histogram.clone());
-        Self { histogram, registry }
+        Self {
+            histogram,
+            registry,
+        }
     }
 
     fn scrape(&self) {
@@ -170,16 +213,23 @@ impl Contender for PrometheusClient {
     }
 }
 
-pub struct Measured {
+pub(crate) struct Measured {
     histogram: Arc<measured::Histogram<BUCKETS>>,
 }
 
 impl Contender for Measured {
-    cloned!("measured", f64, Arc<measured::Histogram<BUCKETS>>, |h, v| h.observe(v));
+    cloned!(
+        "measured",
+        f64,
+        Arc<measured::Histogram<BUCKETS>>,
+        |h, v| h.observe(v)
+    );
 
     fn new() -> Self {
         let thresholds = Thresholds::exponential_buckets(FIRST_BUCKET, 2.0);
-        Self { histogram: Arc::new(measured::Histogram::with_metadata(thresholds)) }
+        Self {
+            histogram: Arc::new(measured::Histogram::with_metadata(thresholds)),
+        }
     }
 
     fn scrape(&self) {
@@ -190,19 +240,29 @@ impl Contender for Measured {
     }
 }
 
-pub struct Fastmetrics {
+pub(crate) struct Fastmetrics {
     histogram: fastmetrics::metrics::histogram::Histogram,
     registry: fastmetrics::registry::Registry,
 }
 
 impl Contender for Fastmetrics {
-    cloned!("fastmetrics", f64, fastmetrics::metrics::histogram::Histogram, |h, v| h.observe(v));
+    cloned!(
+        "fastmetrics",
+        f64,
+        fastmetrics::metrics::histogram::Histogram,
+        |h, v| h.observe(v)
+    );
 
     fn new() -> Self {
         let histogram = fastmetrics::metrics::histogram::Histogram::new(bounds());
         let mut registry = fastmetrics::registry::Registry::default();
-        registry.register("latency_seconds", "Latency", histogram.clone()).expect("a free name");
-        Self { histogram, registry }
+        registry
+            .register("latency_seconds", "Latency", histogram.clone())
+            .expect("a free name");
+        Self {
+            histogram,
+            registry,
+        }
     }
 
     fn scrape(&self) {
@@ -214,17 +274,26 @@ impl Contender for Fastmetrics {
 }
 
 /// The histogram of the `histogram` crate, by itself.
-pub struct Atomic {
+pub(crate) struct Atomic {
     histogram: Arc<histogram::AtomicHistogram>,
 }
 
 impl Contender for Atomic {
-    cloned!("histogram AtomicHistogram(7, 64)", u64, Arc<histogram::AtomicHistogram>, |h, v| {
-        let _ = h.increment(v);
-    });
+    cloned!(
+        "histogram AtomicHistogram(7, 64)",
+        u64,
+        Arc<histogram::AtomicHistogram>,
+        |h, v| {
+            let _ = h.increment(v);
+        }
+    );
 
     fn new() -> Self {
-        Self { histogram: Arc::new(histogram::AtomicHistogram::new(7, 64).expect("a valid configuration")) }
+        Self {
+            histogram: Arc::new(
+                histogram::AtomicHistogram::new(7, 64).expect("a valid configuration"),
+            ),
+        }
     }
 
     fn scrape(&self) {
@@ -233,17 +302,24 @@ impl Contender for Atomic {
 }
 
 /// The same as metriken offers it, made at its first use.
-pub struct Metriken {
+pub(crate) struct Metriken {
     histogram: Arc<metriken::AtomicCounterHistogram>,
 }
 
 impl Contender for Metriken {
-    cloned!("metriken AtomicCounterHistogram(7, 64)", u64, Arc<metriken::AtomicCounterHistogram>, |h, v| {
-        let _ = h.increment(v);
-    });
+    cloned!(
+        "metriken AtomicCounterHistogram(7, 64)",
+        u64,
+        Arc<metriken::AtomicCounterHistogram>,
+        |h, v| {
+            let _ = h.increment(v);
+        }
+    );
 
     fn new() -> Self {
-        Self { histogram: Arc::new(metriken::AtomicCounterHistogram::new(7, 64)) }
+        Self {
+            histogram: Arc::new(metriken::AtomicCounterHistogram::new(7, 64)),
+        }
     }
 
     fn scrape(&self) {
@@ -251,17 +327,24 @@ impl Contender for Metriken {
     }
 }
 
-pub struct MetrikenSharded {
+pub(crate) struct MetrikenSharded {
     histogram: Arc<metriken::ShardedCounterHistogram>,
 }
 
 impl Contender for MetrikenSharded {
-    cloned!("metriken ShardedCounterHistogram(7, 64)", u64, Arc<metriken::ShardedCounterHistogram>, |h, v| {
-        let _ = h.increment(v);
-    });
+    cloned!(
+        "metriken ShardedCounterHistogram(7, 64)",
+        u64,
+        Arc<metriken::ShardedCounterHistogram>,
+        |h, v| {
+            let _ = h.increment(v);
+        }
+    );
 
     fn new() -> Self {
-        Self { histogram: Arc::new(metriken::ShardedCounterHistogram::new(7, 64)) }
+        Self {
+            histogram: Arc::new(metriken::ShardedCounterHistogram::new(7, 64)),
+        }
     }
 
     fn scrape(&self) {
@@ -270,7 +353,7 @@ impl Contender for MetrikenSharded {
 }
 
 /// HdrHistogram's own answer to several threads. Its refresh waits for every recorder, so none may be idle.
-pub struct HdrSync {
+pub(crate) struct HdrSync {
     merged: Mutex<hdrhistogram::sync::SyncHistogram<u64>>,
 }
 
@@ -280,7 +363,9 @@ impl Contender for HdrSync {
     type Handle = hdrhistogram::sync::Recorder<u64>;
 
     fn new() -> Self {
-        Self { merged: Mutex::new(hdr().into_sync()) }
+        Self {
+            merged: Mutex::new(hdr().into_sync()),
+        }
     }
 
     fn handle(&self) -> Self::Handle {
@@ -297,17 +382,24 @@ impl Contender for HdrSync {
     }
 }
 
-pub struct HdrMutex {
+pub(crate) struct HdrMutex {
     histogram: Arc<Mutex<hdrhistogram::Histogram<u64>>>,
 }
 
 impl Contender for HdrMutex {
-    cloned!("Mutex<hdrhistogram>, read by cloning", u64, Arc<Mutex<hdrhistogram::Histogram<u64>>>, |h, v| {
-        let _ = lock(h).record(v);
-    });
+    cloned!(
+        "Mutex<hdrhistogram>, read by cloning",
+        u64,
+        Arc<Mutex<hdrhistogram::Histogram<u64>>>,
+        |h, v| {
+            let _ = lock(h).record(v);
+        }
+    );
 
     fn new() -> Self {
-        Self { histogram: Arc::new(Mutex::new(hdr())) }
+        Self {
+            histogram: Arc::new(Mutex::new(hdr())),
+        }
     }
 
     fn scrape(&self) {
@@ -316,7 +408,7 @@ impl Contender for HdrMutex {
 }
 
 /// Each thread has its own: what the buckets cost without any sharing.
-pub struct HdrPlain;
+pub(crate) struct HdrPlain;
 
 impl Contender for HdrPlain {
     const NAME: &'static str = "floor: hdrhistogram, not shared";

@@ -1,13 +1,13 @@
 //! Who is compared: one small type for each, all driven by the same loop.
 
-pub mod counters;
-pub mod histograms;
+pub(crate) mod counters;
+pub(crate) mod histograms;
 
 use crate::values::Sample;
 use std::hint::black_box;
 
 /// A metric of one library.
-pub trait Contender: Sync + Sized {
+pub(crate) trait Contender: Sync + Sized {
     const NAME: &'static str;
     /// What is recorded.
     type Value: Sample;
@@ -32,7 +32,7 @@ pub trait Contender: Sync + Sized {
 /// Records every value once: the loop that all contenders are timed in. The black box makes the compiler take handle and
 /// values from memory anew each time, as a program would that did other things between.
 #[inline(always)]
-pub fn record_all<C: Contender>(handle: &mut C::Handle, values: &[C::Value]) {
+pub(crate) fn record_all<C: Contender>(handle: &mut C::Handle, values: &[C::Value]) {
     for &value in values {
         C::record(black_box(&mut *handle), value);
     }

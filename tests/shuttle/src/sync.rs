@@ -1,0 +1,37 @@
+//! What `src/sync.rs` exports, made of shuttle's types.
+
+use std::ops::Deref;
+
+pub(crate) use shuttle::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release},
+    fence,
+};
+pub(crate) use shuttle::sync::{Mutex, MutexGuard, RwLock};
+pub(crate) use shuttle::thread::yield_now;
+pub(crate) use shuttle::thread_local;
+pub(crate) use std::sync::PoisonError;
+
+/// Nothing: shuttle takes a spin for a yield, and a reader that yields before each look at a bank misses the schedules in
+/// which the writer has not moved.
+pub(crate) fn spin_loop() {}
+
+/// A static that each execution initialises anew.
+#[derive(Debug)]
+pub(crate) struct LazyLock<T: Sync>(shuttle::lazy_static::Lazy<T>);
+
+impl<T: Sync> LazyLock<T> {
+    pub(crate) const fn new(init: fn() -> T) -> Self {
+        Self(shuttle::lazy_static::Lazy::new(init))
+    }
+}
+
+impl<T: Sync + 'static> Deref for LazyLock<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: `LazyLock`s are statics (`src/thread.rs` has the only one), so the reference is good for ever.
+        let this: &'static Self = unsafe { &*std::ptr::from_ref(self) };
+        this.0.get()
+    }
+}

@@ -1,0 +1,38 @@
+//! Stands in for `src/thread.rs`: shuttle destroys all thread-locals of a task at once, so the state releases its own slot.
+
+use crate::engine::slot::claims::SlotClaims;
+use crate::engine::slot::owner::{CurrentThread, ThreadSlot};
+use crate::sync::{LazyLock, thread_local};
+
+static CLAIMS: LazyLock<SlotClaims> = LazyLock::new(SlotClaims::default);
+
+thread_local! {
+    static OWN: Own = Own(ThreadSlot::new());
+}
+
+struct Own(ThreadSlot);
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        self.0.release(&CLAIMS);
+    }
+}
+
+/// The task that calls.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ThisThread;
+
+// SAFETY: one static table of slots, and one task-local state.
+unsafe impl CurrentThread for ThisThread {
+    fn with<R>(self, f: impl FnOnce(&ThreadSlot) -> R) -> R {
+        OWN.with(|own| f(&own.0))
+    }
+
+    fn claims(&self) -> &SlotClaims {
+        &CLAIMS
+    }
+
+    fn release_at_exit(self) -> bool {
+        true
+    }
+}

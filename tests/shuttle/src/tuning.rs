@@ -1,0 +1,9 @@
+//! Small constants: the second slot is in an allocated segment, a page is full after two metrics, and banks are read soon.
+
+pub(crate) const INLINE_ENTRIES: usize = 1;
+pub(crate) const PAGE_CELLS: usize = 2;
+pub(crate) const BANK_CHECKS: usize = 1;
+pub(crate) const BANK_SCANS: usize = 1;
+pub(crate) const LOW_BITS: u32 = 2;
+pub(crate) const MAX_PROVISIONAL: usize = 3;
+pub(crate) const MIN_QUEUE: usize = 4;

@@ -1,0 +1,189 @@
+//! Histograms and throughputs: conservation, resets, slots that change hands.
+
+use crate::{explore, registry, small};
+use shuttle::thread;
+use shuttle_tests::{HistogramSnapshot, ManualClock, Registry};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Count and sum of the values 1, 2 and 4 can be told from the buckets.
+fn check(snapshot: &HistogramSnapshot) {
+    if snapshot.uncertain() == 0 {
+        let sum: u64 = snapshot
+            .buckets()
+            .map(|bucket| bucket.low * bucket.count)
+            .sum();
+        assert_eq!(
+            snapshot.sum(),
+            sum,
+            "torn: {:?}",
+            snapshot.buckets().collect::<Vec<_>>()
+        );
+    }
+    let count: u64 = snapshot.buckets().map(|bucket| bucket.count).sum();
+    assert_eq!(snapshot.count(), count);
+}
+
+/// Three writers overrun a queue of four while two readers read. Nothing is lost or counted twice, and no snapshot goes back.
+#[test]
+fn conservation() {
+    explore("histograms::conservation", 400, || {
+        let histogram = registry().histogram("h", "", small()).unwrap();
+        let writers = [1_u64, 2, 4].map(|value| {
+            let histogram = histogram.clone();
+            thread::spawn(move || (0..6).for_each(|_| histogram.record(value)))
+        });
+        let readers = [(); 2].map(|()| {
+            let histogram = histogram.clone();
+            thread::spawn(move || {
+                let mut last = 0;
+                for _ in 0..3 {
+                    let snapshot = histogram.snapshot();
+                    check(&snapshot);
+                    let certain = snapshot.count() - snapshot.uncertain();
+                    assert!(last <= snapshot.count(), "went back");
+                    last = certain;
+                }
+            })
+        });
+        writers
+            .into_iter()
+            .for_each(|writer| writer.join().unwrap());
+        readers
+            .into_iter()
+            .for_each(|reader| reader.join().unwrap());
+        let last = histogram.snapshot();
+        assert_eq!((last.count(), last.sum(), last.uncertain()), (18, 42, 0));
+    });
+}
+
+/// Two resets race two writers: what they returned and what is left add up, each side whole. A registry shows every reset.
+/// Fails if a reset accepts an uncertain fold, or if the registry reads the generation after the histograms.
+#[test]
+fn resets() {
+    explore("histograms::resets", 400, || {
+        let registry = registry();
+        let histogram = registry.histogram("h", "", small()).unwrap();
+        let writers = [1_u64, 2].map(|value| {
+            let histogram = histogram.clone();
+            thread::spawn(move || (0..5).for_each(|_| histogram.record(value)))
+        });
+        let reset = {
+            let histogram = histogram.clone();
+            thread::spawn(move || [histogram.reset(), histogram.reset()])
+        };
+        let reader = {
+            let registry = registry.clone();
+            thread::spawn(move || drop(registry.snapshot()))
+        };
+        writers
+            .into_iter()
+            .for_each(|writer| writer.join().unwrap());
+        reader.join().unwrap();
+        let [first, second] = reset.join().unwrap();
+        let rest = histogram.snapshot();
+        for side in [&first, &second, &rest] {
+            assert_eq!(side.uncertain(), 0);
+            check(side);
+        }
+        assert_eq!(first.count() + second.count() + rest.count(), 10);
+        assert_eq!(first.sum() + second.sum() + rest.sum(), 15);
+        let shown = registry.snapshot();
+        assert_eq!(
+            shown.histogram(&histogram).unwrap().count(),
+            rest.count(),
+            "the registry shows the reset"
+        );
+    });
+}
+
+/// An addition that has returned is in the next snapshot, however a rebuild of another reader raced it; a reset's sides add up.
+/// Fails if the calls are loaded after the total.
+#[test]
+fn throughput() {
+    explore("histograms::throughput", 600, || {
+        let clock = Arc::new(ManualClock::new());
+        let registry = Registry::builder().clock(clock.clone()).build();
+        let throughput = registry
+            .throughput_with_windows("t", "", &[Duration::from_secs(2)])
+            .unwrap();
+        let writer = {
+            let throughput = throughput.clone();
+            thread::spawn(move || {
+                for n in 1..=3_u64 {
+                    throughput.add(1);
+                    assert!(throughput.snapshot().total() <= n);
+                }
+            })
+        };
+        let reader = {
+            let throughput = throughput.clone();
+            thread::spawn(move || (0..2).map(|_| throughput.snapshot().total()).max())
+        };
+        writer.join().unwrap();
+        reader.join().unwrap();
+        assert_eq!(throughput.snapshot().total(), 3);
+        assert_eq!(
+            registry.snapshot().throughput(&throughput).unwrap().total(),
+            3
+        );
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(throughput.snapshot().rates()[0].amount, 3);
+        assert_eq!(throughput.reset().total(), 3);
+        assert_eq!(
+            registry.snapshot().throughput(&throughput).unwrap().total(),
+            0,
+            "the registry shows the reset"
+        );
+    });
+}
+
+/// A reset of a throughput races additions: both sides add up.
+#[test]
+fn throughput_resets() {
+    explore("histograms::throughput_resets", 600, || {
+        let throughput = registry().throughput("t", "").unwrap();
+        let writers = [(); 2].map(|()| {
+            let throughput = throughput.clone();
+            thread::spawn(move || (0..3).for_each(|_| throughput.add(1)))
+        });
+        let reset = {
+            let throughput = throughput.clone();
+            thread::spawn(move || throughput.reset().total())
+        };
+        writers
+            .into_iter()
+            .for_each(|writer| writer.join().unwrap());
+        assert_eq!(reset.join().unwrap() + throughput.snapshot().total(), 6);
+    });
+}
+
+/// Threads end and others continue their slots. Every count survives, and every slot is returned. Fails if a thread that ends keeps its slot, or does not publish its cells.
+#[test]
+fn slots_change_hands() {
+    explore("histograms::slots_change_hands", 400, || {
+        let registry = registry();
+        let (counter, histogram) = (
+            registry.counter("c", "").unwrap(),
+            registry.histogram("h", "", small()).unwrap(),
+        );
+        for _ in 0..4 {
+            let generation = [(); 2].map(|()| {
+                let (counter, histogram) = (counter.clone(), histogram.clone());
+                thread::spawn(move || {
+                    counter.inc();
+                    histogram.record(1);
+                })
+            });
+            generation
+                .into_iter()
+                .for_each(|thread| thread.join().unwrap());
+        }
+        assert_eq!((counter.get(), histogram.snapshot().count()), (8, 8));
+        assert_eq!(
+            shuttle_tests::lowest_free_slot(),
+            0,
+            "a thread that ended kept its slot"
+        );
+    });
+}
