@@ -236,8 +236,16 @@ class Workshop:
 
     def build(self, targets: set[str]) -> dict[str, str]:
         """Builds test targets, and returns their executables."""
+        if "shuttle" in targets:
+            # A package of its own, with one test target.
+            rest = self.build(targets - {"shuttle"}) if len(targets) > 1 else {}
+            scenarios = self.cargo(["--release", "--package=shuttle_tests", "--test=scenarios"])
+            return rest | {"shuttle": scenarios["scenarios"]}
         names = {"lib": "--lib", "models": "--bin=models"}
-        wanted = [names.get(target, f"--test={target}") for target in sorted(targets)]
+        return self.cargo([names.get(target, f"--test={target}") for target in sorted(targets)])
+
+    def cargo(self, wanted: list[str]) -> dict[str, str]:
+        """The executables of some test targets, by name."""
         # The whole project uses the dependencies that its own tests were built with.
         shared = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).absolute()
         target = shared if self.native else self.root / "target"

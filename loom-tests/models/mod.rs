@@ -13,9 +13,10 @@ mod versioned;
 
 use crate::engine::counter::page::Page;
 use crate::engine::generation::Generation;
+use crate::engine::histogram::Recorder;
+use crate::engine::histogram::accumulate::{Accumulate, FoldOutcome};
+use crate::engine::histogram::block::BlockConfig;
 use crate::engine::histogram::bucket_layout::BucketLayout;
-use crate::engine::histogram::fold::{BlockConfig, FoldOutcome, Sink};
-use crate::engine::histogram::{Accumulate, Recorder};
 use crate::engine::read_order::{SnapshotSource, Sources};
 use crate::engine::slot::claims::SlotClaims;
 use crate::engine::slot::growing_table::SlotId;
@@ -139,7 +140,16 @@ impl Tally {
     }
 }
 
-impl Sink for Tally {
+/// A tally at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Snapshot {
+    tally: Tally,
+    outcome: FoldOutcome,
+}
+
+impl Accumulate for Tally {
+    type Snapshot = Snapshot;
+
     fn add(&mut self, bucket: usize, samples: u64) {
         self.buckets[bucket] = self.buckets[bucket].wrapping_add(samples);
     }
@@ -155,17 +165,6 @@ impl Sink for Tally {
     fn extend_recent(&mut self, values: &[u64]) {
         self.recent.extend(values);
     }
-}
-
-/// A tally at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Snapshot {
-    tally: Tally,
-    outcome: FoldOutcome,
-}
-
-impl Accumulate for Tally {
-    type Snapshot = Snapshot;
 
     fn publish(&mut self, outcome: FoldOutcome, _taken: Duration) -> Snapshot {
         Snapshot {

@@ -3,7 +3,7 @@
 use super::{ModelThread, claiming, explore, spawn};
 use crate::engine::counter::page::Page;
 use crate::engine::slot::claims::SlotClaims;
-use crate::engine::slot::owner::{CurrentThread, ThreadSlot, WriteKey, first_write};
+use crate::engine::slot::owner::{CurrentThread, ThreadSlot, first_write};
 use loom::sync::Arc;
 use std::cell::RefCell;
 
@@ -64,7 +64,7 @@ fn write_reentered(
     thread: ModelThread<'_>,
     process: &Process,
     written: &RefCell<Vec<u64>>,
-    key: WriteKey,
+    key: (*const (), usize),
     value: u64,
 ) {
     first_write(thread, key, value, |owner, value| {

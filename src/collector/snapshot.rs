@@ -1,6 +1,7 @@
 //! What a collector held at one moment, by section.
 
-use crate::{Bucket, HistogramSnapshot, ModeSnapshot, Page, ThroughputSnapshot};
+use crate::collector::modes::ModeSnapshot;
+use crate::{Bucket, HistogramSnapshot, Page, ThroughputSnapshot};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 

@@ -17,14 +17,12 @@ use std::sync::Arc;
 /// The values of a series' labels, in the order of the label names.
 pub(crate) type LabelValues = Arc<[Box<str>]>;
 
-/// Series that have the same hash.
-type Bucket<V> = Vec<(LabelValues, V)>;
-
 /// See the module's header.
 #[derive(Debug)]
 pub(crate) struct SeriesMap<V> {
     hasher: RandomState,
-    by_hash: RwLock<HashMap<u64, Bucket<V>>>,
+    /// The series that have the same hash.
+    by_hash: RwLock<HashMap<u64, Vec<(LabelValues, V)>>>,
 }
 
 impl<V> Default for SeriesMap<V> {
@@ -65,7 +63,11 @@ impl<V: Clone> SeriesMap<V> {
     }
 }
 
-fn find<V: Clone>(by_hash: &HashMap<u64, Bucket<V>>, hash: u64, values: &[&str]) -> Option<V> {
+fn find<V: Clone>(
+    by_hash: &HashMap<u64, Vec<(LabelValues, V)>>,
+    hash: u64,
+    values: &[&str],
+) -> Option<V> {
     let same = |labels: &LabelValues| labels.iter().map(AsRef::as_ref).eq(values.iter().copied());
     by_hash
         .get(&hash)?

@@ -1,8 +1,7 @@
 //! What a histogram's folds add up to, and what its snapshots are cut from.
 
-use crate::engine::histogram::Accumulate;
+use crate::engine::histogram::accumulate::{Accumulate, FoldOutcome};
 use crate::engine::histogram::bucket_layout::BucketLayout;
-use crate::engine::histogram::fold::{FoldOutcome, Sink};
 use crate::fold::recent::RecentSamples;
 use crate::kind::Unit;
 use crate::snapshot::histogram::{HistogramSnapshot, Octave};
@@ -77,7 +76,9 @@ impl Accumulator {
     }
 }
 
-impl Sink for Accumulator {
+impl Accumulate for Accumulator {
+    type Snapshot = HistogramSnapshot;
+
     #[inline]
     fn add(&mut self, bucket: usize, samples: u64) {
         self.change(bucket, |count| count.wrapping_add(samples));
@@ -97,10 +98,6 @@ impl Sink for Accumulator {
             recent.extend_from_slot(values);
         }
     }
-}
-
-impl Accumulate for Accumulator {
-    type Snapshot = HistogramSnapshot;
 
     fn reset(&mut self, outcome: FoldOutcome) {
         self.octaves.fill(Vec::new());

@@ -1,7 +1,7 @@
 //! Histogram options, and how they are validated.
 
+use crate::engine::histogram::block::BlockConfig;
 use crate::engine::histogram::bucket_layout::BucketLayout;
-use crate::engine::histogram::fold::BlockConfig;
 use crate::error::OptionsError;
 use crate::kind::Unit;
 use crate::tuning::MIN_QUEUE;

@@ -1,8 +1,7 @@
 //! Counters of more than 31 bits.
 
-use crate::engine::histogram::block::{BlockEntry, join_halves};
+use crate::engine::histogram::block::{BlockConfig, BlockEntry, join_halves};
 use crate::engine::histogram::bucket_layout::BucketLayout;
-use crate::engine::histogram::fold::BlockConfig;
 use crate::engine::histogram::reader::BlockReader;
 use crate::engine::histogram::writer::BlockWriter;
 use crate::engine::slot::growing_table::SlotId;

@@ -12,42 +12,32 @@ use std::sync::Arc;
 /// See the module's header.
 #[derive(Debug, Default)]
 pub(crate) struct PageCache {
-    pages: Vec<CachedPage>,
-}
-
-#[derive(Debug)]
-struct CachedPage {
-    epoch: u64,
-    values: Arc<[u64]>,
+    /// For each page the epoch at which it was read, and its values.
+    pages: Vec<(u64, Arc<[u64]>)>,
 }
 
 impl PageCache {
     /// Reads the pages again that were written to, the last one first. Returns the sum of the epochs that were read.
     pub(crate) fn refresh(&mut self, pages: &[Arc<Page>]) -> u64 {
-        self.pages.resize_with(pages.len(), || CachedPage {
-            epoch: 0,
-            values: [0; PAGE_CELLS].into(),
-        });
+        self.pages
+            .resize_with(pages.len(), || (0, [0; PAGE_CELLS].into()));
         for (page, cached) in pages.iter().zip(&mut self.pages).rev() {
             // Before the cells: what is written from here on is read again next time.
             let epoch = page.epoch();
-            if epoch != cached.epoch {
+            if epoch != cached.0 {
                 let mut values = [0; PAGE_CELLS];
                 page.read_into(&mut values);
-                *cached = CachedPage {
-                    epoch,
-                    values: values.into(),
-                };
+                *cached = (epoch, values.into());
             }
         }
         self.pages
             .iter()
-            .fold(0, |sum, page| sum.wrapping_add(page.epoch))
+            .fold(0, |sum, (epoch, _)| sum.wrapping_add(*epoch))
     }
 
     /// The values of each page.
     pub(crate) fn values(&self) -> impl Iterator<Item = &Arc<[u64]>> {
-        self.pages.iter().map(|page| &page.values)
+        self.pages.iter().map(|(_, values)| values)
     }
 }
 

@@ -33,6 +33,23 @@ use crate::tuning::LOW_BITS;
 use crate::zeroed::{Zeroed, zeroed_u32, zeroed_u64};
 use crossbeam_utils::CachePadded;
 
+/// What does not change between folds of one histogram.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BlockConfig {
+    pub(crate) layout: BucketLayout,
+    /// Samples that a queue holds: a power of two.
+    pub(crate) queue: usize,
+    /// How many recent samples the sink wants; less than `queue`.
+    pub(crate) recent: usize,
+}
+
+impl BlockConfig {
+    /// An empty block.
+    pub(crate) fn block(&self) -> Block {
+        Block::new(self.layout, self.queue)
+    }
+}
+
 /// One slot's entry: the block, and what readers poll beside it, so that they need not follow the pointer. Aligned to two
 /// cache lines, since processors fetch lines in pairs.
 #[derive(Debug, Default)]

@@ -18,7 +18,7 @@
 //!
 //! The orderings are those of [`reader`](super::reader).
 
-use super::fold::Sink;
+use super::accumulate::Accumulate;
 use super::reader::BlockReader;
 use crate::sync::spin_loop;
 use crate::tuning::{BANK_CHECKS, BANK_SCANS, MAX_PROVISIONAL};
@@ -38,7 +38,7 @@ pub(super) struct SlotCursor {
     uncertain: u64,
     /// What was folded from the queue or by the last scan, and is in a bank that has not been drained as well.
     provisional: Provisional,
-    /// The first sample that the sink's recent samples do not have yet.
+    /// The first sample that the accumulator's recent samples do not have yet.
     recent: u64,
 }
 
@@ -98,7 +98,7 @@ impl SlotCursor {
     pub(super) fn fold(
         &mut self,
         block: BlockReader<'_>,
-        sink: &mut impl Sink,
+        to: &mut impl Accumulate,
         recent: &mut Vec<u64>,
     ) {
         let tail = block.recorded();
@@ -107,8 +107,8 @@ impl SlotCursor {
             if self.uncertain == 0 && now == self.folded {
                 break;
             }
-            if !(self.uncertain == 0 && self.fold_queue(block, now, sink, recent)) {
-                self.fold_banks(block, sink, recent);
+            if !(self.uncertain == 0 && self.fold_queue(block, now, to, recent)) {
+                self.fold_banks(block, to, recent);
             }
             // Not yet, if the bank that was drained is the one of an earlier flip.
             if self.folded >= tail {
@@ -129,7 +129,7 @@ impl SlotCursor {
         &mut self,
         block: BlockReader<'_>,
         tail: u64,
-        sink: &mut impl Sink,
+        to: &mut impl Accumulate,
         recent: &mut Vec<u64>,
     ) -> bool {
         let new = tail - self.folded;
@@ -146,13 +146,13 @@ impl SlotCursor {
         let mut sum = 0_u64;
         for &value in &recent[begin..] {
             let bucket = block.config.layout.bucket(value);
-            sink.add(bucket, 1);
+            to.add(bucket, 1);
             self.provisional.add(bucket, 1);
             sum = sum.wrapping_add(value);
         }
-        sink.add_sum(sum);
+        to.add_sum(sum);
         self.provisional.sum = self.provisional.sum.wrapping_add(sum);
-        // The sink may have some of the samples already: from the queue, before their bank was drained.
+        // The accumulator may have some of the samples already: from the queue, before their bank was drained.
         let given = self.recent.saturating_sub(self.folded).min(new) as usize;
         recent.drain(begin..begin + given);
         self.folded = tail;
@@ -160,7 +160,12 @@ impl SlotCursor {
         true
     }
 
-    fn fold_banks(&mut self, block: BlockReader<'_>, sink: &mut impl Sink, recent: &mut Vec<u64>) {
+    fn fold_banks(
+        &mut self,
+        block: BlockReader<'_>,
+        to: &mut impl Accumulate,
+        recent: &mut Vec<u64>,
+    ) {
         if !self.flipping {
             self.bank ^= 1;
             self.flipping = true;
@@ -169,12 +174,12 @@ impl SlotCursor {
         for _ in 0..BANK_CHECKS {
             spin_loop();
             if block.writer_has_switched(self.bank) {
-                return self.drain_bank(block, sink, recent);
+                return self.drain_bank(block, to, recent);
             }
         }
         for attempt in 1.. {
             let tail = block.recorded();
-            match self.scan(block, tail, sink, attempt >= BANK_SCANS) {
+            match self.scan(block, tail, to, attempt >= BANK_SCANS) {
                 Scan::Accepted => {
                     let from = tail.saturating_sub(block.config.recent as u64);
                     self.copy_recent(block, from, tail, recent);
@@ -182,9 +187,9 @@ impl SlotCursor {
                     return;
                 }
                 // The rest of what the tail counts is in the other bank.
-                Scan::WriterLeft => return self.drain_bank(block, sink, recent),
+                Scan::WriterLeft => return self.drain_bank(block, to, recent),
                 Scan::WriterActive if block.writer_has_switched(self.bank) => {
-                    return self.drain_bank(block, sink, recent);
+                    return self.drain_bank(block, to, recent);
                 }
                 Scan::WriterActive => {}
             }
@@ -192,7 +197,12 @@ impl SlotCursor {
     }
 
     /// Folds the source bank, which the writer has left, and clears it.
-    fn drain_bank(&mut self, block: BlockReader<'_>, sink: &mut impl Sink, recent: &mut Vec<u64>) {
+    fn drain_bank(
+        &mut self,
+        block: BlockReader<'_>,
+        to: &mut impl Accumulate,
+        recent: &mut Vec<u64>,
+    ) {
         // First, since a busy writer overwrites them.
         let begin = recent.len();
         let first = self.copy_whole_queue(block, recent);
@@ -201,9 +211,9 @@ impl SlotCursor {
         let mut samples = 0_u64;
         block.for_each_bucket(bank, |bucket, count| {
             samples += count;
-            sink.add(bucket, count);
+            to.add(bucket, count);
         });
-        self.replace_provisional(Provisional::default(), sum, sink);
+        self.replace_provisional(Provisional::default(), sum, to);
         block.clear(bank);
         self.base += samples;
         self.folded = self.base;
@@ -220,7 +230,7 @@ impl SlotCursor {
         &mut self,
         block: BlockReader<'_>,
         tail: u64,
-        sink: &mut impl Sink,
+        to: &mut impl Accumulate,
         last: bool,
     ) -> Scan {
         let bank = self.source();
@@ -239,24 +249,24 @@ impl SlotCursor {
         if more != 0 && !last {
             return Scan::WriterActive;
         }
-        scanned.for_each(|bucket, count| sink.add(bucket, count));
+        scanned.for_each(|bucket, count| to.add(bucket, count));
         // A copy takes what it needs; the capacity that the scan grew to is free again for the next one.
         scanned.counts = scanned.counts.as_slice().into();
         let sum = scanned.sum;
-        self.replace_provisional(scanned, sum, sink);
+        self.replace_provisional(scanned, sum, to);
         self.folded = tail;
         self.uncertain = more;
         Scan::Accepted
     }
 
     /// Subtracts what was folded from the source bank before, now that all of it was added, and adds what the sum grew by.
-    fn replace_provisional(&mut self, by: Provisional, sum: u64, sink: &mut impl Sink) {
+    fn replace_provisional(&mut self, by: Provisional, sum: u64, to: &mut impl Accumulate) {
         let before = std::mem::replace(&mut self.provisional, by);
-        before.for_each(|bucket, count| sink.remove(bucket, count));
-        sink.add_sum(sum.wrapping_sub(before.sum));
+        before.for_each(|bucket, count| to.remove(bucket, count));
+        to.add_sum(sum.wrapping_sub(before.sum));
     }
 
-    /// Appends everything that the queue holds and the sink does not have, if it wants recent samples: it is not known yet
+    /// Appends everything that the queue holds and the accumulator does not have, if it wants recent samples: it is not known yet
     /// how many came after the flip. Returns the first sample that was copied.
     fn copy_whole_queue(&self, block: BlockReader<'_>, recent: &mut Vec<u64>) -> u64 {
         if block.config.recent == 0 {
@@ -271,7 +281,7 @@ impl SlotCursor {
         )
     }
 
-    /// Appends the samples `from..to` that the sink does not have, if it wants recent samples. Returns the first.
+    /// Appends the samples `from..to` that the accumulator does not have, if it wants recent samples. Returns the first.
     fn copy_recent(
         &self,
         block: BlockReader<'_>,

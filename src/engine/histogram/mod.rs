@@ -13,6 +13,7 @@
 //! **Reset** stores into no cell that a writer uses. Under the lock it folds once more and forgets what was folded; then it
 //! bumps the generation. It needs an exact fold: forgetting half of a sample would leave the other half behind.
 
+pub(crate) mod accumulate;
 pub(crate) mod block;
 pub(crate) mod bucket_layout;
 mod cursor;
@@ -21,27 +22,16 @@ pub(crate) mod reader;
 pub(crate) mod writer;
 
 use super::generation::Generation;
-use super::slot::owner::{CurrentThread, Owner, WriteKey, first_write};
+use super::slot::owner::{CurrentThread, Owner, first_write};
 use super::slot::per_slot::PerSlot;
 use super::snapshot_cache::SnapshotCache;
 use crate::sync::yield_now;
-use block::BlockEntry;
-use fold::{BlockConfig, FoldOutcome, FoldState, Sink};
+use accumulate::{Accumulate, FoldOutcome};
+use block::{BlockConfig, BlockEntry};
+use fold::FoldState;
 use std::sync::Arc;
 use std::time::Duration;
 use writer::BlockWriter;
-
-/// What folds add up to, and what snapshots are cut from.
-pub(crate) trait Accumulate: Sink {
-    type Snapshot;
-
-    /// A snapshot of everything that was folded. `taken`: when the fold began.
-    fn publish(&mut self, outcome: FoldOutcome, taken: Duration) -> Self::Snapshot;
-    /// Forgets everything that was folded.
-    fn reset(&mut self, outcome: FoldOutcome);
-    /// The epoch of what was folded for a snapshot.
-    fn epoch(snapshot: &Self::Snapshot) -> u64;
-}
 
 /// See the module's header.
 #[derive(Debug)]
@@ -107,7 +97,7 @@ impl<A: Accumulate> Recorder<A> {
     }
 
     /// Tells one kind of write to this histogram from all other writes.
-    fn key(&self, kind: usize) -> WriteKey {
+    fn key(&self, kind: usize) -> (*const (), usize) {
         (std::ptr::from_ref(self).cast(), kind)
     }
 

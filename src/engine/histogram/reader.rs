@@ -17,9 +17,8 @@
 //!
 //! **Progress.** Wait-free.
 
-use super::block::{Block, BlockEntry, NO_OFFSET, join_halves};
-use super::fold::BlockConfig;
-use crate::sync::{Acquire, Relaxed, Release, fence};
+use super::block::{Block, BlockConfig, BlockEntry, NO_OFFSET, join_halves};
+use crate::sync::{Acquire, AtomicU32, Relaxed, Release, fence};
 
 /// See the module's header.
 #[derive(Clone, Copy, Debug)]
@@ -119,6 +118,7 @@ impl<'a> BlockReader<'a> {
             let first = octave * len;
             let start = offset.wrapping_add(first as u32) as usize;
             for (bucket, counter) in (first..).zip(start..start + len) {
+                // Relaxed, both: ordered by the count or the sum that the caller loaded.
                 let low = lows[counter].load(Relaxed);
                 let high = if has_high_halves {
                     highs[counter].load(Relaxed)
@@ -140,14 +140,18 @@ impl<'a> BlockReader<'a> {
         // Relaxed, all: the bank is the reader's, and the next flip publishes what is done to it.
         let used = block.octaves_in_use.load(Relaxed) as usize * block.layout.octave_len();
         let (lows, highs) = bank.counters.split_at(block.layout.buckets());
-        lows[..used]
-            .iter()
-            .for_each(|counter| counter.store(0, Relaxed));
-        if bank.has_high_halves.load(Relaxed) != 0 {
-            highs[..used]
+        // Relaxed, all: published by the next flip.
+        let clear = |counters: &[AtomicU32]| {
+            counters
                 .iter()
-                .for_each(|counter| counter.store(0, Relaxed));
+                .for_each(|counter| counter.store(0, Relaxed))
+        };
+        clear(&lows[..used]);
+        // Relaxed: the writer has left the bank.
+        if bank.has_high_halves.load(Relaxed) != 0 {
+            clear(&highs[..used]);
         }
+        // Relaxed, both: published by the next flip.
         bank.has_high_halves.store(0, Relaxed);
         bank.sum.store(0, Relaxed);
     }

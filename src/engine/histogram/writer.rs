@@ -131,16 +131,18 @@ impl<'a> BlockWriter<'a> {
         if offset != NO_OFFSET {
             return offset;
         }
-        // The counters begin where those of the octaves in use end.
+        // The counters begin where those of the octaves in use end. Relaxed: this thread's own last store.
         let in_use = block.octaves_in_use.load(Relaxed);
         let offset = in_use
             .wrapping_sub(octave as u32)
             .wrapping_mul(block.layout.octave_len() as u32);
+        // Relaxed, all: published by sum and `recorded`.
         block.octaves_in_use.store(in_use + 1, Relaxed);
         block.counter_offsets[octave].store(offset, Relaxed);
         if octave > 0 && block.layout.has_fast_path(octave) {
             let exponent_field = octave + EXPONENT_BIAS;
             let from_float = offset.wrapping_sub(block.layout.bias() as u32);
+            // Relaxed: only this thread loads it.
             block.fast_offsets[exponent_field % 64].store(from_float, Relaxed);
         }
         offset

@@ -130,13 +130,11 @@ fn with_owner(thread: impl CurrentThread, write: impl FnOnce(Owner<'_>)) {
 /// Values that one first write can defer. A nested first write of the same metric can defer as many again.
 const DEFERRED: usize = 32;
 
-/// What tells one metric, and one kind of write to it, from all others while it lives: an address and a number.
-pub(crate) type WriteKey = (*const (), usize);
-
 /// A first write that is under way, on the stack of the thread that is in it.
 #[derive(Debug)]
 struct FirstWrite {
-    key: WriteKey,
+    /// Tells one metric, and one kind of write to it, from all others while it lives: an address and a number.
+    key: (*const (), usize),
     deferred: [Cell<u64>; DEFERRED],
     len: Cell<usize>,
     outer: *const FirstWrite,
@@ -144,7 +142,7 @@ struct FirstWrite {
 
 impl FirstWrite {
     /// Defers `value` to the innermost first write of `key` on this thread. `false`: there is none, or it is full.
-    fn defer(own: &ThreadSlot, key: WriteKey, value: u64) -> bool {
+    fn defer(own: &ThreadSlot, key: (*const (), usize), value: u64) -> bool {
         let mut current = own.first_writes.get();
         // SAFETY: the list names first writes on this very thread's stack; each leaves the list before it ends.
         while let Some(write) = unsafe { current.as_ref() } {
@@ -176,7 +174,7 @@ impl<T: CurrentThread> Drop for PopOnDrop<'_, T> {
 #[cold]
 pub(crate) fn first_write<T: CurrentThread>(
     thread: T,
-    key: WriteKey,
+    key: (*const (), usize),
     value: u64,
     write: impl Fn(Owner<'_>, u64),
 ) {

@@ -70,10 +70,9 @@ impl RingWriter<'_> {
         } else {
             0
         };
-        cell.store(
-            stamp | before.saturating_add(amount).min(MAX_AMOUNT),
-            Relaxed,
-        );
+        let amount_now = before.saturating_add(amount).min(MAX_AMOUNT);
+        // Relaxed: published by `calls`.
+        cell.store(stamp | amount_now, Relaxed);
         // Relaxed: this thread's own last store. Release: a reader that sees the total sees what this thread did before.
         ring.total
             .store(ring.total.load(Relaxed).wrapping_add(amount), Release);

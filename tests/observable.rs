@@ -1,0 +1,169 @@
+//! Observable metrics: values that callbacks report while a page is made.
+
+use epoch_metrics::{
+    HistogramOptions, LabelError, MetricsCollector, RegisterError, Registry, Summary, Unit, Value,
+};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+#[test]
+fn names_are_reserved_in_both_directions() {
+    let registry = Registry::new();
+    let taken = |name: &str| RegisterError::Duplicate {
+        name: name.to_owned(),
+    };
+    registry
+        .observable_counter("seen", "", &[], |_, _| ())
+        .unwrap();
+    assert_eq!(
+        registry.counter("seen_total", "").unwrap_err(),
+        taken("seen")
+    );
+    assert_eq!(registry.gauge("seen", "").unwrap_err(), taken("seen"));
+    registry
+        .histogram("wait", "", HistogramOptions::durations())
+        .unwrap();
+    let refused = registry.observable_summary("wait", "", Unit::Seconds, &[], |_, _| ());
+    assert_eq!(refused, Err(taken("wait_seconds")));
+    let refused = registry.observable_gauge("wait_seconds_count", "", &[], |_, _| ());
+    assert_eq!(refused, Err(taken("wait_seconds_count")));
+    let refused = registry.observable_gauge("g", "", &["le"], |_, _| ());
+    assert_eq!(
+        refused,
+        Err(RegisterError::ReservedLabelName {
+            label: "le".to_owned()
+        })
+    );
+    let refused = registry.observable_gauge("1g", "", &[], |_, _| ());
+    assert_eq!(
+        refused,
+        Err(RegisterError::InvalidName {
+            name: "1g".to_owned()
+        })
+    );
+    assert_eq!(
+        registry.render_prometheus().matches("# TYPE").count(),
+        2,
+        "wait_seconds and its rejections"
+    );
+}
+
+#[test]
+fn series_are_checked_and_the_page_stays_valid() {
+    let registry = Registry::new();
+    let results = Arc::new(Mutex::new(Vec::new()));
+    let said = Arc::clone(&results);
+    registry
+        .observable_gauge("pool", "Connections.", &["state"], move |_, out| {
+            let observed = [
+                out.observe(&["idle"], 3.0),
+                out.observe(&["idle"], 4.0),
+                out.observe(&[], 5.0),
+                out.observe(&["a\"b\nc"], f64::NAN),
+            ];
+            *said.lock().unwrap() = observed.to_vec();
+        })
+        .unwrap();
+    let page = registry.render_prometheus();
+    let expected = "# HELP pool Connections.\n# TYPE pool gauge\npool{state=\"idle\"} 3\npool{state=\"a\\\"b\\nc\"} NaN\n";
+    assert_eq!(page, expected);
+    let wrong = LabelError::WrongCount {
+        expected: 1,
+        given: 0,
+    };
+    assert_eq!(
+        *results.lock().unwrap(),
+        [Ok(()), Err(LabelError::DuplicateSeries), Err(wrong), Ok(())]
+    );
+}
+
+#[test]
+fn summaries_and_counters_read_back() {
+    let registry = Registry::new();
+    registry
+        .observable_summary("wait", "Waiting.", Unit::Seconds, &["queue"], |_, out| {
+            let summary = Summary::new(2, 1_500_000_000)
+                .quantile(0.5, 250_000_000)
+                .quantile(1.0, 1_250_000_000);
+            out.observe(&["a"], summary).unwrap();
+        })
+        .unwrap();
+    registry
+        .observable_counter("seen", "Seen.", &[], |_, out| {
+            out.observe(&[], u64::MAX).unwrap()
+        })
+        .unwrap();
+    let expected = "# HELP wait_seconds Waiting.\n# TYPE wait_seconds summary\n\
+        wait_seconds{queue=\"a\",quantile=\"0.5\"} 0.25\nwait_seconds{queue=\"a\",quantile=\"1.0\"} 1.25\n\
+        wait_seconds_sum{queue=\"a\"} 1.5\nwait_seconds_count{queue=\"a\"} 2\n\
+        # HELP seen_total Seen.\n# TYPE seen_total counter\nseen_total 18446744073709551615\n";
+    assert_eq!(registry.render_prometheus(), expected);
+    let json: serde_json::Value = serde_json::from_str(&registry.render_json()).unwrap();
+    assert_eq!(
+        json["wait_seconds"]["series"][0]["value"]["quantiles"],
+        serde_json::json!([[0.5, 0.25], [1, 1.25]])
+    );
+    assert_eq!(json["seen"]["series"][0]["value"], u64::MAX);
+}
+
+#[test]
+fn a_callback_sees_the_snapshot_of_its_page() {
+    let registry = Registry::new();
+    let requests = registry.counter("requests", "").unwrap();
+    registry
+        .observable_counter("requests_again", "", &[], |snapshot, out| {
+            let family = snapshot.family("requests").unwrap();
+            let Value::Counter(count) = family.series().next().unwrap().value() else {
+                panic!("a counter")
+            };
+            out.observe(&[], count).unwrap();
+        })
+        .unwrap();
+    requests.add(2);
+    let page = registry.page();
+    requests.add(40);
+    let text = page.render_prometheus();
+    assert!(
+        text.contains("requests_total 2\n") && text.contains("requests_again_total 2\n"),
+        "{text}"
+    );
+    assert!(
+        registry
+            .render_prometheus()
+            .contains("requests_again_total 42\n")
+    );
+}
+
+/// The collector's summary and its histogram count the same on every page, however fast two threads record.
+#[test]
+fn a_collectors_page_agrees_with_itself() {
+    let collector = MetricsCollector::new();
+    let running = AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while running.load(Ordering::Relaxed) {
+                    collector.record_latency(Duration::from_micros(7));
+                }
+            });
+        }
+        let disagreement = (0..300).find_map(|_| {
+            let page = collector.render_prometheus();
+            let count = |name: &str| {
+                page.lines()
+                    .find_map(|line| line.strip_prefix(name))
+                    .unwrap()
+                    .to_owned()
+            };
+            let counts = [
+                count("server_request_latency_seconds_count "),
+                count("server_request_latency_recent_seconds_count "),
+            ];
+            (counts[0] != counts[1]).then_some(counts)
+        });
+        running.store(false, Ordering::Relaxed);
+        assert_eq!(disagreement, None);
+    });
+}
