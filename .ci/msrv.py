@@ -9,29 +9,21 @@ def version(text):
     return tuple(int(part) for part in (text.split(".") + ["0", "0"])[:3])
 
 
-command = ["cargo", "metadata", "--format-version", "1", "--all-features"]
-metadata = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-packages = {package["id"]: package for package in metadata["packages"]}
-nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
-root = metadata["resolve"]["root"]
-stated = packages[root]["rust_version"]
+metadata = json.loads(subprocess.check_output(["cargo", "metadata", "--format-version", "1"]))
+packages = {(package["name"], package["version"]): package["rust_version"] for package in metadata["packages"]}
+stated = next(rust for (name, _), rust in packages.items() if name == "epoch-metrics")
 
-# What a user of the library builds: normal and build dependencies, not those of tests and examples. Loom is only ever
-# compiled for the models.
-reached, waiting = set(), [root]
-while waiting:
-    package = waiting.pop()
-    if package in reached or packages[package]["name"] == "loom":
-        continue
-    reached.add(package)
-    for dependency in nodes[package]["deps"]:
-        if any(kind["kind"] != "dev" for kind in dependency["dep_kinds"]):
-            waiting.append(dependency["pkg"])
+# What a user of the library builds: normal and build dependencies on any system, not those of tests, and no features that
+# only other members of the workspace ask for. Loom is only ever compiled for the models.
+tree = ["cargo", "tree", "--package", "epoch-metrics", "--all-features", "--target", "all", "--edges", "normal,build"]
+tree += ["--prune", "loom", "--prefix", "none", "--no-dedupe", "--format", "{p}"]
+lines = subprocess.check_output(tree, text=True).splitlines()
+reached = {(line.split()[0], line.split()[1].removeprefix("v")) for line in lines if line}
 
 newer = {
-    packages[package]["name"]: packages[package]["rust_version"]
+    " ".join(package): packages[package]
     for package in reached
-    if packages[package]["rust_version"] and version(packages[package]["rust_version"]) > version(stated)
+    if packages[package] and version(packages[package]) > version(stated)
 }
 print(f"{len(reached) - 1} dependencies checked against Rust {stated}")
 if newer:

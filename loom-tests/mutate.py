@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Breaks the code on purpose and reports which check notices.
 
-    python3 loom-tests/mutate.py                everything: about 8 minutes on 2 cores
+    python3 loom-tests/mutate.py                everything: about half an hour on 2 cores
     python3 loom-tests/mutate.py --part 1/4     every fourth change, from the first
     python3 loom-tests/mutate.py --only tail    those that have this in their name
     python3 loom-tests/mutate.py --models       those that models notice, without the tests of the whole project
+    python3 loom-tests/mutate.py --orderings    weaker orderings only
+    python3 loom-tests/mutate.py --tests        those that only the tests of the whole project notice
     python3 loom-tests/mutate.py --list         names only
 
 Two kinds of changes, each made by itself in a scratch copy:
@@ -321,6 +323,8 @@ def main() -> int:
     parser.add_argument("--part", default="1/1", help="I/N: every N-th change, from the I-th")
     parser.add_argument("--only", default="", help="changes that have this in their name")
     parser.add_argument("--models", action="store_true", help="changes that models notice")
+    parser.add_argument("--tests", action="store_true", help="changes that only the tests of the whole project notice")
+    parser.add_argument("--orderings", action="store_true", help="weaker orderings only")
     parser.add_argument("--list", action="store_true", help="names only")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="scratch copies of the models")
     arguments = parser.parse_args()
@@ -339,7 +343,10 @@ def main() -> int:
 
     index, parts = map(int, arguments.part.split("/"))
     chosen = [mutant for mutant in strong + logic if arguments.only in mutant.name]
-    chosen = [mutant for mutant in chosen if not (arguments.models and mutant.native)][index - 1 :: parts]
+    chosen = [mutant for mutant in chosen if mutant in strong or not arguments.orderings]
+    chosen = [mutant for mutant in chosen if not (arguments.models and mutant.native)]
+    chosen = [mutant for mutant in chosen if mutant.native or not arguments.tests]
+    chosen = chosen[index - 1 :: parts]
     if not 1 <= index <= parts or not chosen:
         parser.error("no change is chosen")
     if arguments.list:

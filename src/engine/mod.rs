@@ -25,6 +25,8 @@
 //! - **octave**: the buckets of the values from 2^e to 2^(e+1) - 1.
 //! - **tail**: how many samples a slot has recorded into a histogram.
 //! - **fold**: to add what is new since the last read to what was read before.
+//! - **provisional**: folded already, and also in a bank that is not drained yet.
+//! - **uncertain**: read while its record was under way; it may be missing from the sum.
 //! - **generation**: how often something was reset.
 //! - **overrun**: more was recorded since the last read than the queue holds.
 

@@ -11,7 +11,8 @@ use crate::sample::value::Summary;
 impl Registry {
     /// Registers a counter whose values `callback` reports while a page is made, from the page's snapshot or from elsewhere.
     ///
-    /// The callback runs in the thread that makes the page. It must not make a page of the same registry.
+    /// The callback runs in the thread that makes the page. It must not make a page of the same registry, and a callback that holds a
+    /// clone of the registry keeps it alive.
     ///
     /// # Errors
     /// If the name is invalid or taken, or a label's name is invalid, reserved or repeated.

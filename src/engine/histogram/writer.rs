@@ -7,7 +7,7 @@
 //! |---|---|---|---|---|
 //! | `current` | Acquire | the reader's flip | counts into a bank that is not cleared yet are lost | `block::flip_back_and_forth` |
 //! | queue entry | Release | the reader's fence | an overwritten entry is folded as the old one | `block::lapped_and_catching_up` |
-//! | offsets, bucket, upper half | Relaxed | published by sum and `recorded` | | `block::carry` |
+//! | offsets, bucket, upper half | Relaxed | published by sum and `recorded` | | |
 //! | sum | Release | the reader's sum, `writer_has_switched` | a sum ahead of its buckets; a bank drained too early | `block::sum_never_ahead` |
 //! | `recorded` | Release, last | the reader's `recorded` | a sample is counted that is not there yet | `block::record_races_a_fold` |
 //! | `rejected` | Release | the reader's `rejected` | a rejection visible without what came before it | `recorder::a_before_b` |

@@ -8,9 +8,9 @@
 //!
 //! | operation | ordering | pairs with | weaker: what breaks | model |
 //! |---|---|---|---|---|
-//! | `get`: segment pointer | Acquire | the install | entries visible before they are initialised | `slots::hand_over` |
+//! | `get`: segment pointer | Acquire | the install | entries visible before they are initialised | `slots::a_claim_reentered` |
 //! | `segment`: segment pointer | Acquire | the install | the same | `counter::first_touch_across_pages` |
-//! | install: success | Release | `get` | the same | `slots::hand_over` |
+//! | install: success | Release | `get` | the same | `counter::first_touch_across_pages` |
 //! | install: failure | Relaxed | nothing: the loser looks again with `get` | | |
 //!
 //! **Progress.** Wait-free; `get_or_alloc` allocates. **Limit.** 2^29 entries, more than any system has threads.

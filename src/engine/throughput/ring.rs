@@ -12,10 +12,10 @@
 //! | operation | ordering | pairs with | weaker: what breaks | model |
 //! |---|---|---|---|---|
 //! | writer: cell | Relaxed | published by `calls` | | `throughput::counted_is_visible` |
-//! | writer: total | Release | reader: total | the amount is visible, what preceded it is not: B ahead of A | `recorder::a_before_b` |
+//! | writer: total | Release | reader: total | the amount is visible, what preceded it is not: B ahead of A | `read_order::a_before_b` |
 //! | writer: calls | Release | reader: calls | an amount counted but not shown | `throughput::counted_is_visible` |
 //! | reader: calls | Acquire | writer: calls | an amount counted but not shown | `throughput::counted_is_visible` |
-//! | reader: total | Acquire | writer: total | the amount is visible, what preceded it is not: B ahead of A | `recorder::a_before_b` |
+//! | reader: total | Acquire | writer: total | the amount is visible, what preceded it is not: B ahead of A | `read_order::a_before_b` |
 //!
 //! **Progress.** Wait-free on both sides.
 

@@ -2,7 +2,7 @@
 
 use crate::{explore, registry, small};
 use shuttle::thread;
-use shuttle_tests::{RegisterError, Value};
+use shuttle_tests::{RegisterError, Registry, Value};
 
 /// Two threads ask for the same new series while a third takes snapshots: there is one series, with both counts. Fails without
 /// the second look-up under the write lock.
@@ -74,5 +74,45 @@ fn registration() {
             ),
             (1, 1)
         );
+    });
+}
+
+/// Series are created while another thread registers a metric and a third takes snapshots: what a thread has counted is in the
+/// snapshot that it takes next. Fails if a change of the catalog does not raise the version.
+#[test]
+fn series_appear() {
+    explore("families::series_appear", 800, || {
+        let registry = registry();
+        let family = registry.counter_family("f", "", &["x"]).unwrap();
+        let shown = |registry: &Registry, name: &str, label: Option<&str>| {
+            let snapshot = registry.snapshot();
+            let found = snapshot.family(name).and_then(|family| {
+                family
+                    .series()
+                    .find(|series| series.labels().next().map(|(_, value)| value) == label)
+                    .map(|series| series.value())
+            });
+            assert_eq!(found, Some(Value::Counter(1)), "{name} {label:?}");
+        };
+        let threads = ["a", "b"].map(|label| {
+            let (registry, family) = (registry.clone(), family.clone());
+            thread::spawn(move || {
+                family.with(&[label]).unwrap().inc();
+                shown(&registry, "f", Some(label));
+            })
+        });
+        let other = {
+            let registry = registry.clone();
+            thread::spawn(move || {
+                registry.counter("other", "").unwrap().inc();
+                shown(&registry, "other", None);
+            })
+        };
+        threads
+            .into_iter()
+            .chain([other])
+            .for_each(|thread| thread.join().unwrap());
+        shown(&registry, "f", Some("a"));
+        shown(&registry, "f", Some("b"));
     });
 }

@@ -112,7 +112,7 @@ fn throughput() {
             thread::spawn(move || {
                 for n in 1..=3_u64 {
                     throughput.add(1);
-                    assert!(throughput.snapshot().total() <= n);
+                    assert_eq!(throughput.snapshot().total(), n, "own addition");
                 }
             })
         };
@@ -138,11 +138,13 @@ fn throughput() {
     });
 }
 
-/// A reset of a throughput races additions: both sides add up.
+/// A reset of a throughput races additions and snapshots of the registry: both sides add up, and the registry shows the reset.
+/// Fails if the registry reads the generation after the throughputs, or a snapshot of it ignores the generation.
 #[test]
 fn throughput_resets() {
     explore("histograms::throughput_resets", 600, || {
-        let throughput = registry().throughput("t", "").unwrap();
+        let registry = registry();
+        let throughput = registry.throughput("t", "").unwrap();
         let writers = [(); 2].map(|()| {
             let throughput = throughput.clone();
             thread::spawn(move || (0..3).for_each(|_| throughput.add(1)))
@@ -151,10 +153,23 @@ fn throughput_resets() {
             let throughput = throughput.clone();
             thread::spawn(move || throughput.reset().total())
         };
+        let reader = {
+            let registry = registry.clone();
+            thread::spawn(move || (0..2).for_each(|_| drop(registry.snapshot())))
+        };
         writers
             .into_iter()
             .for_each(|writer| writer.join().unwrap());
-        assert_eq!(reset.join().unwrap() + throughput.snapshot().total(), 6);
+        reader.join().unwrap();
+        let before = reset.join().unwrap();
+        let rest = throughput.snapshot().total();
+        assert_eq!(before + rest, 6);
+        let shown = registry.snapshot();
+        assert_eq!(
+            shown.throughput(&throughput).unwrap().total(),
+            rest,
+            "the registry shows the reset"
+        );
     });
 }
 

@@ -147,3 +147,19 @@ fn two_histograms() {
         a_before_b("histogram", "histogram", 0)
     });
 }
+
+/// A gauge as B, on the page of A. Fails if a page's cells are read forwards.
+#[test]
+fn a_counter_and_a_gauge() {
+    explore("order::counter before gauge", 800, || {
+        a_before_b("counter", "gauge", 0)
+    });
+}
+
+/// Fails if throughputs are read forwards.
+#[test]
+fn two_throughputs() {
+    explore("order::two throughputs", 800, || {
+        a_before_b("throughput", "throughput", 0)
+    });
+}

@@ -2,7 +2,7 @@
 
 use crate::{explore, registry, small};
 use shuttle::thread;
-use shuttle_tests::Value;
+use shuttle_tests::{FloatGauge, Value};
 use std::sync::Arc;
 
 /// Gauges are changed while snapshots are taken: a snapshot after the join shows the last value, and no addition is lost. Fails
@@ -116,4 +116,137 @@ fn observed_values_agree_with_their_page() {
             writer.join().unwrap();
         },
     );
+}
+
+/// Two threads make one change each to a gauge that has a page of its own, while a third takes snapshots: one after the join shows
+/// the value that the gauge has. No later change hides a missing one. Fails if that kind of change bumps the epoch before it.
+fn last_change(change: fn(&FloatGauge, f64), expected: &[f64]) {
+    let registry = registry();
+    let gauge = registry.float_gauge("g", "").unwrap();
+    let threads = [1.0, 2.0].map(|value| {
+        let gauge = gauge.clone();
+        thread::spawn(move || change(&gauge, value))
+    });
+    let reader = {
+        let registry = registry.clone();
+        thread::spawn(move || (0..2).for_each(|_| drop(registry.snapshot())))
+    };
+    threads
+        .into_iter()
+        .for_each(|thread| thread.join().unwrap());
+    reader.join().unwrap();
+    let last = gauge.get();
+    assert!(expected.contains(&last), "{last}");
+    let snapshot = registry.snapshot();
+    let family = snapshot.family("g").unwrap();
+    assert_eq!(
+        family.series().next().unwrap().value(),
+        Value::FloatGauge(last),
+        "a change is missing"
+    );
+}
+
+/// The last of two `set`s shows. See [`last_change`].
+#[test]
+fn a_gauge_that_is_set() {
+    explore("registry::a_gauge_that_is_set", 800, || {
+        last_change(FloatGauge::set, &[1.0, 2.0])
+    });
+}
+
+/// Two additions to a float gauge both count, and show. See [`last_change`]. Also fails if a lost exchange is not repeated.
+#[test]
+fn a_float_gauge_that_is_added_to() {
+    explore("registry::a_float_gauge_that_is_added_to", 800, || {
+        last_change(FloatGauge::add, &[3.0])
+    });
+}
+
+/// The only writer reads its metrics twice, while others read them: both reads return the very same snapshots, which hold its
+/// writes. Fails without the second look under the lock.
+#[test]
+fn the_same_snapshots_of_metrics() {
+    explore("registry::the_same_snapshots_of_metrics", 400, || {
+        let registry = registry();
+        let histogram = registry.histogram("h", "", small()).unwrap();
+        let throughput = registry.throughput("t", "").unwrap();
+        let writer = {
+            let (registry, histogram, throughput) =
+                (registry.clone(), histogram.clone(), throughput.clone());
+            thread::spawn(move || {
+                histogram.record(1);
+                throughput.add(1);
+                let read = || {
+                    (
+                        histogram.snapshot(),
+                        throughput.snapshot(),
+                        registry.snapshot(),
+                    )
+                };
+                let (first, second) = (read(), read());
+                assert_eq!((first.0.count(), first.1.total()), (1, 1));
+                assert!(Arc::ptr_eq(&first.0, &second.0), "another histogram");
+                assert!(Arc::ptr_eq(&first.1, &second.1), "another throughput");
+                assert!(Arc::ptr_eq(&first.2, &second.2), "another registry");
+            })
+        };
+        let readers = [(); 2].map(|()| {
+            let (registry, histogram, throughput) =
+                (registry.clone(), histogram.clone(), throughput.clone());
+            thread::spawn(move || {
+                let counts = [(); 2].map(|()| histogram.snapshot().count());
+                let totals = [(); 2].map(|()| throughput.snapshot().total());
+                assert!(
+                    counts[0] <= counts[1] && totals[0] <= totals[1],
+                    "went back"
+                );
+                drop(registry.snapshot());
+            })
+        });
+        writer.join().unwrap();
+        readers
+            .into_iter()
+            .for_each(|reader| reader.join().unwrap());
+    });
+}
+
+/// Two registries share the slots of the threads that write to both. Each page shows its own registry's writes, and none of the
+/// other's. Fails if a snapshot does not start over when a metric's epoch moved.
+#[test]
+fn two_registries() {
+    explore("registry::two_registries", 400, || {
+        let registries = [registry(), registry()];
+        let metrics = registries.each_ref().map(|registry| {
+            (
+                registry.counter("c", "").unwrap(),
+                registry.histogram("h", "", small()).unwrap(),
+            )
+        });
+        let writers = [[0, 1], [1, 0]].map(|order| {
+            let metrics = metrics.clone();
+            thread::spawn(move || {
+                for at in order {
+                    (0..=at).for_each(|_| {
+                        metrics[at].0.inc();
+                        metrics[at].1.record(1);
+                    });
+                }
+            })
+        });
+        let shown = |registry: &shuttle_tests::Registry| {
+            let page = registry.render_prometheus();
+            ["c_total ", "h_count "].map(|name| {
+                let line = page.lines().find(|line| line.starts_with(name)).unwrap();
+                line[name.len()..].parse::<u64>().unwrap()
+            })
+        };
+        for (registry, most) in registries.iter().zip([2, 4]) {
+            let [counter, histogram] = shown(registry);
+            assert!(histogram <= counter && counter <= most);
+        }
+        writers
+            .into_iter()
+            .for_each(|writer| writer.join().unwrap());
+        assert_eq!(registries.each_ref().map(shown), [[2, 2], [4, 4]]);
+    });
 }
