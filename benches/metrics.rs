@@ -171,7 +171,7 @@ fn collector(c: &mut Criterion) {
     group.bench_function("snapshot(), hit", |b| {
         b.iter(|| black_box(&collector).snapshot())
     });
-    group.bench_function("one request of each kind, then metrics(), miss", |b| {
+    group.bench_function("one request of each kind, then snapshot(), miss", |b| {
         b.iter(|| {
             request();
             black_box(&collector).snapshot()

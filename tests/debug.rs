@@ -58,6 +58,13 @@ fn every_handle_and_snapshot_is_one_short_line() {
     let collector = MetricsCollector::new();
     collector.record_latency(Duration::from_secs(1));
     check("MetricsCollector", &collector);
+    fill(&collector);
+    check("BatchSnapshot", &collector.batch());
+    check("CacheStats", &collector.cache_stats().latency);
+    check("CollectorBuilder", &MetricsCollector::builder());
+    check("RegistryBuilder", &Registry::builder());
+    check("HistogramOptions", &options());
+    check("Latest<RegistrySnapshot>", &registry.latest());
     assert_eq!(
         format!("{registry:?}"),
         "Registry { families: 7, series: 157, .. }"

@@ -5,7 +5,7 @@ use epoch_metrics::{
 };
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 #[test]
@@ -112,8 +112,11 @@ fn summaries_and_counters_read_back() {
 fn a_callback_sees_the_snapshot_of_its_page() {
     let registry = Registry::new();
     let requests = registry.counter("requests", "").unwrap();
+    let given = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&given);
     registry
-        .observable_counter("requests_again", "", &[], |snapshot, out| {
+        .observable_counter("requests_again", "", &[], move |snapshot, out| {
+            seen.store(std::ptr::from_ref(snapshot).addr(), Ordering::Relaxed);
             let family = snapshot.family("requests").unwrap();
             let Value::Counter(count) = family.series().next().unwrap().value() else {
                 panic!("a counter")
@@ -123,7 +126,14 @@ fn a_callback_sees_the_snapshot_of_its_page() {
         .unwrap();
     requests.add(2);
     let page = registry.page();
+    assert_eq!(
+        Arc::as_ptr(page.snapshot()).addr(),
+        given.load(Ordering::Relaxed),
+        "the callback's snapshot is the page's"
+    );
     requests.add(40);
+    let family = page.snapshot().family("requests").unwrap();
+    assert_eq!(family.series().next().unwrap().value(), Value::Counter(2));
     let text = page.render_prometheus();
     assert!(
         text.contains("requests_total 2\n") && text.contains("requests_again_total 2\n"),
@@ -139,9 +149,19 @@ fn a_callback_sees_the_snapshot_of_its_page() {
 /// The collector's summary and its histogram count the same on every page, however fast two threads record.
 #[test]
 fn a_collectors_page_agrees_with_itself() {
+    /// Lets the threads end also if the test fails.
+    struct Running<'a>(&'a AtomicBool);
+
+    impl Drop for Running<'_> {
+        fn drop(&mut self) {
+            self.0.store(false, Ordering::Relaxed);
+        }
+    }
+
     let collector = MetricsCollector::new();
     let running = AtomicBool::new(true);
     std::thread::scope(|scope| {
+        let _running = Running(&running);
         for _ in 0..2 {
             scope.spawn(|| {
                 while running.load(Ordering::Relaxed) {
@@ -149,21 +169,18 @@ fn a_collectors_page_agrees_with_itself() {
                 }
             });
         }
-        let disagreement = (0..300).find_map(|_| {
+        let (mut pages, mut last, mut different) = (0, 0, 0);
+        while pages < 300 || different < 50 {
             let page = collector.render_prometheus();
-            let count = |name: &str| {
-                page.lines()
-                    .find_map(|line| line.strip_prefix(name))
-                    .unwrap()
-                    .to_owned()
+            let count = |name: &str| -> u64 {
+                let mut lines = page.lines().filter_map(|line| line.strip_prefix(name));
+                lines.next().unwrap().parse().unwrap()
             };
-            let counts = [
-                count("server_request_latency_seconds_count "),
-                count("server_request_latency_recent_seconds_count "),
-            ];
-            (counts[0] != counts[1]).then_some(counts)
-        });
-        running.store(false, Ordering::Relaxed);
-        assert_eq!(disagreement, None);
+            let histogram = count("server_request_latency_seconds_count ");
+            let summary = count("server_request_latency_recent_seconds_count ");
+            assert_eq!(histogram, summary, "page {pages}");
+            different += u64::from(histogram > last);
+            (pages, last) = (pages + 1, histogram);
+        }
     });
 }

@@ -24,16 +24,22 @@ proptest! {
         accepted.iter().for_each(|accepted| accepted.check_text(&mut families));
         let rejected = families.remove("epoch_metrics_rejected_values_total").map_or(Vec::new(), |family| family.samples);
         let rejected = rejected.into_iter().map(|sample| (sample.labels["metric"].clone(), sample.value));
-        let histograms = accepted.iter().filter(|accepted| accepted.wish.kind == Kind::Histogram);
-        let expected = histograms.map(|accepted| (accepted.wish.base(), accepted.rejected() as f64));
+        let histograms = || accepted.iter().filter(|accepted| accepted.wish.kind == Kind::Histogram);
+        let expected = histograms().map(|accepted| (accepted.wish.base(), accepted.rejected() as f64));
         prop_assert_eq!(rejected.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
         prop_assert!(families.is_empty(), "nobody registered {families:?}");
 
         let json: serde_json::Value = serde_json::from_str(&registry.render_json()).unwrap();
-        let histograms = accepted.iter().any(|accepted| accepted.wish.kind == Kind::Histogram);
         let families = |accepted: &Accepted| if accepted.wish.kind == Kind::Throughput { 2 } else { 1 };
-        let expected = accepted.iter().map(families).sum::<usize>() + usize::from(histograms);
+        let own = usize::from(histograms().next().is_some());
+        let expected = accepted.iter().map(families).sum::<usize>() + own;
         prop_assert_eq!(json.as_object().unwrap().len(), expected, "the library's own metric included");
+        let rejected = json.get("epoch_metrics_rejected_values").map_or(Vec::new(), |family| {
+            let series = family["series"].as_array().unwrap().iter();
+            series.map(|series| (series["labels"]["metric"].clone(), series["value"].clone())).collect()
+        });
+        let expected = histograms().map(|accepted| (accepted.wish.base().into(), accepted.rejected().into()));
+        prop_assert_eq!(rejected, expected.collect::<Vec<_>>());
         for accepted in &accepted {
             accepted.check_json(&json[&accepted.wish.base()]);
             if accepted.wish.kind == Kind::Throughput {
@@ -262,10 +268,10 @@ impl Accepted {
     fn check_json(&self, family: &serde_json::Value) {
         let wish = &self.wish;
         let kind = match wish.kind {
-            Kind::Counter => "counter",
+            // A throughput's total; its rates are a family of their own.
+            Kind::Counter | Kind::Throughput => "counter",
             Kind::Gauge | Kind::FloatGauge => "gauge",
             Kind::Histogram => "histogram",
-            Kind::Throughput => return self.check_json_throughput(family),
         };
         assert_eq!(
             (&family["type"], &family["help"]),
@@ -274,58 +280,49 @@ impl Accepted {
         let series = family["series"].as_array().unwrap();
         assert_eq!(series.len(), self.series.len());
         for (series, (labels, values)) in series.iter().zip(&self.series) {
-            let labels: serde_json::Map<_, _> = self
-                .labels(labels)
-                .into_iter()
-                .map(|(k, v)| (k, v.into()))
-                .collect();
-            assert_eq!(series["labels"], serde_json::Value::Object(labels));
+            assert_eq!(
+                series["labels"],
+                serde_json::Value::Object(self.json_labels(labels))
+            );
             let (value, last) = (&series["value"], values.last().copied().unwrap_or(0));
             match wish.kind {
-                Kind::Counter => assert_eq!(value.as_u64(), Some(Self::total(values))),
+                Kind::Counter | Kind::Throughput => {
+                    assert_eq!(value.as_u64(), Some(Self::total(values)))
+                }
                 Kind::Gauge => assert_eq!(value.as_i64(), Some(last as i64)),
                 Kind::FloatGauge => check_float(value, f64::from_bits(last)),
                 Kind::Histogram => self.check_json_histogram(value, values),
-                Kind::Throughput => panic!("it is two families"),
             }
         }
     }
 
-    /// The family of the total.
-    fn check_json_throughput(&self, family: &serde_json::Value) {
-        assert_eq!(
-            (&family["type"], &family["help"]),
-            (&"counter".into(), &(&*self.wish.help).into())
-        );
-        let values: Vec<&serde_json::Value> = family["series"].as_array().unwrap().iter().collect();
-        let expected: Vec<u64> = self
-            .series
-            .iter()
-            .map(|(_, values)| Self::total(values))
-            .collect();
-        assert_eq!(
-            values
-                .iter()
-                .map(|series| series["value"].as_u64().unwrap())
-                .collect::<Vec<_>>(),
-            expected
-        );
-    }
-
     /// The family of the rates.
     fn check_json_rates(&self, family: &serde_json::Value) {
-        assert_eq!(family["type"], "gauge");
-        let series = family["series"].as_array().unwrap();
-        let expected = self
-            .series
-            .iter()
-            .flat_map(|(_, values)| self.wish.windows.iter().map(move |w| (w, values)));
-        let expected: Vec<_> = expected.collect();
-        assert_eq!(series.len(), expected.len());
-        for (series, (window, values)) in series.iter().zip(expected) {
-            assert_eq!(series["labels"]["window"], format!("{}s", window.as_secs()));
-            check_float(&series["value"], Self::rate(values));
+        let help = &self.wish.help;
+        let separator = if help.is_empty() { "" } else { " " };
+        let help = format!("{help}{separator}Per-second rate over the last whole seconds.");
+        assert_eq!(
+            (&family["type"], &family["help"]),
+            (&"gauge".into(), &help.into())
+        );
+        let mut series = family["series"].as_array().unwrap().iter();
+        for (labels, values) in &self.series {
+            for window in &self.wish.windows {
+                let series = series.next().expect("a series for each window");
+                let mut labels = self.json_labels(labels);
+                labels.insert("window".to_owned(), format!("{}s", window.as_secs()).into());
+                assert_eq!(series["labels"], serde_json::Value::Object(labels));
+                check_float(&series["value"], Self::rate(values));
+            }
         }
+        assert_eq!(series.next(), None);
+    }
+
+    fn json_labels(&self, labels: &[String]) -> serde_json::Map<String, serde_json::Value> {
+        self.labels(labels)
+            .into_iter()
+            .map(|(k, v)| (k, v.into()))
+            .collect()
     }
 
     fn check_json_histogram(&self, value: &serde_json::Value, values: &[u64]) {

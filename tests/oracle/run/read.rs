@@ -4,7 +4,7 @@ use super::Run;
 use crate::histogram::between;
 use crate::setup::KINDS;
 use epoch_metrics::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 impl Run {
@@ -73,6 +73,12 @@ impl Run {
             "a new snapshot when and only when something is new"
         );
         (self.seen, self.changed, self.second) = (Some(Arc::clone(&snapshot)), false, second);
+        let finished = self.workers[thread].run({
+            let snapshot = Arc::clone(&snapshot);
+            move |metrics| Arc::clone(snapshot.throughput(&metrics.finished).unwrap())
+        });
+        let names: HashSet<&str> = snapshot.families().map(|family| family.name()).collect();
+        assert!(names.contains("finished") && names.contains("finished_per_second"));
         for family in snapshot.families() {
             let values: Vec<Value> = family.series().map(|series| series.value()).collect();
             match (family.name(), &values[..]) {
@@ -81,19 +87,23 @@ impl Run {
                 ("level", [Value::Gauge(value)]) => assert_eq!(*value, self.level),
                 ("ratio", [Value::FloatGauge(value)]) => assert!(same(*value, self.ratio)),
                 ("finished", [Value::Counter(total)]) => {
-                    let held = self.workers[thread].run({
-                        let snapshot = Arc::clone(&snapshot);
-                        move |metrics| Arc::clone(snapshot.throughput(&metrics.finished).unwrap())
-                    });
-                    assert_eq!(*total, held.total());
-                    self.finished.check(&held, self.now());
+                    assert_eq!(*total, finished.total());
+                    self.finished.check(&finished, self.now());
                 }
-                ("finished_per_second", rates) => {
-                    assert!(
-                        rates
-                            .iter()
-                            .all(|rate| matches!(rate, Value::FloatGauge(_)))
-                    );
+                ("finished_per_second", _) => {
+                    let shown = family.series().map(|series| {
+                        match (series.labels().next(), series.value()) {
+                            (Some(("window", window)), Value::FloatGauge(rate)) => {
+                                (window.to_owned(), rate)
+                            }
+                            other => panic!("{other:?}"),
+                        }
+                    });
+                    let expected = finished.rates().iter().map(|rate| {
+                        let window = format!("{}s", rate.window.as_secs());
+                        (window, rate.per_second)
+                    });
+                    assert_eq!(shown.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
                 }
                 ("values", [Value::Histogram(value)]) => self.histograms[0].check(value),
                 ("durations_seconds", [Value::Histogram(value)]) => self.histograms[1].check(value),

@@ -37,6 +37,8 @@ pub use snapshot::latest::Latest;
 pub use snapshot::recent::Recent;
 pub use snapshot::throughput::{Rate, ThroughputSnapshot};
 
+pub use zeroed::on_allocation;
+
 #[path = "../../../src/clock.rs"]
 mod clock;
 #[path = "../../../src/collector/mod.rs"]

@@ -4,6 +4,8 @@ use crate::{explore, registry, small};
 use shuttle::thread;
 use shuttle_tests::{HistogramSnapshot, ManualClock, Registry};
 use std::sync::Arc;
+// Not shuttle's: bookkeeping of a scenario is no step of it.
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 /// Count and sum of the values 1, 2 and 4 can be told from the buckets.
@@ -110,9 +112,11 @@ fn throughput() {
         let writer = {
             let throughput = throughput.clone();
             thread::spawn(move || {
-                for n in 1..=3_u64 {
+                // Two for each read: the first lets the reader rebuild, the second comes while it does.
+                for n in 1..=2_u64 {
                     throughput.add(1);
-                    assert_eq!(throughput.snapshot().total(), n, "own addition");
+                    throughput.add(1);
+                    assert_eq!(throughput.snapshot().total(), 2 * n, "own additions");
                 }
             })
         };
@@ -122,14 +126,14 @@ fn throughput() {
         };
         writer.join().unwrap();
         reader.join().unwrap();
-        assert_eq!(throughput.snapshot().total(), 3);
+        assert_eq!(throughput.snapshot().total(), 4);
         assert_eq!(
             registry.snapshot().throughput(&throughput).unwrap().total(),
-            3
+            4
         );
         clock.advance(Duration::from_secs(1));
-        assert_eq!(throughput.snapshot().rates()[0].amount, 3);
-        assert_eq!(throughput.reset().total(), 3);
+        assert_eq!(throughput.snapshot().rates()[0].amount, 4);
+        assert_eq!(throughput.reset().total(), 4);
         assert_eq!(
             registry.snapshot().throughput(&throughput).unwrap().total(),
             0,
@@ -200,5 +204,38 @@ fn slots_change_hands() {
             0,
             "a thread that ended kept its slot"
         );
+    });
+}
+
+/// A task's first write to a histogram allocates, and what allocates records into the same histogram, as a global allocator may.
+/// Both values count, once, while another task does the same and a reader reads. (A task that continues the slot of one that has
+/// ended allocates nothing.) Fails if a first write drops what it deferred.
+#[test]
+fn a_first_write_that_is_re_entered() {
+    explore("histograms::a_first_write_that_is_re_entered", 400, || {
+        let histogram = registry().histogram("h", "", small()).unwrap();
+        let writers = [(); 2].map(|()| {
+            let histogram = histogram.clone();
+            thread::spawn(move || {
+                let inner = histogram.clone();
+                let re_entered = Arc::new(AtomicBool::new(false));
+                let called = Arc::clone(&re_entered);
+                shuttle_tests::on_allocation(move || {
+                    called.store(true, Relaxed);
+                    inner.record(2);
+                });
+                histogram.record(1);
+                u64::from(re_entered.load(Relaxed))
+            })
+        });
+        let reader = {
+            let histogram = histogram.clone();
+            thread::spawn(move || check(&histogram.snapshot()))
+        };
+        let inner: u64 = writers.map(|writer| writer.join().unwrap()).iter().sum();
+        reader.join().unwrap();
+        assert!(inner >= 1, "no first write was re-entered");
+        let last = histogram.snapshot();
+        assert_eq!((last.count(), last.sum()), (2 + inner, 2 + 2 * inner));
     });
 }

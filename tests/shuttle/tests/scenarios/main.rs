@@ -16,8 +16,8 @@ use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Fifteen times what a scenario asks for is a minute for all of them, on one core.
-const TIMES: usize = 15;
+/// Twelve times what a scenario asks for is a minute for all of them, on one core.
+const TIMES: usize = 12;
 
 /// Runs a scenario under random schedules and as many PCT schedules: `schedules` times [`TIMES`] times `EPOCH_SHUTTLE`.
 fn explore(name: &str, schedules: usize, scenario: fn()) {

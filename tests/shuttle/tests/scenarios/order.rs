@@ -163,3 +163,36 @@ fn two_throughputs() {
         a_before_b("throughput", "throughput", 0)
     });
 }
+
+/// A thread that is new to the page does A, and one that is not does B. The reader may have listed the page's cells before the
+/// new thread's appeared. Fails if a reading does not notice cells that appear.
+#[test]
+fn two_counters_and_a_new_thread() {
+    explore("order::two counters and a new thread", 800, || {
+        let registry = registry();
+        let (a, b) = (
+            registry.counter("a", "").unwrap(),
+            registry.counter("b", "").unwrap(),
+        );
+        a.inc();
+        b.inc();
+        let reader = {
+            let registry = registry.clone();
+            thread::spawn(move || {
+                for _ in 0..2 {
+                    let snapshot = registry.snapshot();
+                    let ((_, a), (b, _)) = (shown(&snapshot, "a"), shown(&snapshot, "b"));
+                    assert!(b <= a, "{b} of B, {a} of A");
+                }
+            })
+        };
+        let begin = {
+            let a = a.clone();
+            thread::spawn(move || a.inc())
+        };
+        begin.join().unwrap();
+        b.inc();
+        reader.join().unwrap();
+        assert_eq!((a.get(), b.get()), (2, 2));
+    });
+}
