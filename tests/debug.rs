@@ -70,3 +70,12 @@ fn every_handle_and_snapshot_is_one_short_line() {
         "Registry { families: 7, series: 157, .. }"
     );
 }
+
+fn fill(collector: &MetricsCollector) {
+    for n in 0..1000 {
+        collector.record_latency(Duration::from_nanos(n * n * n));
+        collector.record_batch_size(n);
+        collector.record_throughput(u64::MAX, 1);
+        collector.record_mode_transition(&format!("mode {n}"));
+    }
+}
