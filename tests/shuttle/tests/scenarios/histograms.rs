@@ -177,7 +177,8 @@ fn throughput_resets() {
     });
 }
 
-/// Threads end and others continue their slots. Every count survives, and every slot is returned. Fails if a thread that ends keeps its slot, or does not publish its cells.
+/// Threads end and others continue their slots. Every count survives, and every slot is returned. Fails if a thread that ends
+/// keeps its slot.
 #[test]
 fn slots_change_hands() {
     explore("histograms::slots_change_hands", 400, || {

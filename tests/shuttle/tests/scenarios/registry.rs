@@ -211,7 +211,7 @@ fn the_same_snapshots_of_metrics() {
 }
 
 /// Two registries share the slots of the threads that write to both. Each page shows its own registry's writes, and none of the
-/// other's. Fails if a snapshot does not start over when a metric's epoch moved.
+/// other's. Fails if a registry reads its counters before its histograms.
 #[test]
 fn two_registries() {
     explore("registry::two_registries", 400, || {
