@@ -1,4 +1,4 @@
-//! `Debug` of every handle and snapshot is one short line, whatever it shares.
+//! `Debug` of handles, and of snapshots that hold series or buckets, is one short line, whatever it shares.
 
 use epoch_metrics::{CachedValue, HistogramOptions, MetricsCollector, Registry};
 use std::fmt::Debug;
@@ -15,7 +15,7 @@ fn check(what: &str, value: &dyn Debug) {
 }
 
 #[test]
-fn every_handle_and_snapshot_is_one_short_line() {
+fn handles_and_large_snapshots_are_one_short_line() {
     let registry = Registry::new();
     let options = || HistogramOptions::durations().recent(1000);
     let counters = registry.counter_family("c", "Counters.", &["x"]).unwrap();

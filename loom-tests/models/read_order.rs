@@ -69,7 +69,8 @@ fn explore_a_before_b(name: &'static str, preemptions: usize, kinds: (usize, usi
     });
 }
 
-/// A counter, then a throughput, then a histogram. Fails if one kind is read before a kind that may be written to later.
+/// A counter, then a throughput, then a histogram. Fails if one kind is read before a kind that may be written to later, or
+/// with a throughput's total Relaxed on either side.
 #[test]
 fn a_before_b() {
     explore_a_before_b("read_order::a_before_b", 2, (1, 1, 1));

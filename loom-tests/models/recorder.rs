@@ -218,7 +218,8 @@ fn a_reset_is_counted_once() {
 
 /// A thread counts A, adds to B's throughput, then records into C and D; a registry reads all of them. It never shows more of a
 /// later one than of an earlier one. D's queue is overrun, so its banks are read; and C rejects a value after the first. Fails
-/// with a cell, a total, `recorded` or the rejections Relaxed on either side, or if the samples are read before the rejections.
+/// with the rejections Relaxed on either side, if the samples are read before the rejections, or if one kind of metric is
+/// read before a kind that may be written to later.
 #[test]
 fn a_before_b() {
     explore("recorder::a_before_b", 2, 100, || {

@@ -24,8 +24,7 @@ impl Process {
 
 /// A thread counts, which claims a slot, and ends, while another begins and does the same. If it gets the same slot it must
 /// continue from the first one's cell: a claim that does not acquire the last owner's stores loses the count. Fails with the
-/// claim or the release Relaxed, or if the slot is cleared only in the thread. With the table's segment pointer or a `OnceBox`
-/// Relaxed on either side, loom reports the entries themselves.
+/// claim or the release Relaxed, or if a thread's end releases nothing.
 #[test]
 fn hand_over() {
     explore("slots::hand_over", 3, 100, || {
@@ -129,7 +128,7 @@ unsafe impl CurrentThread for Metered<'_> {
 }
 
 /// The claim of a slot is re-entered by a write to another metric, which claims a slot as well. The thread keeps one of the two
-/// and releases the other. Fails if it keeps both.
+/// and releases the other. Fails if it keeps both, or with a look-up of a table's segment Relaxed (loom reports the entries).
 #[test]
 fn a_claim_reentered() {
     explore("slots::a_claim_reentered", 2, 100, || {
