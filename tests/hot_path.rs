@@ -7,6 +7,10 @@
 //! executes each function once instruction by instruction, all that it executes must be among what was walked, and the
 //! number is held against the one in [`PROMISES`].
 
+#[path = "built/mod.rs"]
+mod built;
+
+use built::output;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -209,46 +213,20 @@ impl Promise {
     }
 }
 
-/// The program in Cargo's own release profile: with its name from Cargo, since configuration can put it in many places.
+/// The program in Cargo's own release profile.
 fn build() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hot_path");
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args([
-        "build",
-        "--release",
-        "--message-format",
-        "json-render-diagnostics",
-        "--manifest-path",
-    ]);
-    cargo
-        .arg(package.join("Cargo.toml"))
-        .arg("--target-dir")
-        .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("hot_path"));
-    // As a user who set nothing: coverage, for one, adds read-modify-writes.
-    for flags in [
-        "RUSTFLAGS",
-        "CARGO_ENCODED_RUSTFLAGS",
-        "CARGO_BUILD_RUSTFLAGS",
-    ] {
-        cargo.env_remove(flags);
-    }
-    let artifacts = output(&mut cargo);
-    let mut artifacts = artifacts
-        .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    let program = artifacts.find_map(|artifact| artifact["executable"].as_str().map(PathBuf::from));
-    program.expect("Cargo names the executable")
-}
-
-/// What a command says, if it succeeds.
-fn output(command: &mut Command) -> String {
-    let output = command
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output();
-    let output = output.unwrap_or_else(|error| panic!("{command:?} does not run: {error}"));
-    assert!(output.status.success(), "{command:?}: {}", output.status);
-    String::from_utf8(output.stdout).expect("text")
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hot_path");
+    built::program(&["--release", "--package", "hot_path"], |cargo| {
+        cargo.arg("--target-dir").arg(target);
+        // As a user who set nothing: coverage, for one, adds read-modify-writes.
+        for flags in [
+            "RUSTFLAGS",
+            "CARGO_ENCODED_RUSTFLAGS",
+            "CARGO_BUILD_RUSTFLAGS",
+        ] {
+            cargo.env_remove(flags);
+        }
+    })
 }
 
 fn hexadecimal(text: &str) -> Option<u64> {

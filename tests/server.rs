@@ -2,6 +2,10 @@
 //!
 //! The server is a package of its own, so that its first start compiles nothing that only tests need.
 
+#[path = "built/mod.rs"]
+#[allow(dead_code, reason = "another test runs commands with it as well")]
+mod built;
+
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -16,24 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The server's binary, built as the README's first command builds it.
 fn binary() -> &'static Path {
-    static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--release", "--package", "server"]);
-        cargo.args(["--message-format", "json-render-diagnostics"]);
-        let output = cargo
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .stderr(Stdio::inherit())
-            .output()
-            .expect("Cargo runs");
-        assert!(output.status.success(), "the server does not build");
-        let lines = String::from_utf8(output.stdout).expect("Cargo writes UTF-8");
-        let artifacts = lines
-            .lines()
-            .map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let mut programs =
-            artifacts.filter_map(|artifact| artifact["executable"].as_str().map(PathBuf::from));
-        programs.next().expect("Cargo names the executable")
-    });
+    static BINARY: LazyLock<PathBuf> =
+        LazyLock::new(|| built::program(&["--release", "--package", "server"], |_| ()));
     &BINARY
 }
 

@@ -92,8 +92,8 @@ fn a_before_b() {
     }
 }
 
-/// A task adds to A on one thread and, after migrating, to B on another; the first of these threads writes to the page for
-/// the first time. No reading shows B ahead of A. Fails if cells that appear during a reading are not noticed.
+/// A task adds to A on one thread, moves to another thread and adds to B there. The first thread has not written to the page
+/// before. No reading shows B ahead of A. Fails if cells that appear during a reading are not noticed.
 #[test]
 fn first_touch_across_pages() {
     explore("counter::first_touch_across_pages", 2, 100, || {

@@ -74,10 +74,7 @@ impl Sections {
 
     pub(super) fn throughput(&self) -> Arc<ThroughputSection> {
         self.throughput_section.read(
-            |section| {
-                Arc::ptr_eq(&section.tokens, &self.tokens.snapshot())
-                    && Arc::ptr_eq(&section.requests, &self.requests.snapshot())
-            },
+            |section| section.shows(&self.tokens.snapshot(), &self.requests.snapshot()),
             || ThroughputSection::new(self.tokens.snapshot(), self.requests.snapshot()),
         )
     }
@@ -120,15 +117,9 @@ impl Sections {
             snapshot.throughput(&self.tokens),
             snapshot.throughput(&self.requests),
         ) {
-            (Some(tokens), Some(requests))
-                if !(Arc::ptr_eq(tokens, &cached.tokens)
-                    && Arc::ptr_eq(requests, &cached.requests)) =>
-            {
-                Arc::new(ThroughputSection::new(
-                    Arc::clone(tokens),
-                    Arc::clone(requests),
-                ))
-            }
+            (Some(tokens), Some(requests)) if !cached.shows(tokens, requests) => Arc::new(
+                ThroughputSection::new(Arc::clone(tokens), Arc::clone(requests)),
+            ),
             _ => cached,
         }
     }

@@ -75,7 +75,8 @@ pub struct ThroughputSection {
     pub requests: Arc<ThroughputSnapshot>,
 }
 
-/// Everything at one moment: all sections and the page show the same snapshot of the registry.
+/// Everything at one moment: the sections and the page show the same snapshot of the registry. Queue depth, mode and uptime are
+/// read a moment later.
 ///
 /// ```
 /// let metrics = epoch_metrics::MetricsCollector::new();
@@ -159,6 +160,15 @@ impl BatchSnapshot {
 impl ThroughputSection {
     pub(super) fn new(tokens: Arc<ThroughputSnapshot>, requests: Arc<ThroughputSnapshot>) -> Self {
         Self { tokens, requests }
+    }
+
+    /// Whether it was made of these.
+    pub(super) fn shows(
+        &self,
+        tokens: &Arc<ThroughputSnapshot>,
+        requests: &Arc<ThroughputSnapshot>,
+    ) -> bool {
+        Arc::ptr_eq(&self.tokens, tokens) && Arc::ptr_eq(&self.requests, requests)
     }
 }
 

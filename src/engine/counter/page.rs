@@ -110,9 +110,8 @@ impl Page {
     }
 
     /// Creates the shared cells, so that changing a gauge allocates only the thread's own epoch.
-    pub(crate) fn create_shared(&self) -> &Self {
+    pub(crate) fn create_shared(&self) {
         self.shared();
-        self
     }
 
     fn shared(&self) -> &Cells {

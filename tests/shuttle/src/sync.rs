@@ -30,7 +30,7 @@ impl<T: Sync + 'static> Deref for LazyLock<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: `LazyLock`s are statics (`src/thread.rs` has the only one), so the reference is good for ever.
+        // SAFETY: `LazyLock`s are statics (`src/thread.rs` has the only one), so they outlive every reference.
         let this: &'static Self = unsafe { &*std::ptr::from_ref(self) };
         this.0.get()
     }
