@@ -15,7 +15,7 @@ Two kinds of changes, each made by itself in a scratch copy:
    so that none can be forgotten. A model that the file's table names for such an ordering has to fail, or mutations.toml lists
    the place under "argued", with the reason why no model can see it; and each model that a table names for an ordering has to
    fail for some ordering of its file.
-2. Every change to the logic that mutations.toml lists. The models or tests that it names have to fail.
+2. Every change to the logic that mutations.toml lists. Each model and each test that it names has to fail.
 
 Before that, what needs no running: every ordering anywhere in src/ is explained in a comment in its function; those outside of
 src/engine/ are Relaxed; the models that tables name exist, and where a table names a model for a step rather than an ordering,
@@ -178,8 +178,10 @@ def logic_mutants(changes: list[dict]) -> tuple[list[Mutant], list[str]]:
             problems.append(f"{change['what']}: what it changes is there {count} times in {change['file']}")
             continue
         after = before.replace(change["old"], change["new"])
-        checks = change.get("models") or change["tests"]
-        mutants.append(Mutant(change["what"], change["file"], before, after, checks, native="tests" in change))
+        for kind in "models", "tests":
+            if kind in change:
+                name = change["what"] + (" (tests)" if kind == "tests" and "models" in change else "")
+                mutants.append(Mutant(name, change["file"], before, after, change[kind], native=kind == "tests"))
     return mutants, problems
 
 
