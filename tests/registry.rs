@@ -784,6 +784,27 @@ fn a_stale_registry_is_served_while_it_is_young() {
     assert_eq!(counter.get(), 2, "a counter's own value is never stale");
 }
 
+/// A registry's snapshot holds what its histograms hold now, not a snapshot of theirs that is itself within the staleness:
+/// otherwise the two ages would add up.
+#[test]
+fn staleness_does_not_add_up() {
+    let clock = Arc::new(ManualClock::new());
+    let registry = Registry::builder()
+        .clock(clock.clone())
+        .max_staleness(Duration::from_secs(2))
+        .build();
+    let sizes = registry
+        .histogram("sizes", "", HistogramOptions::values(0, 9))
+        .unwrap();
+    clock.advance(Duration::from_secs(2));
+    sizes.record(1);
+    assert_eq!(sizes.snapshot().count(), 1);
+    sizes.record(2);
+    assert_eq!(sizes.snapshot().count(), 1, "young enough to be served");
+    let held = registry.snapshot();
+    assert_eq!(held.histogram(&sizes).map(|held| held.count()), Some(2));
+}
+
 #[test]
 fn many_metrics_keep_their_values_apart() {
     let registry = Registry::new();

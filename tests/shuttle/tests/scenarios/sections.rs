@@ -91,7 +91,8 @@ fn a_throughput_section_never_goes_back() {
     );
 }
 
-/// Modes are entered by two threads: the number of changes, and the log, agree.
+/// Modes are entered by two threads: no change is lost, and the number of changes and the log agree. Fails if a change starts
+/// from a mode that was read before the lock.
 #[test]
 fn modes() {
     explore("sections::modes", 800, || {
@@ -120,7 +121,8 @@ fn modes() {
             modes.mode.as_ref(),
             "{modes:?}"
         );
-        assert!((1..=3).contains(&modes.count), "{modes:?}");
+        // a b c, with a second c that changes nothing; or a c b c.
+        assert!((2..=3).contains(&modes.count), "{modes:?}");
     });
 }
 
