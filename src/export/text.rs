@@ -27,8 +27,8 @@ impl Encoder for TextEncoder {
     fn series(&mut self, family: &FamilyDescription, labels: &LabelSet, value: &Value) {
         let suffix = suffix(family.kind);
         match value {
-            Value::Counter(value) => self.sample(family, suffix, labels, None, value),
-            Value::Gauge(value) => self.sample(family, suffix, labels, None, value),
+            Value::Counter(value) => self.integer(family, suffix, labels, None, *value),
+            Value::Gauge(value) => self.integer(family, suffix, labels, None, *value),
             Value::FloatGauge(value) => {
                 self.sample(family, suffix, labels, None, GoFloat::new(*value))
             }
@@ -53,7 +53,7 @@ impl TextEncoder {
         self.out
     }
 
-    /// `last`: the label that the format itself adds.
+    /// A sample. `last`: the label that the format itself adds.
     fn sample(
         &mut self,
         family: &FamilyDescription,
@@ -61,6 +61,32 @@ impl TextEncoder {
         labels: &LabelSet,
         last: Option<(&str, &dyn Display)>,
         value: impl Display,
+    ) {
+        self.series_name(family, suffix, labels, last);
+        let _ = writeln!(self.out, " {value}");
+    }
+
+    /// [`Self::sample`] for an integer, without `Display`, which takes half of a counter's time.
+    fn integer(
+        &mut self,
+        family: &FamilyDescription,
+        suffix: &str,
+        labels: &LabelSet,
+        last: Option<(&str, &dyn Display)>,
+        value: impl itoa::Integer,
+    ) {
+        self.series_name(family, suffix, labels, last);
+        self.out.push(' ');
+        self.out.push_str(itoa::Buffer::new().format(value));
+        self.out.push('\n');
+    }
+
+    fn series_name(
+        &mut self,
+        family: &FamilyDescription,
+        suffix: &str,
+        labels: &LabelSet,
+        last: Option<(&str, &dyn Display)>,
     ) {
         self.out.push_str(&family.name);
         self.out.push_str(suffix);
@@ -80,19 +106,23 @@ impl TextEncoder {
         if separator == ',' {
             self.out.push('}');
         }
-        let _ = writeln!(self.out, " {value}");
     }
 
     /// The text with backslashes and newlines escaped, and quotes if it is a label's value.
-    fn escaped(&mut self, text: &str, quotes: bool) {
-        for c in text.chars() {
-            match c {
-                '\\' => self.out.push_str("\\\\"),
-                '\n' => self.out.push_str("\\n"),
-                '"' if quotes => self.out.push_str("\\\""),
-                c => self.out.push(c),
-            }
+    fn escaped(&mut self, mut text: &str, quotes: bool) {
+        let special = |byte: u8| matches!(byte, b'\\' | b'\n') || (quotes && byte == b'"');
+        // What lies between two special characters is copied as a whole. All of these are ASCII, so text is cut between
+        // characters.
+        while let Some(at) = text.bytes().position(special) {
+            self.out.push_str(&text[..at]);
+            self.out.push_str(match text.as_bytes()[at] {
+                b'\\' => "\\\\",
+                b'\n' => "\\n",
+                _ => "\\\"",
+            });
+            text = &text[at + 1..];
         }
+        self.out.push_str(text);
     }
 
     fn histogram(
@@ -103,15 +133,10 @@ impl TextEncoder {
     ) {
         let counts = histogram.cumulative(family.bounds.iter().map(|(value, _)| *value));
         for ((_, le), count) in family.bounds.iter().zip(counts) {
-            self.sample(family, "_bucket", labels, Some(("le", le)), count);
+            self.integer(family, "_bucket", labels, Some(("le", le)), count);
         }
-        self.sample(
-            family,
-            "_bucket",
-            labels,
-            Some(("le", &"+Inf")),
-            histogram.count(),
-        );
+        let last = Some(("le", &"+Inf" as &dyn Display));
+        self.integer(family, "_bucket", labels, last, histogram.count());
         self.totals(family, labels, histogram.sum(), histogram.count());
     }
 
@@ -130,6 +155,6 @@ impl TextEncoder {
 
     fn totals(&mut self, family: &FamilyDescription, labels: &LabelSet, sum: u64, count: u64) {
         self.sample(family, "_sum", labels, None, Scaled(sum, family.unit));
-        self.sample(family, "_count", labels, None, count);
+        self.integer(family, "_count", labels, None, count);
     }
 }
