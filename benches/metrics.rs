@@ -13,13 +13,13 @@ fn value(i: u64) -> u64 {
     200_000 + (i % VALUES) * 2_909
 }
 
-fn histogram(options: HistogramOptions) -> Histogram {
+fn histogram(options: impl Into<HistogramOptions>) -> Histogram {
     Registry::new()
         .histogram("latency", "Latency.", options)
         .expect("a valid name")
 }
 
-fn filled(options: HistogramOptions) -> Histogram {
+fn filled(options: impl Into<HistogramOptions>) -> Histogram {
     let histogram = histogram(options);
     (0..100 * VALUES).for_each(|i| histogram.record(value(i)));
     histogram.snapshot();

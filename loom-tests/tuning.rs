@@ -9,6 +9,9 @@ pub(crate) const BANK_CHECKS: usize = 1;
 pub(crate) const BANK_SCANS: usize = 1;
 /// Four samples in a bucket carry.
 pub(crate) const LOW_BITS: u32 = 2;
+/// Four and more are large.
+pub(crate) const LARGE_BITS: u32 = 2;
+pub(crate) const LARGE_SHIFT: u32 = 1;
 /// Folds from the queue soon go on to the banks, but not at once after a scan.
 pub(crate) const MAX_PROVISIONAL: usize = 3;
 /// As for users: models choose their queues themselves.

@@ -114,6 +114,8 @@ pub enum OptionsError {
         /// The largest value.
         max: u64,
     },
+    /// The unit is seconds, but the options are not those of durations.
+    NotDurations,
     /// More recent samples than a queue can hold.
     TooManyRecent {
         /// The number that was given.
@@ -150,6 +152,9 @@ impl fmt::Display for OptionsError {
                     "no value lies from {min} to {max}: let the largest be at least the smallest"
                 )
             }
+            Self::NotDurations => f.write_str(
+                "a histogram in seconds takes durations: register it with HistogramOptions::durations()",
+            ),
             Self::TooManyRecent { recent, max } => {
                 write!(f, "{recent} recent samples: keep at most {max} of them")
             }
@@ -245,9 +250,9 @@ impl fmt::Display for RecordError {
                 f,
                 "{value} is outside the range {min} to {max}: it was counted as rejected; widen the histogram's range if it is real"
             ),
-            Self::NotADuration => write!(
-                f,
-                "a duration for a histogram whose unit is not seconds: register it with HistogramOptions::durations()"
+            Self::NotADuration => f.write_str(
+                "a duration for a histogram whose unit is not seconds, counted as rejected: register it with \
+                 HistogramOptions::durations()",
             ),
         }
     }
@@ -271,7 +276,7 @@ impl Error for RecordError {}
 pub enum MergeError {
     /// Their ranges, digits or units differ.
     DifferentBuckets,
-    /// The snapshot that should be earlier holds values that the other one does not.
+    /// The snapshot to subtract is not an earlier one of the same histogram.
     NotEarlier,
 }
 
@@ -286,7 +291,7 @@ impl fmt::Display for MergeError {
             }
             Self::NotEarlier => write!(
                 f,
-                "the snapshot to subtract holds more than this one: a reset came between, or they are of different histograms"
+                "the snapshot to subtract is not an earlier one of the same histogram: it is later, of another histogram, or a reset came between"
             ),
         }
     }

@@ -4,7 +4,7 @@
 //! # Where to look next
 //!
 //! - [`Registry`] for your own metrics; [`MetricsCollector`] for the ready-made bundle of a server that batches requests.
-//! - [`HistogramOptions`] for ranges, precision and recent samples.
+//! - [`HistogramOptions`] and [`DurationOptions`] for ranges, precision and recent samples.
 //! - [`Registry::observable_gauge`] for values that something else keeps; [`CachedValue`] for values derived from snapshots.
 //! - [`RegistrySnapshot`] for *A before B*; [`HistogramSnapshot::uncertain`] for what a stopped writer does to a snapshot.
 //!
@@ -47,7 +47,8 @@ pub use metric::counter::Counter;
 pub use metric::family::Family;
 pub use metric::gauge::{FloatGauge, Gauge};
 pub use metric::histogram::Histogram;
-pub use metric::options::HistogramOptions;
+pub use metric::in_flight::InFlight;
+pub use metric::options::{DurationOptions, HistogramOptions};
 pub use metric::throughput::Throughput;
 pub use metric::timer::Timer;
 pub use registry::{

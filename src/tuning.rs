@@ -10,6 +10,10 @@ pub(crate) const BANK_CHECKS: usize = 16;
 pub(crate) const BANK_SCANS: usize = 4;
 /// Bits of a bucket's count that every record touches; the remaining bits change once in `2^LOW_BITS` records.
 pub(crate) const LOW_BITS: u32 = 31;
+/// Values of more bits than this are large: a record adds them to a bank's `large` as well, out of line.
+pub(crate) const LARGE_BITS: u32 = 53;
+/// How far large values are shifted before they are added to `large`, so that 2^48 of the largest fit.
+pub(crate) const LARGE_SHIFT: u32 = 48;
 /// Samples that a reader folds from a queue and remembers before it drains the bank instead.
 pub(crate) const MAX_PROVISIONAL: usize = 512;
 /// Samples that a histogram's queue holds at least: a power of two.

@@ -484,8 +484,8 @@ fn reset_while_threads_record_loses_and_doubles_nothing() {
             assert_eq!(part.uncertain(), 0, "a reset is exact");
             assert_eq!(
                 part.buckets()
-                    .map(|bucket| bucket.low * bucket.count)
-                    .sum::<u64>(),
+                    .map(|bucket| u128::from(bucket.low * bucket.count))
+                    .sum::<u128>(),
                 part.sum()
             );
             part.buckets()
@@ -506,7 +506,7 @@ fn reset_while_threads_record_loses_and_doubles_nothing() {
     );
     let of_all = THREADS * (THREADS + 1) / 2;
     assert_eq!(counts[1..], [EACH; THREADS as usize], "in {resets} resets");
-    assert_eq!(sum, EACH * of_all);
+    assert_eq!(sum, u128::from(EACH * of_all));
     assert_eq!(refused, THREADS * EACH.div_ceil(64));
     assert_eq!(total, EACH.div_ceil(64) * of_all);
 }

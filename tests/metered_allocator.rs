@@ -81,7 +81,7 @@ fn compare(when: &str) {
     );
     assert_eq!(
         (sizes.sum(), bytes.total()),
-        (of_bytes, of_bytes),
+        (u128::from(of_bytes), of_bytes),
         "{when}: bytes"
     );
     METERED.set(was_metered);
@@ -150,5 +150,5 @@ fn a_metered_allocator_works_and_loses_nothing() {
     METERED.set(false);
     let after = METERS.get().unwrap().sizes.snapshot();
     assert_eq!(before.count() + after.count(), ALLOCATIONS.load(SeqCst));
-    assert_eq!(before.sum() + after.sum(), BYTES.load(SeqCst));
+    assert_eq!(before.sum() + after.sum(), u128::from(BYTES.load(SeqCst)));
 }

@@ -83,7 +83,7 @@ impl Metrics {
         )?;
         let recording = HistogramOptions::durations()
             .recent(1000)
-            .export_bounds(&[50, 100, 200, 500, 1_000, 10_000]);
+            .export_bounds(&[50, 100, 200, 500, 1_000, 10_000].map(Duration::from_nanos));
         Ok(Self {
             client_errors: ClientErrors {
                 malformed: errors.with(&["malformed"])?,

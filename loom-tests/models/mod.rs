@@ -130,7 +130,7 @@ const REJECTED: u64 = 8;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Tally {
     buckets: [u64; 8],
-    sum: u64,
+    sum: u128,
     recent: Vec<u64>,
 }
 
@@ -158,7 +158,7 @@ impl Accumulate for Tally {
         self.buckets[bucket] = self.buckets[bucket].wrapping_sub(samples);
     }
 
-    fn add_sum(&mut self, amount: u64) {
+    fn add_sum(&mut self, amount: u128) {
         self.sum = self.sum.wrapping_add(amount);
     }
 
@@ -301,7 +301,7 @@ fn assert_prefix(snapshot: &Snapshot, values: &[u64], at_least: usize) -> usize 
         let mut expected = Tally::default();
         for value in &values[..n] {
             expected.add(layout.bucket(*value), 1);
-            expected.add_sum(*value);
+            expected.add_sum(u128::from(*value));
         }
         expected
     };

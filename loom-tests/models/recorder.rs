@@ -21,7 +21,7 @@ fn assert_not_torn(snapshot: &Snapshot) {
     if snapshot.outcome.uncertain == 0 {
         assert_eq!(
             snapshot.tally.sum,
-            ones + 2 * twos + 4 * fours,
+            u128::from(ones + 2 * twos + 4 * fours),
             "torn: {snapshot:?}"
         );
     }
@@ -139,7 +139,7 @@ fn reset_races_a_write() {
             );
             assert_eq!(
                 forgotten.sum + rest.tally.sum,
-                before + 6,
+                u128::from(before + 6),
                 "{forgotten:?} {rest:?}"
             );
         });

@@ -2,7 +2,7 @@
 
 use crate::collector::derived;
 use crate::collector::sections::Sections;
-use crate::{Clock, HistogramOptions, RegisterError, Registry};
+use crate::{Clock, DurationOptions, HistogramOptions, RegisterError, Registry};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,8 +81,10 @@ impl CollectorBuilder {
         let registry = registry.build();
         let name = |metric: &str| format!("{}_{metric}", self.prefix);
 
+        let [shortest, longest] = [Duration::from_nanos(1), Duration::from_secs(3600)];
         let latency = HistogramOptions::durations()
-            .range(1, 3_600_000_000_000 - 1)
+            .range(shortest, longest - Duration::from_nanos(1))
+            .export_bounds(&DurationOptions::DEFAULT_BOUNDS)
             .recent(self.recent);
         let latency = registry.histogram(
             &name("request_latency"),

@@ -13,7 +13,7 @@ pub use modes::{ModeSnapshot, Transition};
 pub use sections::CollectorCacheStats;
 pub use snapshot::{BatchSnapshot, CollectorSnapshot, LatencySnapshot, ThroughputSection};
 
-use crate::{RegisterError, Registry, RegistrySnapshot, Timer};
+use crate::{Histogram, RegisterError, Registry, RegistrySnapshot, Timer};
 use sections::Sections;
 use std::fmt;
 use std::sync::Arc;
@@ -99,7 +99,7 @@ impl MetricsCollector {
 
     /// Starts a timer that records a latency when it is dropped.
     #[inline]
-    pub fn start(&self) -> Timer<'_> {
+    pub fn start(&self) -> Timer<&Histogram> {
         self.sections.latency.start()
     }
 

@@ -50,7 +50,7 @@ impl CollectorSnapshot {
 }
 
 fn in_seconds(duration: Duration) -> Scaled {
-    Scaled(crate::clock::nanos(duration), Unit::Seconds)
+    Scaled(duration.as_nanos(), Unit::Seconds)
 }
 
 fn write_latency(writer: &mut JsonWriter, latency: &LatencySnapshot) {

@@ -111,8 +111,12 @@ impl JsonWriter {
             writer.key("rejected").number(histogram.rejected());
             writer.key("sum").number(Scaled(histogram.sum(), unit));
             writer.key("mean").float(histogram.mean() / unit.scale());
-            writer.key("min").number(Scaled(histogram.min(), unit));
-            writer.key("max").number(Scaled(histogram.max(), unit));
+            writer
+                .key("min")
+                .number(Scaled(histogram.min().into(), unit));
+            writer
+                .key("max")
+                .number(Scaled(histogram.max().into(), unit));
             for (key, quantile) in [
                 ("p50", 0.5),
                 ("p90", 0.9),
@@ -122,7 +126,7 @@ impl JsonWriter {
             ] {
                 writer
                     .key(key)
-                    .number(Scaled(histogram.quantile(quantile), unit));
+                    .number(Scaled(histogram.quantile(quantile).into(), unit));
             }
         });
     }
@@ -135,7 +139,7 @@ impl JsonWriter {
                 for (q, value) in summary.quantiles() {
                     writer.next().array(|writer| {
                         writer.next().float(*q);
-                        writer.next().number(Scaled(*value, unit));
+                        writer.next().number(Scaled((*value).into(), unit));
                     });
                 }
             });

@@ -131,9 +131,9 @@ impl TextEncoder {
         labels: &LabelSet,
         histogram: &HistogramSnapshot,
     ) {
-        let counts = histogram.cumulative(family.bounds.iter().map(|(value, _)| *value));
-        for ((_, le), count) in family.bounds.iter().zip(counts) {
-            self.integer(family, "_bucket", labels, Some(("le", le)), count);
+        let counts = histogram.cumulative(family.bounds.iter().map(|bound| bound.cut));
+        for (bound, count) in family.bounds.iter().zip(counts) {
+            self.integer(family, "_bucket", labels, Some(("le", &bound.le)), count);
         }
         let last = Some(("le", &"+Inf" as &dyn Display));
         self.integer(family, "_bucket", labels, last, histogram.count());
@@ -147,13 +147,13 @@ impl TextEncoder {
                 "",
                 labels,
                 Some(("quantile", &GoFloat::label(*q))),
-                Scaled(*value, family.unit),
+                Scaled((*value).into(), family.unit),
             );
         }
         self.totals(family, labels, summary.sum(), summary.count());
     }
 
-    fn totals(&mut self, family: &FamilyDescription, labels: &LabelSet, sum: u64, count: u64) {
+    fn totals(&mut self, family: &FamilyDescription, labels: &LabelSet, sum: u128, count: u64) {
         self.sample(family, "_sum", labels, None, Scaled(sum, family.unit));
         self.integer(family, "_count", labels, None, count);
     }

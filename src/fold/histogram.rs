@@ -5,6 +5,7 @@ use crate::engine::histogram::bucket_layout::BucketLayout;
 use crate::fold::recent::RecentSamples;
 use crate::kind::Unit;
 use crate::snapshot::histogram::{HistogramSnapshot, Octave};
+use crate::snapshot::origin::{Origin, Source};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +23,9 @@ pub(crate) struct Accumulator {
     changed: u128,
     published: Vec<Octave>,
     count: u64,
-    sum: u64,
+    sum: u128,
+    /// Of this histogram, as it is since the last reset.
+    origin: Source,
     /// Values rejected before the last reset.
     rejected_before: u64,
     recent: Option<RecentSamples>,
@@ -40,6 +43,7 @@ impl Accumulator {
             published: Vec::new(),
             count: 0,
             sum: 0,
+            origin: Source::new(),
             rejected_before: 0,
             recent: (recent > 0).then(|| RecentSamples::new(recent)),
         }
@@ -89,7 +93,7 @@ impl Accumulate for Accumulator {
         self.change(bucket, |count| count.wrapping_sub(samples));
     }
 
-    fn add_sum(&mut self, amount: u64) {
+    fn add_sum(&mut self, amount: u128) {
         self.sum = self.sum.wrapping_add(amount);
     }
 
@@ -104,6 +108,7 @@ impl Accumulate for Accumulator {
         self.totals.fill(0);
         self.published.clear();
         (self.changed, self.count, self.sum) = (0, 0, 0);
+        self.origin = Source::new();
         self.rejected_before = outcome.rejected;
         if let Some(recent) = &mut self.recent {
             recent.clear();
@@ -126,6 +131,7 @@ impl Accumulate for Accumulator {
             rejected: outcome.rejected.wrapping_sub(self.rejected_before),
             uncertain: outcome.uncertain,
             recent: self.recent.as_mut().map(RecentSamples::merge),
+            origin: Some(Origin::from(&self.origin)),
             epoch: outcome.epoch,
             samples_folded: outcome.samples,
             taken,

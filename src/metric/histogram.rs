@@ -1,5 +1,6 @@
 //! Histograms: a block for each thread, folded into snapshots by readers.
 
+use crate::clock::nanos;
 use crate::engine::histogram::Recorder;
 use crate::engine::read_order::SnapshotSource;
 use crate::error::RecordError;
@@ -113,13 +114,14 @@ impl Histogram {
         }
     }
 
-    /// Records a duration: nanoseconds, rounded down. It counts as rejected if it is outside the range, or if the unit is
-    /// not [`Unit::Seconds`].
+    /// Records a duration: nanoseconds, rounded down; beyond 584 years, the largest number of 64 bits. It counts as rejected
+    /// if it is outside an explicit range, or if the unit is not [`Unit::Seconds`].
     #[inline]
     pub fn record_duration(&self, duration: Duration) {
-        match u64::try_from(duration.as_nanos()) {
-            Ok(nanos) if self.core.unit == Unit::Seconds => self.record(nanos),
-            _ => self.reject(),
+        if self.core.unit == Unit::Seconds {
+            self.record(nanos(duration));
+        } else {
+            self.reject();
         }
     }
 
@@ -128,21 +130,11 @@ impl Histogram {
     /// # Errors
     /// If the duration is outside the range, or the unit is not [`Unit::Seconds`]. It was counted as rejected.
     pub fn try_record_duration(&self, duration: Duration) -> Result<(), RecordError> {
-        if self.core.unit != Unit::Seconds {
+        if self.core.unit == Unit::Seconds {
+            self.try_record(nanos(duration))
+        } else {
             self.reject();
-            return Err(RecordError::NotADuration);
-        }
-        match u64::try_from(duration.as_nanos()) {
-            Ok(nanos) => self.try_record(nanos),
-            Err(_) => {
-                self.reject();
-                let (min, max) = self.core.recorder.config().layout.range();
-                Err(RecordError::OutOfRange {
-                    value: u64::MAX,
-                    min,
-                    max,
-                })
-            }
+            Err(RecordError::NotADuration)
         }
     }
 

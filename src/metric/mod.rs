@@ -2,12 +2,14 @@
 //!
 //! A handle finds its engine part and calls it with [`ThisThread`](crate::thread::ThisThread). It has no protocol of its own.
 
+pub(crate) mod bounds;
 pub(crate) mod cached_value;
 pub(crate) mod context;
 pub(crate) mod counter;
 pub(crate) mod family;
 pub(crate) mod gauge;
 pub(crate) mod histogram;
+pub(crate) mod in_flight;
 pub(crate) mod options;
 pub(crate) mod throughput;
 pub(crate) mod timer;

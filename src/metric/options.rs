@@ -1,30 +1,55 @@
 //! Histogram options, and how they are validated.
 
+use crate::clock::nanos;
 use crate::engine::histogram::block::BlockConfig;
 use crate::engine::histogram::bucket_layout::BucketLayout;
 use crate::error::OptionsError;
 use crate::kind::Unit;
+use crate::metric::bounds;
+use crate::sample::bound::Bound;
 use crate::tuning::MIN_QUEUE;
+use std::time::Duration;
 
-/// How a histogram records and exports: start from [`durations`](Self::durations) or [`values`](Self::values).
+/// How a histogram of whole numbers records and exports. [`DurationOptions`] are those of a histogram of durations.
 ///
 /// ```
 /// use epoch_metrics::{HistogramOptions, Unit};
 ///
-/// let latency = HistogramOptions::durations().recent(1000);
+/// let any = HistogramOptions::default(); // all of 64 bits
 /// let size = HistogramOptions::values(0, 16 << 20).unit(Unit::Bytes).significant_digits(3);
-/// # let _ = (latency, size);
+/// let latency = HistogramOptions::durations();
+/// # let _ = (any, size, latency);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "options do nothing until a histogram is registered with them"]
 pub struct HistogramOptions {
     unit: Unit,
-    min: u64,
-    max: u64,
+    /// They come from [`DurationOptions`].
+    durations: bool,
+    /// `None`: every value.
+    range: Option<(u64, u64)>,
     digits: u8,
-    recent: usize,
+    recent: Option<usize>,
     bounds: Option<Vec<u64>>,
 }
+
+/// How a histogram of durations records and exports.
+///
+/// Without [`range`](Self::range) it takes every duration from zero to 584 years, to the nanosecond.
+///
+/// ```
+/// use epoch_metrics::{HistogramOptions, Registry};
+/// use std::time::Duration;
+///
+/// let options = HistogramOptions::durations().export_bounds(&[5, 10, 25, 50, 100, 250].map(Duration::from_millis));
+/// let registry = Registry::new();
+/// registry.histogram("latency", "Time to answer.", options)?.record_duration(Duration::from_millis(60));
+/// assert!(registry.render_prometheus().contains("latency_seconds_bucket{le=\"0.1\"} 1\n"));
+/// # Ok::<(), epoch_metrics::RegisterError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "options do nothing until a histogram is registered with them"]
+pub struct DurationOptions(HistogramOptions);
 
 /// Validated options.
 #[derive(Clone, Debug)]
@@ -32,35 +57,55 @@ pub(crate) struct ValidOptions {
     pub(crate) unit: Unit,
     pub(crate) digits: u8,
     pub(crate) config: BlockConfig,
-    /// The high ends of the buckets that are exported as `le`, rising.
-    pub(crate) bounds: Vec<u64>,
+    /// Rising.
+    pub(crate) bounds: Vec<Bound>,
+}
+
+/// Whether a histogram is alone or one of a family, which decides what it keeps by default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Multiplicity {
+    Single,
+    Family,
+}
+
+impl Default for HistogramOptions {
+    /// Every value of 64 bits, without a unit, with 2 significant digits.
+    fn default() -> Self {
+        Self {
+            unit: Unit::Unitless,
+            durations: false,
+            range: None,
+            digits: 2,
+            recent: None,
+            bounds: None,
+        }
+    }
 }
 
 impl HistogramOptions {
     /// The most recent samples that can be kept.
     pub const MAX_RECENT: usize = 1 << 16;
 
-    /// Durations from 1 ns to 1 hour, in nanoseconds, with 2 significant digits.
-    pub fn durations() -> Self {
-        Self {
+    /// How many recent samples a single histogram keeps by default. Members of a family keep none by default.
+    pub const DEFAULT_RECENT: usize = 1000;
+
+    /// Durations: see [`DurationOptions`].
+    pub fn durations() -> DurationOptions {
+        DurationOptions(Self {
             unit: Unit::Seconds,
-            ..Self::values(1, 3_600_000_000_000)
-        }
+            durations: true,
+            ..Self::default()
+        })
     }
 
-    /// Values from `min` to `max`, both included, with 2 significant digits. Other values count as rejected.
+    /// Values from `min` to `max`, both included. Other values count as rejected, by series, and are in no other number.
+    /// [`HistogramOptions::default`] takes every value.
     pub fn values(min: u64, max: u64) -> Self {
-        Self {
-            unit: Unit::Unitless,
-            min,
-            max,
-            digits: 2,
-            recent: 0,
-            bounds: None,
-        }
+        Self::default().range(min, max)
     }
 
-    /// The unit of the values.
+    /// The unit of the values. [`Unit::Seconds`] is an error at registration: durations have
+    /// [options of their own](Self::durations).
     pub fn unit(mut self, unit: Unit) -> Self {
         self.unit = unit;
         self
@@ -68,12 +113,12 @@ impl HistogramOptions {
 
     /// The range of values that are recorded, both ends included, in the histogram's unit.
     pub fn range(mut self, min: u64, max: u64) -> Self {
-        (self.min, self.max) = (min, max);
+        self.range = Some((min, max));
         self
     }
 
     /// How many decimal digits of a value the buckets keep, 1 to 5: with 2, a quantile is too high by one percent or less.
-    /// Each further digit takes about eight times the memory.
+    /// Each further digit takes about eight times the memory. What is exported does not depend on it.
     pub fn significant_digits(mut self, digits: u8) -> Self {
         self.digits = digits;
         self
@@ -82,25 +127,29 @@ impl HistogramOptions {
     /// Keeps the newest `n` samples exactly, for [`HistogramSnapshot::recent`](crate::HistogramSnapshot::recent); at most
     /// [`MAX_RECENT`](Self::MAX_RECENT). Costs 16 to 32 bytes for each sample and thread.
     ///
+    /// The default is [`DEFAULT_RECENT`](Self::DEFAULT_RECENT) for a single histogram, and none for members of a family.
+    ///
     /// ```
     /// use epoch_metrics::{HistogramOptions, Registry};
     ///
-    /// let latency = Registry::new().histogram("latency", "Latency.", HistogramOptions::durations().recent(1000))?;
-    /// latency.record(1_000_000);
-    /// let snapshot = latency.snapshot();
-    /// assert_eq!(snapshot.recent().map(|recent| recent.quantile(0.99)), Some(1_000_000.0));
+    /// let sizes = Registry::new().histogram("batch", "Batch sizes.", HistogramOptions::values(0, 64).recent(3))?;
+    /// [64, 1, 2, 3].into_iter().for_each(|size| sizes.record(size));
+    /// assert_eq!(sizes.snapshot().recent().map(|recent| recent.max()), Some(3));
     /// # Ok::<(), epoch_metrics::RegisterError>(())
     /// ```
     pub fn recent(mut self, n: usize) -> Self {
-        self.recent = n;
+        self.recent = Some(n);
         self
     }
 
-    /// Which bounds are exported as `le`, in the histogram's unit.
+    /// Which bounds are exported as `le`, in the histogram's unit, in any order. They are exported as given, whatever the
+    /// range and the digits.
     ///
-    /// Each is moved up to the end of its bucket, so that exported counts are exact (up to 2^53, as far as a float counts).
-    /// Bounds outside the range are left out. The default is one for every doubling: from 16 µs to 69 s for durations, over
-    /// the whole range for everything else.
+    /// Counts come from the buckets, so a value within half a bucket of a bound may count on the other side of it: with 2 digits
+    /// that is half a percent of the bound or less. Up to 2 × 10^digits every value has a bucket of its own, and counts are exact.
+    ///
+    /// The default is 1, 2 and 5 in each decade: from 1 to 10^9, or, with an explicit range, from the last step at or below its
+    /// start to the first one at or above its end.
     ///
     /// ```
     /// use epoch_metrics::{HistogramOptions, Registry};
@@ -115,16 +164,70 @@ impl HistogramOptions {
         self.bounds = Some(bounds.to_vec());
         self
     }
+}
 
-    pub(crate) fn validate(&self) -> Result<ValidOptions, OptionsError> {
-        let Self {
-            unit,
-            min,
-            max,
-            digits,
-            recent,
-            ..
-        } = *self;
+impl DurationOptions {
+    /// The bounds that are exported by default: 1 µs to 1,000 s, as 1, 2.5 and 5 in each decade.
+    pub const DEFAULT_BOUNDS: [Duration; 28] = bounds::of_durations();
+
+    /// The durations that are recorded, both ends included. Others count as rejected, by series, and are in no other number.
+    /// Durations beyond 584 years become the largest that 64 bits of nanoseconds hold.
+    pub fn range(self, min: Duration, max: Duration) -> Self {
+        Self(self.0.range(nanos(min), nanos(max)))
+    }
+
+    /// [`HistogramOptions::significant_digits`].
+    pub fn significant_digits(self, digits: u8) -> Self {
+        Self(self.0.significant_digits(digits))
+    }
+
+    /// [`HistogramOptions::recent`].
+    ///
+    /// ```
+    /// use epoch_metrics::{HistogramOptions, Registry};
+    /// use std::time::Duration;
+    ///
+    /// let latency = Registry::new().histogram("latency", "Latency.", HistogramOptions::durations().recent(100))?;
+    /// latency.record_duration(Duration::from_millis(7));
+    /// assert_eq!(latency.snapshot().recent().map(|recent| recent.count()), Some(1));
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn recent(self, n: usize) -> Self {
+        Self(self.0.recent(n))
+    }
+
+    /// Which bounds are exported as `le`, as [`HistogramOptions::export_bounds`] says.
+    ///
+    /// The default is [`DEFAULT_BOUNDS`](Self::DEFAULT_BOUNDS), or, with an explicit range, 1, 2.5 and 5 in each decade from the last step at or below
+    /// its start to the first one at or above its end. A service that answers within a second needs a third of them; one that
+    /// is measured in nanoseconds or hours needs others.
+    pub fn export_bounds(self, bounds: &[Duration]) -> Self {
+        let bounds: Vec<u64> = bounds.iter().map(|&bound| nanos(bound)).collect();
+        Self(self.0.export_bounds(&bounds))
+    }
+}
+
+impl From<DurationOptions> for HistogramOptions {
+    fn from(options: DurationOptions) -> Self {
+        options.0
+    }
+}
+
+/// Only the registry calls these.
+impl HistogramOptions {
+    pub(crate) fn validate(
+        &self,
+        multiplicity: Multiplicity,
+    ) -> Result<ValidOptions, OptionsError> {
+        let Self { unit, digits, .. } = *self;
+        let (min, max) = self.range.unwrap_or((0, u64::MAX));
+        let recent = self.recent.unwrap_or(match multiplicity {
+            Multiplicity::Single => Self::DEFAULT_RECENT,
+            Multiplicity::Family => 0,
+        });
+        if unit == Unit::Seconds && !self.durations {
+            return Err(OptionsError::NotDurations);
+        }
         if !(1..=5).contains(&digits) {
             return Err(OptionsError::Digits { digits });
         }
@@ -138,41 +241,27 @@ impl HistogramOptions {
             });
         }
         let layout = BucketLayout::new(min, max, digits);
-        let queue = if recent == 0 {
-            MIN_QUEUE
-        } else {
-            (2 * recent).next_power_of_two().max(MIN_QUEUE)
+        let queue = (2 * recent).next_power_of_two().max(MIN_QUEUE);
+        let bounds = bounds::exported(&self.wanted_bounds(), unit, &layout);
+        let config = BlockConfig {
+            layout,
+            queue,
+            recent,
         };
-        let bounds = self.exported_bounds(&layout);
         Ok(ValidOptions {
             unit,
             digits,
-            config: BlockConfig {
-                layout,
-                queue,
-                recent,
-            },
+            config,
             bounds,
         })
     }
 
-    fn exported_bounds(&self, layout: &BucketLayout) -> Vec<u64> {
-        let doublings = match self.unit {
-            Unit::Seconds => 14..=36,
-            Unit::Unitless | Unit::Bytes => 0..=63,
-        };
-        let wanted = self
-            .bounds
-            .clone()
-            .unwrap_or_else(|| doublings.map(|power| 1 << power).collect());
-        let within = wanted
-            .into_iter()
-            .filter(|bound| (self.min..=self.max).contains(bound));
-        let mut bounds: Vec<u64> = within
-            .map(|bound| layout.high(layout.bucket(bound)))
-            .collect();
-        bounds.sort_unstable();
-        bounds.dedup();
-        bounds
+    fn wanted_bounds(&self) -> Vec<u64> {
+        match (&self.bounds, self.range, self.durations) {
+            (Some(bounds), _, _) => bounds.clone(),
+            (None, Some((min, max)), _) => bounds::of_range(self.unit, min, max),
+            (None, None, true) => DurationOptions::DEFAULT_BOUNDS.map(nanos).to_vec(),
+            (None, None, false) => bounds::of_values(self.unit),
+        }
     }
 }

@@ -23,7 +23,7 @@ use crate::metric::counter::Counter;
 use crate::metric::family::Family;
 use crate::metric::gauge::{FloatGauge, Gauge};
 use crate::metric::histogram::{Histogram, HistogramCore};
-use crate::metric::options::{HistogramOptions, ValidOptions};
+use crate::metric::options::{HistogramOptions, Multiplicity, ValidOptions};
 use crate::metric::throughput::{Throughput, ThroughputCore};
 use crate::sample::description::FamilyDescription;
 use crate::sample::labels::LabelSet;
@@ -119,9 +119,9 @@ impl Registry {
         &self,
         name: &str,
         help: &str,
-        options: HistogramOptions,
+        options: impl Into<HistogramOptions>,
     ) -> Result<Histogram, RegisterError> {
-        let options = options.validate()?;
+        let options = options.into().validate(Multiplicity::Single)?;
         let description = describe_histograms(name, help, &[], &options)?;
         let core = Arc::new(HistogramCore::new(
             &options,
@@ -229,10 +229,10 @@ impl Registry {
         &self,
         name: &str,
         help: &str,
-        options: HistogramOptions,
+        options: impl Into<HistogramOptions>,
         labels: &[&str],
     ) -> Result<Family<Histogram>, RegisterError> {
-        let options = options.validate()?;
+        let options = options.into().validate(Multiplicity::Family)?;
         let description = describe_histograms(name, help, labels, &options)?;
         let (names, state) = (Arc::clone(&description.labels), Arc::clone(&self.state));
         let family = self.state.register(vec![description], |_, family| family)?;

@@ -225,7 +225,7 @@ impl<'a> SeriesSnapshot<'a> {
     }
 
     /// The bounds that a histogram exports as `le`, rising, with the number of values at or below each; nothing for other
-    /// kinds. Each bound is the high end of a bucket, so the counts are exact.
+    /// kinds. They are as exact as [`HistogramOptions::export_bounds`](crate::HistogramOptions::export_bounds) says.
     ///
     /// ```
     /// use epoch_metrics::{HistogramOptions, Registry};
@@ -244,14 +244,9 @@ impl<'a> SeriesSnapshot<'a> {
         let Value::Histogram(histogram) = self.value() else {
             return Vec::new();
         };
-        let bounds = self
-            .family
-            .entry
-            .description
-            .bounds
-            .iter()
-            .map(|(value, _)| *value);
-        bounds.clone().zip(histogram.cumulative(bounds)).collect()
+        let bounds = &self.family.entry.description.bounds;
+        let counts = histogram.cumulative(bounds.iter().map(|bound| bound.cut));
+        bounds.iter().map(|bound| bound.value).zip(counts).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! What does not change about a family: the one description that registry, snapshots and formats share.
 
 use crate::kind::{MetricKind, Unit};
-use crate::sample::number::GoFloat;
+use crate::sample::bound::Bound;
 use std::sync::Arc;
 
 /// Name, help, kind, unit, label names, and the exported bounds of a histogram.
@@ -14,8 +14,8 @@ pub(crate) struct FamilyDescription {
     pub(crate) unit: Unit,
     /// The label names that every series has unless it carries its own.
     pub(crate) labels: Arc<[Box<str>]>,
-    /// The exported bounds of a histogram, rising: the high ends of buckets, and the text of their `le` labels.
-    pub(crate) bounds: Box<[(u64, Box<str>)]>,
+    /// The exported bounds of a histogram, rising.
+    pub(crate) bounds: Box<[Bound]>,
 }
 
 impl FamilyDescription {
@@ -42,15 +42,8 @@ impl FamilyDescription {
         self
     }
 
-    /// The exported bounds, in the unit that was set before.
-    pub(crate) fn with_bounds(mut self, bounds: &[u64]) -> Self {
-        let unit = self.unit;
-        let le = |value: u64| {
-            GoFloat::label(value as f64 / unit.scale())
-                .to_string()
-                .into_boxed_str()
-        };
-        self.bounds = bounds.iter().map(|&value| (value, le(value))).collect();
+    pub(crate) fn with_bounds(mut self, bounds: &[Bound]) -> Self {
+        self.bounds = bounds.into();
         self
     }
 }

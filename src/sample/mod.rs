@@ -3,6 +3,7 @@
 //! A page is a sequence of families, and a family a sequence of series. [`Encoder`] takes them in that order. A new format is
 //! one implementation of it; a new kind of value is one variant of [`Value`] and the places that the compiler then names.
 
+pub(crate) mod bound;
 pub(crate) mod description;
 pub(crate) mod labels;
 pub(crate) mod number;

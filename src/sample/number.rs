@@ -8,9 +8,9 @@ use std::fmt::{self, Write};
 
 /// A value in its unit, exactly: nanoseconds become seconds by moving the decimal point.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Scaled(pub(crate) u64, pub(crate) Unit);
+pub(crate) struct Scaled(pub(crate) u128, pub(crate) Unit);
 
-const NANOS: u64 = 1_000_000_000;
+const NANOS: u128 = 1_000_000_000;
 
 impl fmt::Display for Scaled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -85,6 +85,25 @@ impl fmt::Display for GoFloat {
     }
 }
 
+/// The shortest decimal between 0 and 1 that reads back as the same float, as a fraction. The denominator is a power of ten, at
+/// most 10^38; a decimal that needs a larger one is smaller than 10^-20, and becomes one over it, or zero.
+pub(crate) fn decimal(value: f64) -> (u128, u128) {
+    const MAX_EXPONENT: usize = 38;
+    let mut scientific = Buffer::default();
+    // It fits: see `Buffer`.
+    let _ = write!(scientific, "{value:e}");
+    let (digits, exponent) = scientific.as_str().split_once('e').unwrap_or(("0", "0"));
+    let (whole, rest) = digits.split_once('.').unwrap_or((digits, ""));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let numerator = whole.bytes().chain(rest.bytes()).fold(0, |number, digit| {
+        10 * number + u128::from(digit.wrapping_sub(b'0'))
+    });
+    match rest.len().checked_add_signed(-exponent as isize) {
+        Some(places) if places <= MAX_EXPONENT => (numerator, 10_u128.pow(places as u32)),
+        _ => (numerator.min(1), 10_u128.pow(MAX_EXPONENT as u32)),
+    }
+}
+
 /// The longest float in scientific notation has 24 bytes: `-2.2250738585072014e-308`.
 #[derive(Debug, Default)]
 struct Buffer {
@@ -151,7 +170,7 @@ mod tests {
             (1, "0.000000001"),
             (1_000_000_000, "1"),
             (1_500_000_000, "1.5"),
-            (u64::MAX, "18446744073.709551615"),
+            (u64::MAX.into(), "18446744073.709551615"),
         ] {
             assert_eq!(Scaled(nanos, Unit::Seconds).to_string(), expected);
         }

@@ -45,13 +45,13 @@ pub enum Value {
 #[must_use]
 pub struct Summary {
     count: u64,
-    sum: u64,
+    sum: u128,
     quantiles: Vec<(f64, u64)>,
 }
 
 impl Summary {
     /// `sum` and all quantiles are in the unit that the summary is registered with: nanoseconds for seconds.
-    pub fn new(count: u64, sum: u64) -> Self {
+    pub fn new(count: u64, sum: u128) -> Self {
         Self {
             count,
             sum,
@@ -71,7 +71,7 @@ impl Summary {
     }
 
     /// The sum of the values.
-    pub fn sum(&self) -> u64 {
+    pub fn sum(&self) -> u128 {
         self.sum
     }
 

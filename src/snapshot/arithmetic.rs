@@ -23,13 +23,21 @@ impl HistogramSnapshot {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn merge(&self, other: &Self) -> Result<Self, MergeError> {
-        self.combine(other, u64::wrapping_add)
+        let origins = self.origin.as_ref().zip(other.origin.as_ref());
+        Ok(Self {
+            sum: self.sum.wrapping_add(other.sum),
+            origin: origins.map(|(ours, theirs)| ours.merge(theirs)),
+            ..self.combine(other, u64::wrapping_add)?
+        })
     }
 
     /// What was recorded since `earlier`, a snapshot of the same histogram. Recent samples are left out.
     ///
+    /// Merged snapshots can be subtracted if they were merged from the same histograms. A difference cannot.
+    ///
     /// # Errors
-    /// If the two have different buckets or units, or `earlier` holds more than this one (a reset came between).
+    /// If the two have different buckets or units; or if `earlier` is not an earlier snapshot of the same histogram: it is later, it is of
+    /// another histogram, or a reset came between, whatever was recorded before and after it.
     ///
     /// ```
     /// use epoch_metrics::{HistogramOptions, Registry};
@@ -44,10 +52,16 @@ impl HistogramSnapshot {
     pub fn since(&self, earlier: &Self) -> Result<Self, MergeError> {
         let more = |bucket: Bucket| self.count_in(bucket) < bucket.count;
         let fewer = self.rejected < earlier.rejected;
-        if self.layout == earlier.layout && (fewer || earlier.buckets().any(more)) {
+        let same_buckets = self.layout == earlier.layout && self.unit == earlier.unit;
+        let same_origin = self.origin.is_some() && self.origin == earlier.origin;
+        if same_buckets && (!same_origin || fewer || earlier.buckets().any(more)) {
             return Err(MergeError::NotEarlier);
         }
-        self.combine(earlier, u64::wrapping_sub)
+        Ok(Self {
+            sum: self.sum.wrapping_sub(earlier.sum),
+            origin: None,
+            ..self.combine(earlier, u64::wrapping_sub)?
+        })
     }
 
     fn count_in(&self, bucket: Bucket) -> u64 {
@@ -71,7 +85,6 @@ impl HistogramSnapshot {
                 .filter_map(|octave| self.combine_octave(other, octave, op))
                 .collect(),
             count: op(self.count, other.count),
-            sum: op(self.sum, other.sum),
             rejected: op(self.rejected, other.rejected),
             uncertain: self.uncertain.saturating_add(other.uncertain),
             recent: None,

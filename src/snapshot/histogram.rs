@@ -2,6 +2,8 @@
 
 use crate::engine::histogram::bucket_layout::BucketLayout;
 use crate::kind::Unit;
+use crate::snapshot::origin::Origin;
+use crate::snapshot::rank::Fraction;
 use crate::snapshot::recent::Recent;
 use std::fmt;
 use std::sync::Arc;
@@ -41,10 +43,12 @@ pub struct HistogramSnapshot {
     pub(crate) unit: Unit,
     pub(crate) octaves: Box<[Octave]>,
     pub(crate) count: u64,
-    pub(crate) sum: u64,
+    pub(crate) sum: u128,
     pub(crate) rejected: u64,
     pub(crate) uncertain: u64,
     pub(crate) recent: Option<Recent>,
+    /// What it is a snapshot of; `None` for a difference of snapshots.
+    pub(crate) origin: Option<Origin>,
     /// The sum of the tails that were folded, and of the rejections.
     pub(crate) epoch: u64,
     pub(crate) samples_folded: u64,
@@ -102,8 +106,12 @@ impl HistogramSnapshot {
         self.count
     }
 
-    /// The sum of the values, exact. Wraps at 2^64: in nanoseconds, that is 584 years.
-    pub fn sum(&self) -> u64 {
+    /// The sum of the values, exact: nanoseconds if the histogram takes durations.
+    ///
+    /// Its 128 bits do not wrap. One limit remains: it is exact as long as what one thread records between two reads adds up to
+    /// less than 2^67 (4,600 years of nanoseconds; 2^70 with two digits or more), not counting values of 2^53 and more, of which
+    /// there may be 2^15.
+    pub fn sum(&self) -> u128 {
         self.sum
     }
 
@@ -154,8 +162,8 @@ impl HistogramSnapshot {
         self.quantile(1.0)
     }
 
-    /// The value at or below which the fraction `q` of all values lies: nearest rank, as HdrHistogram's
-    /// `value_at_quantile`. It is the high end of that value's bucket, so it is never too low, and too high by one part in
+    /// The value at or below which the fraction `q` of all values lies: nearest rank ⌈q·n⌉ of the decimal that `q` is written
+    /// as, in whole numbers. It is the high end of that value's bucket, so it is never too low, and too high by one part in
     /// 10^digits or less.
     ///
     /// `q` is clamped to 0 to 1; NaN counts as 0. The answer is 0 if the histogram is empty.
@@ -172,7 +180,7 @@ impl HistogramSnapshot {
         if self.count == 0 {
             return 0;
         }
-        let rank = ((q.clamp(0.0, 1.0) * self.count as f64).ceil() as u64).max(1);
+        let rank = Fraction::new(q).nearest_rank(self.count);
         let mut before = 0_u64;
         for octave in &self.octaves {
             // Saturating, here and in `count_up_to`: merged snapshots may hold more than 2^64.
@@ -187,7 +195,7 @@ impl HistogramSnapshot {
                 }
             }
         }
-        // A count beyond 2^53 may be rounded up past the last sample.
+        // A merged count may have wrapped.
         self.octaves.last().map_or(0, |octave| {
             let index = octave
                 .counts

@@ -3,5 +3,7 @@
 mod arithmetic;
 pub(crate) mod histogram;
 pub(crate) mod latest;
+pub(crate) mod origin;
+mod rank;
 pub(crate) mod recent;
 pub(crate) mod throughput;

@@ -1,5 +1,6 @@
 //! The last N samples, exact.
 
+use crate::snapshot::rank::Fraction;
 use std::sync::Arc;
 
 /// The last N samples of a histogram that [keeps them](crate::HistogramOptions::recent), exact.
@@ -69,12 +70,10 @@ impl Recent {
         let Some(last) = self.sorted.len().checked_sub(1) else {
             return 0.0;
         };
-        let q = if q.is_nan() { 0.0 } else { q.clamp(0.0, 1.0) };
-        let rank = q * last as f64;
-        let below = rank as usize;
+        let (below, rest) = Fraction::new(q).interpolated_rank(self.sorted.len());
         let above = (below + 1).min(last);
         let (low, high) = (self.sorted[below], self.sorted[above]);
-        low as f64 + (high - low) as f64 * (rank - below as f64)
+        low as f64 + (high - low) as f64 * rest
     }
 
     /// The samples in rising order.

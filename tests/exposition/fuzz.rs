@@ -213,19 +213,8 @@ impl Accepted {
         let values = self.in_range(values);
         let count =
             |end: u64| Shown::Whole(values.iter().filter(|value| **value <= end).count() as i128);
-        let scale = if self.wish.unit == Unit::Seconds {
-            1e9
-        } else {
-            1.0
-        };
-        let bucket = |end| {
-            (
-                "_bucket",
-                Some(("le", (end as f64 / scale).to_string())),
-                count(end),
-            )
-        };
-        let mut shown: Vec<_> = self.wish.ends().into_iter().map(bucket).collect();
+        let bucket = |(bound, cut)| ("_bucket", Some(("le", self.wish.le(bound))), count(cut));
+        let mut shown: Vec<_> = self.wish.bounds().into_iter().map(bucket).collect();
         shown.push((
             "_bucket",
             Some(("le", f64::INFINITY.to_string())),
@@ -234,7 +223,7 @@ impl Accepted {
         shown.push((
             "_sum",
             None,
-            Shown::in_unit(Self::total(&values), self.wish.unit),
+            Shown::in_unit(values.iter().copied().map(u128::from).sum(), self.wish.unit),
         ));
         shown.push(("_count", None, count(u64::MAX)));
         shown
@@ -340,7 +329,8 @@ impl Accepted {
             (&value["count"], &value["rejected"]),
             (&count.into(), &rejected.into())
         );
-        check_float(&value["sum"], Self::total(&inside) as f64 / scale);
+        let sum: u128 = inside.iter().copied().map(u128::from).sum();
+        check_float(&value["sum"], sum as f64 / scale);
         let error = 1.0 + 1.0 / 10_f64.powi(self.wish.digits.into()) + 1e-12;
         let keys = [
             ("p50", 500),
@@ -380,15 +370,15 @@ enum Shown {
     Whole(i128),
     Float(f64),
     /// Nanoseconds, written as seconds.
-    Nanos(u64),
+    Nanos(u128),
 }
 
 impl Shown {
-    fn in_unit(value: u64, unit: Unit) -> Self {
+    fn in_unit(value: u128, unit: Unit) -> Self {
         if unit == Unit::Seconds {
             Self::Nanos(value)
         } else {
-            Self::Whole(value.into())
+            Self::Whole(value as i128)
         }
     }
 

@@ -145,10 +145,14 @@ impl Wish {
     }
 
     fn options(&self) -> HistogramOptions {
-        let options = HistogramOptions::values(self.range.0, self.range.1)
-            .unit(self.unit)
-            .significant_digits(self.digits)
-            .recent(self.recent);
+        let (min, max) = self.range;
+        let options = if self.unit == Unit::Seconds {
+            let [min, max] = [min, max].map(Duration::from_nanos);
+            HistogramOptions::durations().range(min, max).into()
+        } else {
+            HistogramOptions::values(min, max).unit(self.unit)
+        };
+        let options = options.significant_digits(self.digits).recent(self.recent);
         match &self.bounds {
             Some(bounds) => options.export_bounds(bounds),
             None => options,
@@ -185,36 +189,60 @@ impl Wish {
         })
     }
 
-    /// The high ends of the buckets that are to be exported.
-    pub(crate) fn ends(&self) -> Vec<u64> {
+    /// The bounds that are to be exported, and the largest value that counts as at or below each.
+    pub(crate) fn bounds(&self) -> Vec<(u64, u64)> {
+        let mut asked = self.bounds.clone().unwrap_or_else(|| self.decades());
+        asked.sort_unstable();
+        asked.dedup_by_key(|bound| self.le(*bound));
+        asked
+            .into_iter()
+            .map(|bound| (bound, self.cut(bound)))
+            .collect()
+    }
+
+    /// A bound as it is exported.
+    pub(crate) fn le(&self, bound: u64) -> String {
+        let scale = if self.unit == Unit::Seconds { 1e9 } else { 1.0 };
+        (bound as f64 / scale).to_string()
+    }
+
+    /// 1, 2.5 (2 for whole numbers) and 5 in each decade, from the last at or below the range to the first at or above it.
+    fn decades(&self) -> Vec<u64> {
+        let two = if self.unit == Unit::Seconds { 25 } else { 20 };
+        let tenths =
+            (0..=19).flat_map(|decade| [10, two, 50].map(|step| step * 10_u128.pow(decade)));
+        let whole = tenths
+            .filter(|tenths| tenths % 10 == 0)
+            .map(|tenths| tenths / 10);
+        let all: Vec<u64> = whole.map_while(|bound| u64::try_from(bound).ok()).collect();
+        let first = all.iter().rposition(|bound| *bound <= self.range.0);
+        let rest = &all[first.unwrap_or(0)..];
+        match rest.iter().position(|bound| *bound >= self.range.1) {
+            Some(last) => rest[..=last].to_vec(),
+            None => [rest, &[self.range.1]].concat(),
+        }
+    }
+
+    /// Of the ends of the bucket that a bound falls into, the nearer one.
+    fn cut(&self, bound: u64) -> u64 {
         /// HdrHistogram's buckets of all values, by digits.
         static HDR: LazyLock<Vec<Hdr<u64>>> = LazyLock::new(|| {
             (1..=5)
                 .map(|digits| Hdr::new_with_bounds(1, u64::MAX, digits).unwrap())
                 .collect()
         });
-        let doublings = if self.unit == Unit::Seconds {
-            14..=36
-        } else {
-            0..=63
-        };
-        let asked = self
-            .bounds
-            .clone()
-            .unwrap_or_else(|| doublings.map(|power| 1 << power).collect());
-        let within = asked
-            .into_iter()
-            .filter(|bound| self.range.0 <= *bound && *bound <= self.range.1);
-        let mut ends: Vec<u64> = within
-            .map(|bound| HDR[usize::from(self.digits) - 1].highest_equivalent(bound))
-            .collect();
+        let hdr = &HDR[usize::from(self.digits) - 1];
+        let low = hdr.lowest_equivalent(bound);
         // It saturates one too early in the last bucket of 64 bits.
-        ends.iter_mut()
-            .filter(|end| **end == u64::MAX - 1)
-            .for_each(|end| *end = u64::MAX);
-        ends.sort_unstable();
-        ends.dedup();
-        ends
+        let high = match hdr.highest_equivalent(bound) {
+            high if high == u64::MAX - 1 => u64::MAX,
+            high => high,
+        };
+        if bound - low >= high - bound {
+            high
+        } else {
+            low - 1
+        }
     }
 }
 

@@ -107,7 +107,7 @@ fn sums(of: &Metrics) -> [u64; 6] {
         counter,
         samples,
         total,
-        histogram.sum(),
+        histogram.sum() as u64,
         histogram.uncertain(),
         of.counter.get(),
     ]

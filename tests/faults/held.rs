@@ -218,9 +218,12 @@ fn check_prefix(snapshot: &HistogramSnapshot) {
         "{} samples without all before them, {uncertain} admitted",
         n - prefix
     );
-    let of_buckets: u64 = (1..).zip(&counts).map(|(value, count)| value * count).sum();
+    let of_buckets: u128 = (1..)
+        .zip(&counts)
+        .map(|(value, count)| value * u128::from(*count))
+        .sum();
     assert!(
-        snapshot.sum() <= of_buckets && of_buckets - snapshot.sum() <= 251 * uncertain,
+        snapshot.sum() <= of_buckets && of_buckets - snapshot.sum() <= u128::from(251 * uncertain),
         "sum"
     );
 }

@@ -53,7 +53,7 @@ impl Metrics {
         let histogram = self.histogram.snapshot();
         assert_eq!(
             (histogram.count(), histogram.sum()),
-            (written, 7 * written),
+            (written, u128::from(7 * written)),
             "{when}: the histogram"
         );
         assert_eq!(
@@ -80,7 +80,11 @@ impl Metrics {
         );
         let all = self.collector.snapshot();
         assert_eq!(all.latency.lifetime.count(), written, "{when}: latencies");
-        assert_eq!(all.batch.lifetime.sum(), 2 * written, "{when}: batches");
+        assert_eq!(
+            all.batch.lifetime.sum(),
+            u128::from(2 * written),
+            "{when}: batches"
+        );
         assert_eq!(all.throughput.requests.total(), written, "{when}: requests");
     }
 

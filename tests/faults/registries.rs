@@ -66,7 +66,7 @@ fn a_registry_may_go_while_others_write() {
         assert_eq!((end.count(), end.uncertain()), (WRITERS * EACH, 0));
         assert_eq!(
             end.sum(),
-            WRITERS * (0..EACH).map(|i| 1 + i % 255).sum::<u64>()
+            u128::from(WRITERS * (0..EACH).map(|i| 1 + i % 255).sum::<u64>())
         );
     }
 }
@@ -139,7 +139,11 @@ fn a_thread_that_knew_an_old_registry_writes_to_the_new_one() {
                         [2 * writes, 2 * writes, 8 * writes],
                         "round {round}"
                     );
-                    assert_eq!(histogram.snapshot().sum(), 18 * writes, "round {round}");
+                    assert_eq!(
+                        histogram.snapshot().sum(),
+                        u128::from(18 * writes),
+                        "round {round}"
+                    );
                 }
             });
         }

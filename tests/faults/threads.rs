@@ -37,7 +37,7 @@ fn a_thread_that_panics_records_its_timers_once_and_gives_its_slot_back() {
             let stopped = histogram.start();
             histogram.start().discard();
             clock.advance(Duration::from_nanos(4));
-            stopped.stop();
+            stopped.stop().unwrap();
             counter.inc();
             unwind();
         });
@@ -49,9 +49,12 @@ fn a_thread_that_panics_records_its_timers_once_and_gives_its_slot_back() {
         let snapshot = histogram.snapshot();
         assert_eq!(
             (snapshot.count(), snapshot.sum(), snapshot.uncertain()),
-            (3 * i, (7 + 4 + 4) * i, 0)
+            (3 * i, u128::from((7 + 4 + 4) * i), 0)
         );
-        assert_eq!(family.with(&["1"]).unwrap().snapshot().sum(), 4 * i);
+        assert_eq!(
+            family.with(&["1"]).unwrap().snapshot().sum(),
+            u128::from(4 * i)
+        );
         assert_eq!(shown(&registry.snapshot(), "c"), i);
         if i == 100 {
             live_before = LIVE.load(SeqCst);

@@ -29,7 +29,7 @@ proptest! {
         );
         let all = threads * each;
         let end = histogram.snapshot();
-        prop_assert_eq!((end.count(), end.sum(), end.uncertain()), (all, all * (all + 1) / 2, 0));
+        prop_assert_eq!((end.count(), end.sum(), end.uncertain()), (all, u128::from(all * (all + 1) / 2), 0));
         prop_assert_eq!(end.recent().unwrap().count() as u64, all.min(recent as u64));
     }
 }

@@ -111,6 +111,8 @@ impl Metrics {
                 .recent(setup.recent)
         };
         let values = options(HistogramOptions::values(setup.range.0, setup.range.1));
+        let [shortest, longest] = [DURATIONS.0, DURATIONS.1].map(Duration::from_nanos);
+        let durations = HistogramOptions::durations().range(shortest, longest);
         let windows: Vec<Duration> = setup
             .windows
             .iter()
@@ -125,7 +127,7 @@ impl Metrics {
             histograms: [
                 registry.histogram("values", "", values).unwrap(),
                 registry
-                    .histogram("durations", "", options(HistogramOptions::durations()))
+                    .histogram("durations", "", options(durations.into()))
                     .unwrap(),
             ],
             finished: registry

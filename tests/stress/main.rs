@@ -79,7 +79,9 @@ fn conserves(what: &str, threads: u64, recent: usize, each: u64, between: fn()) 
     assert_eq!(end.count(), threads * each);
     assert_eq!(
         end.sum(),
-        (0..threads).map(|thread| sum_of(thread, each)).sum::<u64>()
+        (0..threads)
+            .map(|thread| u128::from(sum_of(thread, each)))
+            .sum::<u128>()
     );
     check_prefixes(&end);
 }
@@ -117,8 +119,8 @@ fn threads_that_come_and_go_are_conserved() {
     assert_eq!(
         end.sum(),
         (0..THREADS)
-            .map(|thread| waves * sum_of(thread, EACH))
-            .sum::<u64>()
+            .map(|thread| u128::from(waves * sum_of(thread, EACH)))
+            .sum::<u128>()
     );
     assert_eq!(counter.get(), waves * THREADS * (EACH * (EACH - 1) / 2));
     assert_eq!(throughput.snapshot().total(), waves * THREADS * EACH * 3);
@@ -192,7 +194,7 @@ fn writes_of_late_thread_local_destructors_are_counted() {
         let since = histogram.snapshot().since(&before).unwrap();
         assert_eq!(
             (since.count(), since.sum(), since.rejected()),
-            (writes, 7 * writes, 2 * threads)
+            (writes, u128::from(7 * writes), 2 * threads)
         );
     }
     assert_eq!(throughput.snapshot().total(), 5 * counter.get());

@@ -78,8 +78,8 @@ fn survives(what: &str, processors: usize, recent: usize, each: u64) {
     assert_eq!(
         end.sum(),
         (0..THREADS)
-            .map(|thread| sum_of(thread, each * CYCLE))
-            .sum::<u64>()
+            .map(|thread| u128::from(sum_of(thread, each * CYCLE)))
+            .sum::<u128>()
     );
     check_prefixes(&end);
     stressed

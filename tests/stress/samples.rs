@@ -46,7 +46,10 @@ pub(crate) fn check(snapshot: &HistogramSnapshot, last: &mut Counts) {
         snapshot.count(),
         "the buckets add up to the count"
     );
-    let of_buckets: u64 = (0..).zip(&counts).map(|(value, count)| value * count).sum();
+    let of_buckets: u128 = (0..)
+        .zip(&counts)
+        .map(|(value, count)| value * u128::from(*count))
+        .sum();
     assert!(
         snapshot.uncertain() <= THREADS * 100,
         "{} uncertain",
@@ -55,7 +58,7 @@ pub(crate) fn check(snapshot: &HistogramSnapshot, last: &mut Counts) {
     assert!(snapshot.sum() <= of_buckets, "a sum ahead of its buckets");
     // A sample that is uncertain is in its bucket, and perhaps not in the sum.
     assert!(
-        of_buckets - snapshot.sum() <= snapshot.uncertain() * 255,
+        of_buckets - snapshot.sum() <= u128::from(snapshot.uncertain() * 255),
         "more missing from the sum than is admitted"
     );
     *last = counts;

@@ -1,8 +1,9 @@
 //! The histogram that a writer and a reader are at, and what it must show.
 
 use crate::stepped::StillClock;
-use epoch_metrics::{Histogram, HistogramOptions, HistogramSnapshot, Registry, Unit};
+use epoch_metrics::{Histogram, HistogramOptions, HistogramSnapshot, Registry};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A histogram from 0 to [`MAX`].
 pub(crate) struct Subject {
@@ -14,8 +15,8 @@ pub(crate) struct Subject {
 pub(crate) fn subject(recent: usize) -> Subject {
     let clock = Arc::new(StillClock::default());
     let registry = Registry::builder().clock(clock.clone()).build();
-    let options = HistogramOptions::values(0, MAX)
-        .unit(Unit::Seconds)
+    let options = HistogramOptions::durations()
+        .range(Duration::ZERO, Duration::from_nanos(MAX))
         .significant_digits(1)
         .recent(recent);
     let histogram = registry.histogram("h", "", options).unwrap();
@@ -172,12 +173,12 @@ impl<'a> Watch<'a> {
 }
 
 /// By value, how many; and their sum.
-type Tally = ([u64; MAX as usize + 1], u64);
+type Tally = ([u64; MAX as usize + 1], u128);
 
 fn tally(samples: &[u64]) -> Tally {
     let mut counts = [0; MAX as usize + 1];
     samples
         .iter()
         .for_each(|sample| counts[*sample as usize] += 1);
-    (counts, samples.iter().sum())
+    (counts, samples.iter().copied().map(u128::from).sum())
 }

@@ -17,7 +17,7 @@ pub(crate) struct FoldOutcome {
 
 /// Takes what folds find, and makes snapshots of it.
 ///
-/// Amounts are modulo 2^64. Within one fold a bucket may be added to and subtracted from; the result is never negative.
+/// Numbers of samples are modulo 2^64. Within one fold a bucket may be added to and subtracted from; the result is never negative.
 pub(crate) trait Accumulate {
     type Snapshot;
 
@@ -25,8 +25,8 @@ pub(crate) trait Accumulate {
     fn add(&mut self, bucket: usize, samples: u64);
     /// Subtracts samples from a bucket.
     fn remove(&mut self, bucket: usize, samples: u64);
-    /// Adds to the sum of all values.
-    fn add_sum(&mut self, amount: u64);
+    /// Adds to the sum of all values. Amounts of this one are modulo 2^128.
+    fn add_sum(&mut self, amount: u128);
     /// Takes the newest samples of one slot as they are, oldest first, as far as they were still there.
     fn extend_recent(&mut self, values: &[u64]);
 

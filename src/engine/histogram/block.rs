@@ -23,7 +23,7 @@
 //! counters are reserved zeroed at the slot's first record, and the operating system backs them page by page.
 //!
 //! **Limits.** One thread writes. A signal handler that interrupts a record on its own thread and records into the same
-//! histogram is outside the contract. Sums wrap at 2^64.
+//! histogram is outside the contract.
 
 use super::bucket_layout::{BucketLayout, MAX_OCTAVES};
 use crate::engine::slot::once_box::OnceBox;
@@ -95,7 +95,10 @@ pub(crate) struct Block {
 /// Counters of all buckets, and the sum of the values that they count.
 #[derive(Debug)]
 pub(super) struct Bank {
+    /// Wraps at 2^64; see `widen` in [`cursor`](super::cursor).
     pub(super) sum: AtomicU64,
+    /// The sum of the large values, each without its lowest [`LARGE_SHIFT`](crate::tuning::LARGE_SHIFT) bits.
+    pub(super) large: AtomicU64,
     /// The counters' lower halves, then their upper halves.
     pub(super) counters: Zeroed,
     /// Not zero: some counter has an upper half.
@@ -113,6 +116,7 @@ impl Bank {
         let counters = zeroed_u32(2 * layout.buckets());
         Self {
             sum: AtomicU64::new(0),
+            large: AtomicU64::new(0),
             counters,
             has_high_halves: AtomicU32::new(0),
         }

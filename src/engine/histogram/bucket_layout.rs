@@ -11,6 +11,13 @@
 //! value as an `f64`. That takes fewer instructions than counting leading zeros, which is slow on x86-64 without `lzcnt`. The
 //! low octaves have fewer values than buckets and leave some buckets unused. There are no atomics here, only arithmetic.
 
+use crate::tuning::LARGE_BITS;
+
+/// Whether a value is [large](LARGE_BITS).
+pub(crate) fn is_large(value: u64) -> bool {
+    value >> LARGE_BITS != 0
+}
+
 /// The layout of one histogram's buckets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BucketLayout {
@@ -67,11 +74,11 @@ impl BucketLayout {
         }
     }
 
-    /// Whether every value of an octave is within the range, and short enough for its bucket to be its leading bits as a
-    /// float, less [`Self::bias`].
+    /// Whether every value of an octave is within the range, not large, and short enough for its bucket to be its leading bits
+    /// as a float, less [`Self::bias`].
     pub(crate) fn has_fast_path(&self, octave: usize) -> bool {
         let exponent = octave as u32 - 1;
-        exponent <= MANTISSA_BITS
+        exponent < LARGE_BITS.min(MANTISSA_BITS + 1)
             && self.contains(1 << exponent)
             && self.contains((2 << exponent) - 1)
     }

@@ -16,9 +16,12 @@
 //! While a flip is under way, samples folded from the queue may be in either bank. Draining goes back to the flip, and the fold
 //! goes on from there.
 //!
+//! **Sums** have 64 bits in a bank, and wrap. The buckets say how often ([`widen`]), so the writer pays nothing for it.
+//!
 //! The orderings are those of [`reader`](super::reader).
 
 use super::accumulate::Accumulate;
+use super::bucket_layout::is_large;
 use super::reader::BlockReader;
 use crate::sync::spin_loop;
 use crate::tuning::{BANK_CHECKS, BANK_SCANS, MAX_PROVISIONAL};
@@ -47,7 +50,7 @@ pub(super) struct SlotCursor {
 struct Provisional {
     /// A bucket in the upper 24 bits, a count in the lower 40; a bucket may occur several times.
     counts: Vec<u64>,
-    sum: u64,
+    sum: u128,
 }
 
 impl Provisional {
@@ -70,6 +73,25 @@ impl Provisional {
             );
         }
     }
+}
+
+/// The least that the values of a bucket can add up to; large values are in [`BlockReader::large`].
+fn floor_of(block: BlockReader<'_>, bucket: usize, count: u64) -> u128 {
+    let low = block.config.layout.low(bucket);
+    if is_large(low) {
+        0
+    } else {
+        u128::from(low) * u128::from(count)
+    }
+}
+
+/// A bank's sum, of which its cell holds the lower 64 bits: the number with these bits that is nearest to `floor`, the least that
+/// its values can add up to. Right while that is less than 2^63 off. Each value that is not large is off by less than a
+/// 16th of itself with one digit, a 128th with two: together they reach 2^67, or 2^70. A large one is off by less than 2^48.
+/// A sum that was read while samples were being recorded may lack some; it is still the nearest number.
+fn widen(sum: u64, floor: u128) -> u128 {
+    let off = sum.wrapping_sub(floor as u64) as i64;
+    floor.wrapping_add_signed(off.into())
 }
 
 /// The result of scanning a bank that its writer may still be in.
@@ -143,12 +165,12 @@ impl SlotCursor {
             recent.truncate(begin);
             return false;
         }
-        let mut sum = 0_u64;
+        let mut sum = 0_u128;
         for &value in &recent[begin..] {
             let bucket = block.config.layout.bucket(value);
             to.add(bucket, 1);
             self.provisional.add(bucket, 1);
-            sum = sum.wrapping_add(value);
+            sum += u128::from(value);
         }
         to.add_sum(sum);
         self.provisional.sum = self.provisional.sum.wrapping_add(sum);
@@ -208,12 +230,13 @@ impl SlotCursor {
         let first = self.copy_whole_queue(block, recent);
         let bank = self.source();
         let sum = block.sum(bank);
-        let mut samples = 0_u64;
+        let (mut samples, mut floor) = (0_u64, block.large(bank));
         block.for_each_bucket(bank, |bucket, count| {
             samples += count;
+            floor = floor.wrapping_add(floor_of(block, bucket, count));
             to.add(bucket, count);
         });
-        self.replace_provisional(Provisional::default(), sum, to);
+        self.replace_provisional(Provisional::default(), widen(sum, floor), to);
         block.clear(bank);
         self.base += samples;
         self.folded = self.base;
@@ -234,15 +257,15 @@ impl SlotCursor {
         last: bool,
     ) -> Scan {
         let bank = self.source();
-        let mut scanned = Provisional {
-            counts: Vec::new(),
-            sum: block.sum(bank),
-        };
-        let mut samples = 0_u64;
+        let mut scanned = Provisional::default();
+        let sum = block.sum(bank);
+        let (mut samples, mut floor) = (0_u64, block.large(bank));
         block.for_each_bucket(bank, |bucket, count| {
             samples += count;
+            floor = floor.wrapping_add(floor_of(block, bucket, count));
             scanned.add(bucket, count);
         });
+        scanned.sum = widen(sum, floor);
         let Some(more) = samples.checked_sub(tail - self.base) else {
             return Scan::WriterLeft;
         };
@@ -260,7 +283,7 @@ impl SlotCursor {
     }
 
     /// Subtracts what was folded from the source bank before, now that all of it was added, and adds what the sum grew by.
-    fn replace_provisional(&mut self, by: Provisional, sum: u64, to: &mut impl Accumulate) {
+    fn replace_provisional(&mut self, by: Provisional, sum: u128, to: &mut impl Accumulate) {
         let before = std::mem::replace(&mut self.provisional, by);
         before.for_each(|bucket, count| to.remove(bucket, count));
         to.add_sum(sum.wrapping_sub(before.sum));

@@ -12,6 +12,7 @@
 //! | fence, between entries and `recorded` | Acquire | the writer's queue entry | an overwritten entry is folded as the old one | `block::lapped_and_catching_up` |
 //! | `writer_has_switched` | Acquire | the writer's sum | a bank drained before its last sample is visible | `block::sum_never_ahead` |
 //! | sum, before the buckets | Acquire | the writer's sum | a sum ahead of its buckets | `block::sum_never_ahead` |
+//! | `large`, before the buckets | Acquire | the writer's `large` | a sum too high by 2^64 | `block::large_never_ahead` |
 //! | clearing a bank | Relaxed | published by the flip | | |
 //! | flip | Release | the writer's `current` | counts into a bank that is not cleared yet are lost | `block::flip_back_and_forth` |
 //!
@@ -19,6 +20,7 @@
 
 use super::block::{Block, BlockConfig, BlockEntry, NO_OFFSET, join_halves};
 use crate::sync::{Acquire, AtomicU32, Relaxed, Release, fence};
+use crate::tuning::LARGE_SHIFT;
 
 /// See the module's header.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +104,12 @@ impl<'a> BlockReader<'a> {
         self.block.banks[bank].sum.load(Acquire)
     }
 
+    /// The least that the bank's large values add up to. Load it before the bank's buckets.
+    pub(crate) fn large(self, bank: usize) -> u128 {
+        // Acquire: pairs with the store of `large`; the buckets of every value in it are visible after this.
+        u128::from(self.block.banks[bank].large.load(Acquire)) << LARGE_SHIFT
+    }
+
     /// Calls `each` with the number and the count of every bucket of the bank that is not empty.
     pub(crate) fn for_each_bucket(self, bank: usize, mut each: impl FnMut(usize, u64)) {
         let block = self.block;
@@ -151,8 +159,9 @@ impl<'a> BlockReader<'a> {
         if bank.has_high_halves.load(Relaxed) != 0 {
             clear(&highs[..used]);
         }
-        // Relaxed, both: published by the next flip.
+        // Relaxed, all: published by the next flip.
         bank.has_high_halves.store(0, Relaxed);
+        bank.large.store(0, Relaxed);
         bank.sum.store(0, Relaxed);
     }
 }

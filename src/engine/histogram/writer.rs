@@ -1,7 +1,7 @@
 //! The owner's view of a [`block`](super::block).
 //!
 //! **Protocol.** queue\[recorded\] := value; bucket += 1; sum += value; recorded += 1, last. What rarely comes before that is
-//! out of line ([`BlockWriter::record_any`]): giving an octave its counters, and carrying into an upper half.
+//! out of line ([`BlockWriter::record_any`]): giving an octave its counters, carrying into an upper half, and large values.
 //!
 //! | operation | ordering | pairs with | weaker: what breaks | model |
 //! |---|---|---|---|---|
@@ -9,16 +9,18 @@
 //! | queue entry | Release | the reader's fence | an overwritten entry is folded as the old one | `block::lapped_and_catching_up` |
 //! | offsets, bucket, upper half | Relaxed | published by sum and `recorded` | | |
 //! | sum | Release | the reader's sum, `writer_has_switched` | a sum ahead of its buckets; a bank drained too early | `block::sum_never_ahead` |
+//! | `large` | Release | the reader's `large` | a sum too high by 2^64 | `block::large_never_ahead` |
 //! | `recorded` | Release, last | the reader's `recorded` | a sample is counted that is not there yet | `block::record_races_a_fold` |
 //! | `rejected` | Release | the reader's `rejected` | a rejection visible without what came before it | `recorder::a_before_b` |
 //!
 //! **Progress.** Wait-free: no lock, no read-modify-write, no fence, no allocation.
 
 use super::block::{Bank, Block, BlockEntry, LOW, NO_OFFSET};
-use super::bucket_layout::{EXPONENT_BIAS, MANTISSA_BITS};
+use super::bucket_layout::{EXPONENT_BIAS, MANTISSA_BITS, is_large};
 use crate::engine::slot::owner::Owner;
 use crate::engine::slot::per_slot::PerSlot;
 use crate::sync::{Acquire, AtomicU32, Relaxed, Release};
+use crate::tuning::LARGE_SHIFT;
 
 /// See the module's header.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +69,7 @@ impl<'a> BlockWriter<'a> {
         if count & LOW == 0 {
             return false;
         }
-        self.store(value, bank, low, count);
+        self.store::<false>(value, bank, low, count);
         true
     }
 
@@ -88,7 +90,11 @@ impl<'a> BlockWriter<'a> {
             bank.has_high_halves.store(1, Relaxed);
             high.store(high.load(Relaxed).wrapping_add(1), Relaxed);
         }
-        self.store(value, bank, low, count);
+        if is_large(value) {
+            self.store::<true>(value, bank, low, count);
+        } else {
+            self.store::<false>(value, bank, low, count);
+        }
     }
 
     /// Counts a value that was refused.
@@ -107,7 +113,7 @@ impl<'a> BlockWriter<'a> {
 
     /// The stores of a record, in their order. `count`: the new lower half of the bucket.
     #[inline(always)]
-    fn store(self, value: u64, bank: &Bank, low: &AtomicU32, count: u32) {
+    fn store<const LARGE: bool>(self, value: u64, bank: &Bank, low: &AtomicU32, count: u32) {
         // Relaxed: this thread's own last store.
         let recorded = self.entry.recorded.load(Relaxed);
         // Release: publishes the count that precedes it. A reader that copies this entry instead of the one it overwrites
@@ -115,6 +121,11 @@ impl<'a> BlockWriter<'a> {
         self.block.queue_entry(recorded).store(value, Release);
         // Relaxed: published by sum and `recorded`.
         low.store(count, Relaxed);
+        if LARGE {
+            // Relaxed: this thread's own last store. Release: publishes the bucket, so that this is never ahead of it.
+            let large = bank.large.load(Relaxed) + (value >> LARGE_SHIFT);
+            bank.large.store(large, Release);
+        }
         // Relaxed: this thread's own last store. Release: publishes the bucket, so that a sum is never ahead of its buckets,
         // and that the writer has switched to this bank and left the other one.
         bank.sum

@@ -127,15 +127,15 @@ fn main() {
     trace("hot_throughput_add", hot_throughput_add, &throughput, 7);
     assert_eq!(
         (histogram.snapshot().count(), histogram.snapshot().sum()),
-        (CALLS, CALLS * 1_234_567)
+        (CALLS, u128::from(CALLS * 1_234_567))
     );
     assert_eq!(
         (spans.snapshot().count(), spans.snapshot().sum()),
-        (CALLS, CALLS * 1_500_000)
+        (CALLS, u128::from(CALLS * 1_500_000))
     );
     assert_eq!(
         (timed.snapshot().count(), timed.snapshot().sum()),
-        (CALLS, CALLS * 1_000)
+        (CALLS, u128::from(CALLS * 1_000))
     );
     assert_eq!(
         (

@@ -25,7 +25,8 @@ pub use metric::counter::Counter;
 pub use metric::family::Family;
 pub use metric::gauge::{FloatGauge, Gauge};
 pub use metric::histogram::Histogram;
-pub use metric::options::HistogramOptions;
+pub use metric::in_flight::InFlight;
+pub use metric::options::{DurationOptions, HistogramOptions};
 pub use metric::throughput::Throughput;
 pub use metric::timer::Timer;
 pub use registry::{

@@ -5,5 +5,7 @@ pub(crate) const PAGE_CELLS: usize = 2;
 pub(crate) const BANK_CHECKS: usize = 1;
 pub(crate) const BANK_SCANS: usize = 1;
 pub(crate) const LOW_BITS: u32 = 2;
+pub(crate) const LARGE_BITS: u32 = 53;
+pub(crate) const LARGE_SHIFT: u32 = 48;
 pub(crate) const MAX_PROVISIONAL: usize = 3;
 pub(crate) const MIN_QUEUE: usize = 4;

@@ -11,9 +11,9 @@ use std::time::Duration;
 /// Count and sum of the values 1, 2 and 4 can be told from the buckets.
 fn check(snapshot: &HistogramSnapshot) {
     if snapshot.uncertain() == 0 {
-        let sum: u64 = snapshot
+        let sum: u128 = snapshot
             .buckets()
-            .map(|bucket| bucket.low * bucket.count)
+            .map(|bucket| u128::from(bucket.low * bucket.count))
             .sum();
         assert_eq!(
             snapshot.sum(),
@@ -237,6 +237,9 @@ fn a_first_write_that_is_re_entered() {
         reader.join().unwrap();
         assert!(inner >= 1, "no first write was re-entered");
         let last = histogram.snapshot();
-        assert_eq!((last.count(), last.sum()), (2 + inner, 2 + 2 * inner));
+        assert_eq!(
+            (last.count(), last.sum()),
+            (2 + inner, u128::from(2 + 2 * inner))
+        );
     });
 }
