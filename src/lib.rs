@@ -14,7 +14,7 @@
 //!   **series**: one member of a family.
 //! - **handle**: what a registration returns and the request path writes through, such as [`Counter`].
 //! - **snapshot**: an immutable value that holds what a metric or a registry held at one moment.
-//! - **page**: what a scrape gets: every family of a registry in one format ([`Page`]).
+//! - **page**: a registry's snapshot, and what its observable metrics reported for it ([`Page`]); every format is rendered from one.
 //! - **recent samples**: the last N samples of a histogram as they were recorded ([`Recent`]).
 //! - **staleness**: how old a snapshot may be and still be served ([`RegistryBuilder::max_staleness`]).
 //! - **uncertain**: a sample whose record was not finished when it was read ([`HistogramSnapshot::uncertain`]).
@@ -25,7 +25,7 @@
 //!
 //! | folder | what it does |
 //! |---|---|
-//! | `collector` | the bundle, made of public parts only |
+//! | `collector` | the bundle, made of public parts only (its `render_json` is in `export/collector.rs`) |
 //! | `export` | one file for each format; all encode the model in `sample` |
 //! | `registry` | names, families, the snapshot of everything, observable metrics |
 //! | `metric` | the handles |

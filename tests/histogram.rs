@@ -756,3 +756,86 @@ fn a_stale_snapshot_is_served_while_it_is_young() {
     assert_eq!(ours.reset().count(), 4, "a reset is never stale");
     assert!(ours.snapshot().is_empty());
 }
+
+/// 10.2 million polls of half an hour, read in between or not; and values of all sizes, many more than a queue holds.
+#[test]
+fn sums_do_not_wrap() {
+    for reads in [0, 100] {
+        let polls = histogram(HistogramOptions::durations());
+        let half_an_hour = Duration::from_secs(1800);
+        for i in 0..10_200_000_u64 {
+            polls.record_duration(half_an_hour);
+            if reads > 0 && i % (10_200_000 / reads) == 0 {
+                polls.snapshot();
+            }
+        }
+        let snapshot = polls.snapshot();
+        assert_eq!(snapshot.sum(), 10_200_000 * half_an_hour.as_nanos());
+        assert_eq!(snapshot.mean(), 1800e9);
+    }
+    for digits in [1, 2, 3] {
+        let ours = histogram(HistogramOptions::default().significant_digits(digits));
+        let mut sum = 0;
+        for i in 0..100_000_u64 {
+            // The high ends of buckets, where these tell least about the sum, among others.
+            let value = u64::MAX >> (i % 13);
+            ours.record(value);
+            sum += u128::from(value);
+            if i % 30_000 == 29_999 {
+                assert_eq!(ours.snapshot().sum(), sum, "{digits} digits, {i}");
+            }
+        }
+        assert_eq!(ours.reset().sum(), sum);
+        assert_eq!(ours.snapshot().sum(), 0);
+    }
+}
+
+#[test]
+fn a_rank_is_that_of_the_decimal() {
+    let ours = histogram(HistogramOptions::values(0, 1000));
+    (1..=100).for_each(|value| ours.record(value));
+    let snapshot = ours.snapshot();
+    for percent in 1..=100_u64 {
+        let q: f64 = format!("{percent}e-2").parse().unwrap();
+        assert_eq!(snapshot.quantile(q), percent, "{q}");
+    }
+    let recent = snapshot.recent().unwrap();
+    assert_eq!(recent.quantile(0.07), 7.93);
+}
+
+proptest! {
+    /// Snapshots of two histograms at many moments, some after resets: a difference is what lies between two snapshots of one
+    /// histogram without a reset between them, and everything else is refused.
+    #[test]
+    fn only_earlier_snapshots_of_the_same_histogram_are_subtracted(
+        steps in prop::collection::vec((0..2_usize, 0..4_u8, 0..1000_u64), 1..40)
+    ) {
+        let ours = [(); 2].map(|()| histogram(HistogramOptions::values(0, 1000)));
+        // By snapshot: which histogram, after how many resets and how many samples since the last.
+        let (mut taken, mut state) = (Vec::new(), [(0, 0_u64, 0_u128); 2]);
+        for (which, step, value) in steps {
+            let (resets, count, sum) = &mut state[which];
+            if step == 0 {
+                ours[which].reset();
+                (*resets, *count, *sum) = (*resets + 1, 0, 0);
+            } else {
+                ours[which].record(value);
+                *count += 1;
+                *sum += u128::from(value);
+            }
+            taken.push((which, state[which], ours[which].snapshot()));
+        }
+        for (which, (resets, count, sum), snapshot) in &taken {
+            for (other, (other_resets, before, sum_before), earlier) in &taken {
+                let difference = snapshot.since(earlier);
+                if (which, resets) == (other, other_resets) && before <= count {
+                    let difference = difference.unwrap();
+                    prop_assert_eq!((difference.count(), difference.sum()), (count - before, sum - sum_before));
+                    prop_assert_eq!(difference.since(&difference), Err(MergeError::NotEarlier));
+                } else {
+                    prop_assert_eq!(difference, Err(MergeError::NotEarlier));
+                }
+            }
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use epoch_metrics::{
     HistogramOptions, LabelError, ManualClock, OptionsError, RegisterError, Registry,
-    RegistrySnapshot, Value,
+    RegistrySnapshot, Unit, Value,
 };
 use std::sync::Arc;
 use std::sync::atomic::{
@@ -172,6 +172,11 @@ fn impossible_options_are_refused() {
             "choose 1 to 5",
         );
     }
+    case(
+        values().unit(Unit::Seconds),
+        OptionsError::NotDurations,
+        "HistogramOptions::durations()",
+    );
     case(
         values().range(6, 5),
         OptionsError::EmptyRange { min: 6, max: 5 },

@@ -1,6 +1,7 @@
 //! The families that a collector's page derives from the snapshot that it shows, and from the sections.
 //!
-//! Making a page is not counted as a read of the sections.
+//! Making a page is not counted as a read of the sections;
+//! `MetricsCollector::snapshot` and `render_json`, which read them as well, are.
 
 use crate::collector::sections::Sections;
 use crate::{Observations, RegisterError, Registry, RegistrySnapshot, Summary, Unit, Value};

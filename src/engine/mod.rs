@@ -13,7 +13,7 @@
 //! compiles this folder a second time against loom's types and calls the same functions, so the engine names atomics, locks
 //! and thread-locals only through [`crate::sync`] and its siblings, and has no statics.
 //!
-//! Each file opens with its protocol and a table of its orderings: the operation, its ordering, what it pairs with, what breaks
+//! A file that has orderings or steps of its own opens with its protocol and a table of its orderings: the operation, its ordering, what it pairs with, what breaks
 //! if it is weaker, and the model in `loom-tests/models` that fails then.
 //!
 //! # Glossary
@@ -23,7 +23,8 @@
 //! - **epoch**: a number that grows with every write, so that a reader sees whether anything changed.
 //! - **block**: what one slot recorded into one histogram. **bank**: one of its two sets of bucket counters.
 //! - **octave**: the buckets of the values from 2^e to 2^(e+1) - 1.
-//! - **tail**: how many samples a slot has recorded into a histogram.
+//! - **tail**: how many samples a slot has recorded into a histogram: the value of `recorded` that a reader loaded.
+//! - **large**: a value of more than 53 bits, which a bank adds up a second time ([`LARGE_BITS`](crate::tuning::LARGE_BITS)).
 //! - **fold**: to add what is new since the last read to what was read before.
 //! - **provisional**: folded already, and also in a bank that is not drained yet.
 //! - **uncertain**: read while its record was under way; it may be missing from the sum.

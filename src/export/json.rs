@@ -79,6 +79,7 @@ impl JsonWriter {
         self.number("null");
     }
 
+    /// A string, escaped.
     pub(super) fn string(&mut self, text: &str) {
         self.out.push('"');
         for c in text.chars() {

@@ -1,6 +1,7 @@
 //! Formats: pure functions of a [`Page`], so any number of threads can render without delaying a writer.
 //!
-//! Each format is one file that implements [`Encoder`](crate::sample::Encoder).
+//! Each format is one file that implements [`Encoder`](crate::sample::Encoder). `collector.rs` is none: it holds the collector's
+//! `render_json`, which needs the internal writer of JSON.
 
 mod collector;
 mod json;

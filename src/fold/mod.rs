@@ -1,4 +1,6 @@
 //! What a reader keeps from one read to the next, behind the lock of the metric: plain state, cut into snapshots.
+//!
+//! They implement the engine's `Accumulate` and `Summarize`; folding itself is in `engine::histogram::fold`.
 
 pub(crate) mod histogram;
 pub(crate) mod recent;

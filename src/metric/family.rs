@@ -22,7 +22,7 @@ use std::sync::Arc;
 pub struct Family<M> {
     labels: usize,
     series: Arc<SeriesMap<M>>,
-    /// Registers a series and returns its handle.
+    /// Registers a series and returns its handle. `Registry::cell_family` and `Registry::histogram_family` make it.
     create: Arc<dyn Fn(LabelValues) -> M + Send + Sync>,
 }
 

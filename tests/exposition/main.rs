@@ -129,6 +129,81 @@ fn buckets_count_what_lies_at_or_below_their_bound() {
     }
 }
 
+/// Bounds are exported to the letter, whatever the digits: builds that differ in them add up by `le`.
+#[test]
+fn bounds_are_exported_as_they_were_asked_for() {
+    let asked = [250, 5, 10, 25, 50, 100, 5].map(Duration::from_millis);
+    let of_digits = |digits: u8| {
+        let registry = Registry::new();
+        let options = HistogramOptions::durations()
+            .significant_digits(digits)
+            .export_bounds(&asked);
+        let latency = registry.histogram("latency", "", options).unwrap();
+        (0..1000).for_each(|i| latency.record_duration(Duration::from_micros(i * 300)));
+        let families = parse(&registry.render_prometheus());
+        let buckets = families["latency_seconds"].samples.iter();
+        buckets
+            .filter(|sample| sample.name.ends_with("_bucket"))
+            .map(|sample| (sample.labels["le"].clone(), sample.value))
+            .collect::<Vec<_>>()
+    };
+    let builds = [1, 2, 3, 5].map(of_digits);
+    let bounds = ["0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "+Inf"];
+    for buckets in &builds {
+        let les: Vec<&str> = buckets.iter().map(|(le, _)| le.as_str()).collect();
+        assert_eq!(les, bounds);
+    }
+    let sums = (0..bounds.len()).map(|i| builds.iter().map(|buckets| buckets[i].1).sum::<f64>());
+    assert!(sums.collect::<Vec<_>>().is_sorted());
+}
+
+/// Prometheus' `histogram_quantile` over the default bounds is within one bucket of the truth, wherever the values lie.
+#[test]
+fn default_bounds_serve_quantiles_over_the_whole_range() {
+    let quantile = |page: &str, name: &str, q: f64| {
+        let families = parse(page);
+        let buckets: Vec<(f64, f64)> = families[name]
+            .samples
+            .iter()
+            .filter(|sample| sample.name.ends_with("_bucket"))
+            .map(|sample| (number(&sample.labels["le"]), sample.value))
+            .collect();
+        let rank = q * buckets.last().unwrap().1;
+        let at = buckets.partition_point(|(_, count)| *count < rank);
+        let before = at.checked_sub(1).map_or(0.0, |at| buckets[at].0);
+        (before, buckets[at.min(buckets.len() - 2)].0)
+    };
+    for max in [1, 10, 64, 1000, 1023, 1 << 20, u64::MAX] {
+        let registry = Registry::new();
+        let sizes = registry
+            .histogram("sizes", "", HistogramOptions::values(0, max))
+            .unwrap();
+        let values: Vec<u64> = (600..=1000)
+            .map(|part| (u128::from(max) * part / 1000) as u64)
+            .collect();
+        values.iter().for_each(|value| sizes.record(*value));
+        let truth = values[values.len() * 99 / 100] as f64;
+        let (low, high) = quantile(&registry.render_prometheus(), "sizes", 0.99);
+        assert!(
+            low * 0.99 <= truth && truth <= high * 1.01,
+            "{truth} not in {low} to {high}"
+        );
+    }
+    for nanos in [300, 20_000, 7_000_000, 900_000_000, 600_000_000_000] {
+        let registry = Registry::new();
+        let latency = registry
+            .histogram("latency", "", HistogramOptions::durations())
+            .unwrap();
+        (0..100).for_each(|_| latency.record(nanos));
+        let (low, high) = quantile(&registry.render_prometheus(), "latency_seconds", 0.5);
+        let truth = nanos as f64 / 1e9;
+        assert!(
+            low <= truth && truth <= high,
+            "{truth} not in {low} to {high}"
+        );
+    }
+}
+
 #[test]
 fn the_collectors_text_reads_back() {
     let empty = MetricsCollector::new();

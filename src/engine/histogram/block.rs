@@ -2,17 +2,17 @@
 //! from their two sides.
 //!
 //! ```text
-//! BlockEntry   block ─┐ tail  rejected              one for each slot; readers poll tail and rejected
+//! BlockEntry   block ─┐ recorded  rejected          one for each slot; readers poll recorded and rejected
 //!                     │
 //! Block   ◄───────────┘
 //!   queue      v v v v v v v v                      the newest samples as they are; sample n is at n modulo the length
-//!   bank 0     sum, lower halves, upper halves      the writer counts into the bank that `current` names,
-//!   bank 1     sum, lower halves, upper halves      the reader drains the other one
+//!   bank 0     sum, large, lower and upper halves      the writer counts into the bank that `current` names,
+//!   bank 1     sum, large, lower and upper halves      the reader drains the other one
 //!   current    0 or 1                               the reader's wish
 //! ```
 //!
-//! **Written by the slot's owner only:** `queue`, the bank that it uses, `tail` (samples ever recorded: the count and the
-//! epoch), `rejected` (values refused, which are in none of the above), and the two offset tables.
+//! **Written by the slot's owner only:** `queue`, the bank that it uses, `recorded` (samples ever recorded; with
+//! `rejected` it makes up the epoch), `rejected` (values refused, which are in none of the above), and the two offset tables.
 //! **Written by the reader only:** `current`, and a bank that the writer has left.
 //!
 //! **Halves.** A bucket's count has a lower half, which every record touches, and an upper half, touched once in 2^31 records.
@@ -33,13 +33,13 @@ use crate::tuning::LOW_BITS;
 use crate::zeroed::{Zeroed, zeroed_u32, zeroed_u64};
 use crossbeam_utils::CachePadded;
 
-/// What does not change between folds of one histogram.
+/// What is fixed when a histogram is registered.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BlockConfig {
     pub(crate) layout: BucketLayout,
     /// Samples that a queue holds: a power of two.
     pub(crate) queue: usize,
-    /// How many recent samples the sink wants; less than `queue`.
+    /// How many recent samples the accumulator keeps; less than `queue`.
     pub(crate) recent: usize,
 }
 

@@ -61,7 +61,7 @@ impl BucketLayout {
         (self.min, self.max)
     }
 
-    /// The bucket of a value.
+    /// The bucket of a value. `BlockWriter::try_record` computes the same inline for octaves with a fast path: change both.
     pub(crate) fn bucket(&self, value: u64) -> usize {
         // A float keeps 53 bits; of a longer value only the leading ones are needed, unrounded.
         const EXCESS_BITS: u32 = u64::BITS - MANTISSA_BITS - 1;

@@ -16,7 +16,8 @@
 //! While a flip is under way, samples folded from the queue may be in either bank. Draining goes back to the flip, and the fold
 //! goes on from there.
 //!
-//! **Sums** have 64 bits in a bank, and wrap. The buckets say how often ([`widen`]), so the writer pays nothing for it.
+//! **Sums** have 64 bits in a bank, and wrap. The buckets, and `large` for large values, say how often ([`widen`]); only a
+//! large value costs the writer anything.
 //!
 //! The orderings are those of [`reader`](super::reader).
 
@@ -33,7 +34,7 @@ pub(super) struct SlotCursor {
     bank: usize,
     /// The writer may still be in the other one.
     flipping: bool,
-    /// The sample that the source bank begins with.
+    /// The number of the first sample in the source bank ([`Self::source`]).
     base: u64,
     /// Samples folded.
     folded: u64,
@@ -141,7 +142,7 @@ impl SlotCursor {
         recent.drain(..surplus);
     }
 
-    /// The bank that holds the samples from `base` on.
+    /// The bank that is read next: during a flip the one that the writer is leaving, otherwise the one in use.
     fn source(&self) -> usize {
         self.bank ^ usize::from(self.flipping)
     }

@@ -1,7 +1,7 @@
 //! Histograms: one block for each thread, and the snapshot that readers share.
 //!
 //! ```text
-//! record ──► BlockWriter ──► Block ──► BlockReader ──► SlotCursor ──► FoldState ──► Accumulate ──► snapshot
+//! record ──► BlockWriter ──► Block ──► BlockReader ──► SlotCursor ──► FoldState ──► Accumulate ──► SnapshotCache
 //!            (its owner)     (storage) (one reader)    (one slot)     (all slots)   (what a snapshot is cut from)
 //! ```
 //!
@@ -33,7 +33,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use writer::BlockWriter;
 
-/// See the module's header.
+/// The engine's part of a histogram: the blocks that threads record into, and the cached snapshot that readers rebuild and
+/// reset. See the module's header.
 #[derive(Debug)]
 pub(crate) struct Recorder<A: Accumulate> {
     config: BlockConfig,
