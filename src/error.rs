@@ -26,12 +26,12 @@ pub enum RegisterError {
         /// The label's name.
         label: String,
     },
-    /// The exposition uses the label itself.
+    /// A page sets the label itself on metrics of this kind: `le` on histograms, `quantile` on summaries.
     ReservedLabelName {
         /// The label's name.
         label: String,
     },
-    /// A family has the same label twice.
+    /// A family, or a registry, has the same label twice; or a family has a label that is a constant label of its registry.
     DuplicateLabelName {
         /// The label's name.
         label: String,
@@ -63,7 +63,10 @@ impl fmt::Display for RegisterError {
                 )
             }
             Self::DuplicateLabelName { label } => {
-                write!(f, "the label {label:?} is named twice: leave one out")
+                write!(
+                    f,
+                    "the label {label:?} is there twice, once perhaps as a constant label of the registry: leave one out"
+                )
             }
             Self::Duplicate { name } => write!(
                 f,

@@ -43,6 +43,15 @@ impl MetricKind {
             Self::Summary => &["", "_sum", "_count"],
         }
     }
+
+    /// The label that a page adds to the samples of a family of this kind, so that the family may not have it itself.
+    pub(crate) fn reserved_label(self) -> Option<&'static str> {
+        match self {
+            Self::Counter | Self::Gauge => None,
+            Self::Histogram => Some("le"),
+            Self::Summary => Some("quantile"),
+        }
+    }
 }
 
 impl fmt::Display for MetricKind {

@@ -5,7 +5,8 @@
 //!
 //! - [`Registry`] for your own metrics; [`MetricsCollector`] for the ready-made bundle of a server that batches requests.
 //! - [`HistogramOptions`] and [`DurationOptions`] for ranges, precision and recent samples.
-//! - [`Registry::observable_gauge`] for values that something else keeps; [`CachedValue`] for values derived from snapshots.
+//! - [`RegistryBuilder`] for prefixes and constant labels; [`Page::merge`] for one page of several registries or collectors.
+//! - [`Registry::observable_gauge_fn`] for values that something else keeps; [`CachedValue`] for values derived from snapshots.
 //! - [`RegistrySnapshot`] for *A before B*; [`HistogramSnapshot::uncertain`] for what a stopped writer does to a snapshot.
 //!
 //! # Glossary
@@ -14,7 +15,8 @@
 //!   **series**: one member of a family.
 //! - **handle**: what a registration returns and the request path writes through, such as [`Counter`].
 //! - **snapshot**: an immutable value that holds what a metric or a registry held at one moment.
-//! - **page**: a registry's snapshot, and what its observable metrics reported for it ([`Page`]); every format is rendered from one.
+//! - **page**: the snapshot of a registry, or of several, and what observable metrics reported for it ([`Page`]); every format is
+//!   rendered from one.
 //! - **recent samples**: the last N samples of a histogram as they were recorded ([`Recent`]).
 //! - **staleness**: how old a snapshot may be and still be served ([`RegistryBuilder::max_staleness`]).
 //! - **uncertain**: a sample whose record was not finished when it was read ([`HistogramSnapshot::uncertain`]).
@@ -52,7 +54,8 @@ pub use metric::options::{DurationOptions, HistogramOptions};
 pub use metric::throughput::Throughput;
 pub use metric::timer::Timer;
 pub use registry::{
-    FamilySnapshot, Observations, Page, Registry, RegistryBuilder, RegistrySnapshot, SeriesSnapshot,
+    FamilySnapshot, Observations, Page, PageError, Registry, RegistryBuilder, RegistrySnapshot,
+    SeriesSnapshot,
 };
 pub use sample::value::{Summary, Value};
 pub use snapshot::histogram::{Bucket, HistogramSnapshot};

@@ -29,11 +29,11 @@ fn names_are_reserved_in_both_directions() {
     assert_eq!(refused, Err(taken("wait_seconds")));
     let refused = registry.observable_gauge("wait_seconds_count", "", &[], |_, _| ());
     assert_eq!(refused, Err(taken("wait_seconds_count")));
-    let refused = registry.observable_gauge("g", "", &["le"], |_, _| ());
+    let refused = registry.observable_summary("g", "", Unit::Unitless, &["quantile"], |_, _| ());
     assert_eq!(
         refused,
         Err(RegisterError::ReservedLabelName {
-            label: "le".to_owned()
+            label: "quantile".to_owned()
         })
     );
     let refused = registry.observable_gauge("1g", "", &[], |_, _| ());
@@ -127,12 +127,12 @@ fn a_callback_sees_the_snapshot_of_its_page() {
     requests.add(2);
     let page = registry.page();
     assert_eq!(
-        Arc::as_ptr(page.snapshot()).addr(),
+        Arc::as_ptr(page.snapshots().next().unwrap()).addr(),
         given.load(Ordering::Relaxed),
         "the callback's snapshot is the page's"
     );
     requests.add(40);
-    let family = page.snapshot().family("requests").unwrap();
+    let family = page.snapshots().next().unwrap().family("requests").unwrap();
     assert_eq!(family.series().next().unwrap().value(), Value::Counter(2));
     let text = page.render_prometheus();
     assert!(

@@ -71,16 +71,19 @@ fn labels_are_checked() {
             "use ASCII letters",
         );
     }
-    for label in ["le", "quantile"] {
-        let error = RegisterError::ReservedLabelName {
-            label: label.to_owned(),
-        };
-        refused(
-            registry.histogram_family("a", "", values(), &[label]),
-            &error,
-            "choose another name",
-        );
-    }
+    let reserved = |label: &str| RegisterError::ReservedLabelName {
+        label: label.to_owned(),
+    };
+    refused(
+        registry.histogram_family("a", "", values(), &["le"]),
+        &reserved("le"),
+        "choose another name",
+    );
+    refused(
+        registry.observable_summary("a", "", Unit::Unitless, &["quantile"], |_, _| ()),
+        &reserved("quantile"),
+        "choose another name",
+    );
     let twice = RegisterError::DuplicateLabelName {
         label: "x".to_owned(),
     };
@@ -92,6 +95,17 @@ fn labels_are_checked() {
     registry
         .counter_family("a", "", &["x", "_y", "z1"])
         .expect("none of these attempts took the name");
+
+    // What one kind sets itself is a label like any other for the other kinds.
+    let all = ["le", "quantile", "window"];
+    registry.counter_family("c", "", &all).unwrap();
+    registry.gauge_family("g", "", &all).unwrap();
+    registry
+        .histogram_family("h", "", values(), &all[1..])
+        .unwrap();
+    registry
+        .observable_summary("s", "", Unit::Unitless, &["le", "window"], |_, _| ())
+        .unwrap();
 }
 
 #[test]

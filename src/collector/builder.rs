@@ -2,7 +2,7 @@
 
 use crate::collector::derived;
 use crate::collector::sections::Sections;
-use crate::{Clock, DurationOptions, HistogramOptions, RegisterError, Registry};
+use crate::{Clock, DurationOptions, HistogramOptions, RegisterError, Registry, RegistryBuilder};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,8 +24,7 @@ pub struct CollectorBuilder {
     prefix: String,
     recent: usize,
     windows: Vec<Duration>,
-    max_staleness: Duration,
-    clock: Option<Arc<dyn Clock>>,
+    registry: RegistryBuilder,
 }
 
 impl Default for CollectorBuilder {
@@ -34,8 +33,7 @@ impl Default for CollectorBuilder {
             prefix: "server".to_owned(),
             recent: 1000,
             windows: [5, 30, 60].map(Duration::from_secs).to_vec(),
-            max_staleness: Duration::ZERO,
-            clock: None,
+            registry: Registry::builder(),
         }
     }
 }
@@ -62,23 +60,51 @@ impl CollectorBuilder {
     /// How old a section may be and still be served although something changed. Zero, the default, always serves a current
     /// one. A server whose controller reads as often as requests come gets its cache hits from here.
     pub fn max_staleness(mut self, age: Duration) -> Self {
-        self.max_staleness = age;
+        self.registry = self.registry.max_staleness(age);
         self
     }
 
     /// The time source; defaults to the system's clock.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = Some(clock);
+        self.registry = self.registry.clock(clock);
+        self
+    }
+
+    /// A label that every series has, those of metrics of your own in [`MetricsCollector::registry`](crate::MetricsCollector::registry) included. See
+    /// [`RegistryBuilder::constant_label`].
+    ///
+    /// # Errors
+    /// If the name is invalid, or there is a constant label of this name already. [`Self::build`] refuses the names that the
+    /// collector uses itself: `le`, `mode`, `of`, `quantile`, `result`, `section` and `window`.
+    ///
+    /// ```
+    /// let metrics = epoch_metrics::MetricsCollector::builder().constant_label("model", "small")?.build()?;
+    /// assert!(metrics.render_prometheus().contains("server_queue_depth{model=\"small\"} 0\n"));
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn constant_label(mut self, name: &str, value: &str) -> Result<Self, RegisterError> {
+        self.registry = self.registry.constant_label(name, value)?;
+        Ok(self)
+    }
+
+    /// What the names of the library's own metrics begin with. See [`RegistryBuilder::own_metrics_prefix`].
+    ///
+    /// # Errors
+    /// If no metric could have this name.
+    pub fn own_metrics_prefix(mut self, prefix: &str) -> Result<Self, RegisterError> {
+        self.registry = self.registry.own_metrics_prefix(prefix)?;
+        Ok(self)
+    }
+
+    /// Leaves the library's own metrics out. See [`RegistryBuilder::without_own_metrics`].
+    pub fn without_own_metrics(mut self) -> Self {
+        self.registry = self.registry.without_own_metrics();
         self
     }
 
     /// The collector's registry and metrics.
     pub(super) fn register(self) -> Result<(Registry, Arc<Sections>), RegisterError> {
-        let mut registry = Registry::builder().max_staleness(self.max_staleness);
-        if let Some(clock) = self.clock {
-            registry = registry.clock(clock);
-        }
-        let registry = registry.build();
+        let registry = self.registry.build();
         let name = |metric: &str| format!("{}_{metric}", self.prefix);
 
         let [shortest, longest] = [Duration::from_nanos(1), Duration::from_secs(3600)];

@@ -13,7 +13,7 @@ pub use modes::{ModeSnapshot, Transition};
 pub use sections::CollectorCacheStats;
 pub use snapshot::{BatchSnapshot, CollectorSnapshot, LatencySnapshot, ThroughputSection};
 
-use crate::{Histogram, RegisterError, Registry, RegistrySnapshot, Timer};
+use crate::{Histogram, Page, RegisterError, Registry, Timer};
 use sections::Sections;
 use std::fmt;
 use std::sync::Arc;
@@ -164,18 +164,35 @@ impl MetricsCollector {
 
     /// Everything, from one snapshot of the registry; sections come from their caches if they show the same.
     pub fn snapshot(&self) -> CollectorSnapshot {
-        let page = self.registry.page();
-        let registry: &RegistrySnapshot = page.snapshot();
+        let page = self.page();
+        let registry = page.snapshots().next().map(Arc::clone);
+        let registry = registry.expect("the page of a registry has its snapshot");
         CollectorSnapshot {
-            latency: self.sections.latency_in(registry, self.latency()),
-            batch: self.sections.batch_in(registry, self.batch()),
-            throughput: self.sections.throughput_in(registry, self.throughput()),
+            latency: self.sections.latency_in(&registry, self.latency()),
+            batch: self.sections.batch_in(&registry, self.batch()),
+            throughput: self.sections.throughput_in(&registry, self.throughput()),
             queue_depth: self.queue_depth(),
             modes: self.mode_transitions(),
             uptime: self.uptime(),
             timestamp: SystemTime::now(),
             page,
         }
+    }
+
+    /// The page of [`Self::registry`], to be merged with other pages ([`Page::merge`]).
+    ///
+    /// ```
+    /// use epoch_metrics::{MetricsCollector, Page, Registry};
+    ///
+    /// let [chat, search] = ["chat", "search"].map(|model| MetricsCollector::builder().prefix(model).build());
+    /// let (chat, search, process) = (chat?, search?, Registry::new());
+    /// process.gauge("threads", "Threads.")?.set(8);
+    /// let page = Page::merge([chat.page(), search.page(), process.page()])?;
+    /// assert!(page.render_prometheus().contains("search_request_latency_seconds_count 0\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn page(&self) -> Page {
+        self.registry.page()
     }
 
     /// Everything in Prometheus' text format 0.0.4: the metrics of [`Self::registry`], and those derived from them.

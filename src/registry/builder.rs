@@ -1,11 +1,16 @@
 //! Options of a registry.
 
 use crate::clock::{Clock, SystemClock};
+use crate::error::RegisterError;
 use crate::metric::context::MetricContext;
+use crate::registry::Registry;
+use crate::registry::names::{Naming, check_name};
+use crate::registry::own::{self, OwnFamilies};
+use crate::registry::state::RegistryState;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Builder for a [`Registry`](crate::Registry); [`Registry::builder`](crate::Registry::builder) makes one.
+/// Builder for a [`Registry`]; [`Registry::builder`] makes one.
 ///
 /// ```
 /// use epoch_metrics::{ManualClock, Registry};
@@ -16,11 +21,25 @@ use std::time::Duration;
 /// let registry = Registry::builder().clock(clock).max_staleness(Duration::from_millis(100)).build();
 /// # let _ = registry;
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct RegistryBuilder {
     clock: Option<Arc<dyn Clock>>,
     max_staleness: Duration,
+    naming: Naming,
+    /// What the names of the library's own metrics begin with; `None` if there are to be none.
+    own: Option<String>,
+}
+
+impl Default for RegistryBuilder {
+    fn default() -> Self {
+        Self {
+            clock: None,
+            max_staleness: Duration::ZERO,
+            naming: Naming::default(),
+            own: Some(own::PREFIX.to_owned()),
+        }
+    }
 }
 
 impl RegistryBuilder {
@@ -37,8 +56,92 @@ impl RegistryBuilder {
         self
     }
 
-    pub(super) fn context(self) -> MetricContext {
+    /// What all names begin with, those of the library's own metrics included: `prefix("app")` exposes `requests` as
+    /// `app_requests`. Snapshots and errors show the whole name. The last call counts.
+    ///
+    /// # Errors
+    /// [`RegisterError::InvalidName`] if no metric could have this name.
+    ///
+    /// ```
+    /// let registry = epoch_metrics::Registry::builder().prefix("app")?.build();
+    /// registry.counter("requests", "Requests answered.")?.inc();
+    /// assert!(registry.render_prometheus().contains("app_requests_total 1\n"));
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn prefix(mut self, prefix: &str) -> Result<Self, RegisterError> {
+        self.naming.set_prefix(prefix)?;
+        Ok(self)
+    }
+
+    /// A label that every series of the registry has, before its own labels.
+    ///
+    /// # Errors
+    /// If the name is invalid, or this registry has a constant label of this name already. A metric that has, or sets, a label
+    /// of this name itself is refused when it is registered.
+    ///
+    /// ```
+    /// let registry = epoch_metrics::Registry::builder().constant_label("region", "eu")?.build();
+    /// registry.counter_family("requests", "Requests.", &["status"])?.with(&["200"])?.inc();
+    /// assert!(registry.render_prometheus().contains(r#"requests_total{region="eu",status="200"} 1"#));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn constant_label(mut self, name: &str, value: &str) -> Result<Self, RegisterError> {
+        self.naming.add_constant_label(name, value)?;
+        Ok(self)
+    }
+
+    /// What the names of the library's own metrics begin with, after the [prefix](Self::prefix); defaults to `epoch_metrics`.
+    ///
+    /// | metric | counts | labels |
+    /// |---|---|---|
+    /// | `epoch_metrics_rejected_values_total` | values that a histogram refused | `metric`, and those of the histogram |
+    /// | `epoch_metrics_callback_panics_total` | panics of an observable metric's callback, from the first one on | `metric` |
+    ///
+    /// Constant labels come in addition. Where a histogram has a label `metric` of its own, or the registry has a constant one,
+    /// that label is shown as `exported_metric`; if this name is taken as well, with `exported_` once more.
+    ///
+    /// # Errors
+    /// [`RegisterError::InvalidName`] if no metric could have this name.
+    ///
+    /// ```
+    /// use epoch_metrics::{HistogramOptions, Registry};
+    ///
+    /// let registry = Registry::builder().prefix("app")?.own_metrics_prefix("telemetry")?.build();
+    /// registry.histogram("size", "Sizes.", HistogramOptions::values(0, 10))?.record(11);
+    /// assert!(registry.render_prometheus().contains(r#"app_telemetry_rejected_values_total{metric="app_size"} 1"#));
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn own_metrics_prefix(mut self, prefix: &str) -> Result<Self, RegisterError> {
+        check_name(prefix)?;
+        self.own = Some(prefix.to_owned());
+        Ok(self)
+    }
+
+    /// Leaves the library's own metrics out. Snapshots still show what histograms
+    /// [rejected](crate::HistogramSnapshot::rejected).
+    ///
+    /// ```
+    /// use epoch_metrics::{HistogramOptions, Registry};
+    ///
+    /// let registry = Registry::builder().without_own_metrics().build();
+    /// registry.histogram("size", "Sizes.", HistogramOptions::values(0, 10))?;
+    /// assert!(!registry.render_prometheus().contains("epoch_metrics"));
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn without_own_metrics(mut self) -> Self {
+        self.own = None;
+        self
+    }
+
+    /// An empty registry.
+    pub fn build(self) -> Registry {
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
-        MetricContext::new(clock, self.max_staleness)
+        let context = MetricContext::new(clock, self.max_staleness);
+        let own = self
+            .own
+            .map(|prefix| OwnFamilies::new(&self.naming, &prefix));
+        Registry {
+            state: Arc::new(RegistryState::new(context, self.naming, own)),
+        }
     }
 }

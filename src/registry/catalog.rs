@@ -1,6 +1,7 @@
 //! Which metrics there are: families with their series, and where the value of each series is stored.
 
 use crate::engine::counter::page::Page;
+use crate::engine::series_map::LabelValues;
 use crate::metric::histogram::HistogramCore;
 use crate::metric::throughput::ThroughputCore;
 use crate::sample::description::FamilyDescription;
@@ -51,15 +52,18 @@ impl Catalog {
         });
     }
 
-    pub(super) fn add_series(&mut self, family: usize, labels: LabelSet, stored: Stored) {
-        self.families[family].series.push((labels, stored));
+    /// Adds a series with the family's labels, which have these values.
+    pub(super) fn add_series(&mut self, family: usize, values: LabelValues, stored: Stored) {
+        let family = &mut self.families[family];
+        let labels = family.description.label_set(values);
+        family.series.push((labels, stored));
     }
 
     /// Adds a series whose value is a cell, the next free one; returns the cell.
     pub(super) fn add_cell(
         &mut self,
         family: usize,
-        labels: LabelSet,
+        values: LabelValues,
         stored: fn(usize, u8) -> Stored,
     ) -> (Arc<Page>, u8) {
         let (page, index) = (self.cells / PAGE_CELLS, (self.cells % PAGE_CELLS) as u8);
@@ -67,7 +71,7 @@ impl Catalog {
             self.pages.push(Arc::default());
         }
         self.cells += 1;
-        self.add_series(family, labels, stored(page, index));
+        self.add_series(family, values, stored(page, index));
         (Arc::clone(&self.pages[page]), index)
     }
 
@@ -75,10 +79,10 @@ impl Catalog {
     pub(super) fn add_histogram(
         &mut self,
         family: usize,
-        labels: LabelSet,
+        values: LabelValues,
         core: &Arc<HistogramCore>,
     ) {
         self.histograms.push(Arc::clone(core));
-        self.add_series(family, labels, Stored::Histogram(self.histograms.len() - 1));
+        self.add_series(family, values, Stored::Histogram(self.histograms.len() - 1));
     }
 }

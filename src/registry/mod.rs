@@ -2,21 +2,25 @@
 
 mod builder;
 mod catalog;
+mod merge;
 mod names;
 mod observables;
 mod observer;
+mod own;
 mod page;
-mod rejected;
+mod page_error;
 mod snapshot;
 mod state;
 
 pub use builder::RegistryBuilder;
 pub use observer::Observations;
 pub use page::Page;
+pub use page_error::PageError;
 pub use snapshot::{FamilySnapshot, RegistrySnapshot, SeriesSnapshot};
 
 use crate::clock::Clock;
 use crate::engine::counter::page::Page as CellPage;
+use crate::engine::series_map::LabelValues;
 use crate::error::RegisterError;
 use crate::kind::{MetricKind, Unit};
 use crate::metric::counter::Counter;
@@ -26,10 +30,9 @@ use crate::metric::histogram::{Histogram, HistogramCore};
 use crate::metric::options::{HistogramOptions, Multiplicity, ValidOptions};
 use crate::metric::throughput::{Throughput, ThroughputCore};
 use crate::sample::description::FamilyDescription;
-use crate::sample::labels::LabelSet;
 use crate::snapshot::latest::Latest;
 use catalog::Stored;
-use names::{base_name, describe};
+use names::base_name;
 use state::RegistryState;
 use std::fmt;
 use std::sync::Arc;
@@ -58,15 +61,6 @@ pub struct Registry {
     state: Arc<RegistryState>,
 }
 
-impl RegistryBuilder {
-    /// An empty registry.
-    pub fn build(self) -> Registry {
-        Registry {
-            state: Arc::new(RegistryState::new(self.context(), rejected::observer())),
-        }
-    }
-}
-
 impl Default for Registry {
     fn default() -> Self {
         Self::new()
@@ -89,7 +83,7 @@ impl Registry {
     /// # Errors
     /// If the name is invalid or taken.
     pub fn counter(&self, name: &str, help: &str) -> Result<Counter, RegisterError> {
-        let description = describe(name, help, MetricKind::Counter, Unit::Unitless, &[])?;
+        let description = self.describe(name, help, MetricKind::Counter, Unit::Unitless, &[])?;
         self.cell_metric(description, Stored::Counter, Counter::new)
     }
 
@@ -98,7 +92,7 @@ impl Registry {
     /// # Errors
     /// If the name is invalid or taken.
     pub fn gauge(&self, name: &str, help: &str) -> Result<Gauge, RegisterError> {
-        let description = describe(name, help, MetricKind::Gauge, Unit::Unitless, &[])?;
+        let description = self.describe(name, help, MetricKind::Gauge, Unit::Unitless, &[])?;
         self.cell_metric(description, Stored::Gauge, Gauge::new)
     }
 
@@ -107,7 +101,7 @@ impl Registry {
     /// # Errors
     /// If the name is invalid or taken.
     pub fn float_gauge(&self, name: &str, help: &str) -> Result<FloatGauge, RegisterError> {
-        let description = describe(name, help, MetricKind::Gauge, Unit::Unitless, &[])?;
+        let description = self.describe(name, help, MetricKind::Gauge, Unit::Unitless, &[])?;
         self.cell_metric(description, Stored::FloatGauge, FloatGauge::new)
     }
 
@@ -122,13 +116,13 @@ impl Registry {
         options: impl Into<HistogramOptions>,
     ) -> Result<Histogram, RegisterError> {
         let options = options.into().validate(Multiplicity::Single)?;
-        let description = describe_histograms(name, help, &[], &options)?;
+        let description = self.describe_histograms(name, help, &[], &options)?;
         let core = Arc::new(HistogramCore::new(
             &options,
             Arc::clone(&self.state.context),
         ));
         self.state.register(vec![description], |catalog, family| {
-            catalog.add_histogram(family, LabelSet::default(), &core);
+            catalog.add_histogram(family, LabelValues::default(), &core);
             Histogram::new(Arc::clone(&core))
         })
     }
@@ -167,26 +161,19 @@ impl Registry {
             Arc::clone(&self.state.context),
         )?);
         let base = base_name(name, MetricKind::Counter, Unit::Unitless)?;
-        let total = FamilyDescription::new(&base, help, MetricKind::Counter);
+        let total = self.describe(name, help, MetricKind::Counter, Unit::Unitless, &[])?;
         let separator = if help.is_empty() { "" } else { " " };
-        let rates_help = format!("{help}{separator}Per-second rate over the last whole seconds.");
-        let rates = FamilyDescription::new(
-            &format!("{base}_per_second"),
-            &rates_help,
-            MetricKind::Gauge,
-        );
-        let names: Arc<[Box<str>]> = ["window".into()].into();
+        let help = format!("{help}{separator}Per-second rate over the last whole seconds.");
+        let name = format!("{base}_per_second");
+        let labels = &["window"];
+        let rates = self.describe(&name, &help, MetricKind::Gauge, Unit::Unitless, labels)?;
         self.state.register(vec![total, rates], |catalog, total| {
             catalog.throughputs.push(Arc::clone(&core));
             let at = catalog.throughputs.len() - 1;
-            catalog.add_series(total, LabelSet::default(), Stored::Total(at));
+            catalog.add_series(total, LabelValues::default(), Stored::Total(at));
             for (i, window) in windows.iter().enumerate() {
                 let value = [format!("{}s", window.as_secs()).into_boxed_str()].into();
-                catalog.add_series(
-                    total + 1,
-                    LabelSet::new(Arc::clone(&names), value),
-                    Stored::Rate(at, i),
-                );
+                catalog.add_series(total + 1, value, Stored::Rate(at, i));
             }
             Throughput::new(Arc::clone(&core))
         })
@@ -202,7 +189,7 @@ impl Registry {
         help: &str,
         labels: &[&str],
     ) -> Result<Family<Counter>, RegisterError> {
-        let description = describe(name, help, MetricKind::Counter, Unit::Unitless, labels)?;
+        let description = self.describe(name, help, MetricKind::Counter, Unit::Unitless, labels)?;
         self.cell_family(description, Stored::Counter, Counter::new)
     }
 
@@ -216,7 +203,7 @@ impl Registry {
         help: &str,
         labels: &[&str],
     ) -> Result<Family<Gauge>, RegisterError> {
-        let description = describe(name, help, MetricKind::Gauge, Unit::Unitless, labels)?;
+        let description = self.describe(name, help, MetricKind::Gauge, Unit::Unitless, labels)?;
         self.cell_family(description, Stored::Gauge, Gauge::new)
     }
 
@@ -233,13 +220,12 @@ impl Registry {
         labels: &[&str],
     ) -> Result<Family<Histogram>, RegisterError> {
         let options = options.into().validate(Multiplicity::Family)?;
-        let description = describe_histograms(name, help, labels, &options)?;
-        let (names, state) = (Arc::clone(&description.labels), Arc::clone(&self.state));
-        let family = self.state.register(vec![description], |_, family| family)?;
+        let description = self.describe_histograms(name, help, labels, &options)?;
+        let state = Arc::clone(&self.state);
+        let family = state.register(vec![description], |_, family| family)?;
         Ok(Family::new(labels.len(), move |values| {
             let core = Arc::new(HistogramCore::new(&options, Arc::clone(&state.context)));
-            let labels = LabelSet::new(Arc::clone(&names), values);
-            state.extend(|catalog| catalog.add_histogram(family, labels, &core));
+            state.extend(|catalog| catalog.add_histogram(family, values, &core));
             Histogram::new(core)
         }))
     }
@@ -260,15 +246,40 @@ impl Registry {
     }
 
     /// A snapshot, and what the observable metrics report for it: what [`Self::render_prometheus`] and [`Self::render_json`]
-    /// render.
+    /// render. [`Page::merge`] makes one page of several registries.
+    ///
+    /// Calls the callbacks of the observable metrics in this thread, one after the other, under no lock: while one of them
+    /// takes its time, registrations, snapshots and pages of other threads go on.
     pub fn page(&self) -> Page {
         let observers = self.state.observers();
-        Page::new(self.snapshot(), &observers)
+        Page::new(self.snapshot(), &observers, self.state.own.as_ref())
     }
 
     /// The time source.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.state.context.clock
+    }
+
+    fn describe(
+        &self,
+        name: &str,
+        help: &str,
+        kind: MetricKind,
+        unit: Unit,
+        labels: &[&str],
+    ) -> Result<FamilyDescription, RegisterError> {
+        self.state.naming.describe(name, help, kind, unit, labels)
+    }
+
+    fn describe_histograms(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+        options: &ValidOptions,
+    ) -> Result<FamilyDescription, RegisterError> {
+        let description = self.describe(name, help, MetricKind::Histogram, options.unit, labels)?;
+        Ok(description.with_bounds(&options.bounds))
     }
 
     /// `stored` and `handle`: how a metric that is one cell is read, and written.
@@ -279,7 +290,7 @@ impl Registry {
         handle: fn(Arc<CellPage>, u8) -> M,
     ) -> Result<M, RegisterError> {
         self.state.register(vec![description], |catalog, family| {
-            let (page, index) = catalog.add_cell(family, LabelSet::default(), stored);
+            let (page, index) = catalog.add_cell(family, LabelValues::default(), stored);
             handle(page, index)
         })
     }
@@ -290,24 +301,13 @@ impl Registry {
         stored: fn(usize, u8) -> Stored,
         handle: fn(Arc<CellPage>, u8) -> M,
     ) -> Result<Family<M>, RegisterError> {
-        let (names, state) = (Arc::clone(&description.labels), Arc::clone(&self.state));
-        let family = self.state.register(vec![description], |_, family| family)?;
-        Ok(Family::new(names.len(), move |values| {
-            let labels = LabelSet::new(Arc::clone(&names), values);
-            let (page, index) = state.extend(|catalog| catalog.add_cell(family, labels, stored));
+        let (labels, state) = (description.labels.len(), Arc::clone(&self.state));
+        let family = state.register(vec![description], |_, family| family)?;
+        Ok(Family::new(labels, move |values| {
+            let (page, index) = state.extend(|catalog| catalog.add_cell(family, values, stored));
             handle(page, index)
         }))
     }
-}
-
-fn describe_histograms(
-    name: &str,
-    help: &str,
-    labels: &[&str],
-    options: &ValidOptions,
-) -> Result<FamilyDescription, RegisterError> {
-    let description = describe(name, help, MetricKind::Histogram, options.unit, labels)?;
-    Ok(description.with_bounds(&options.bounds))
 }
 
 impl fmt::Debug for Registry {

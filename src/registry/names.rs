@@ -3,64 +3,120 @@
 use crate::error::RegisterError;
 use crate::kind::{MetricKind, Unit};
 use crate::sample::description::FamilyDescription;
+use crate::sample::labels::SharedLabels;
 use std::collections::HashSet;
 
-/// Labels that expositions set themselves.
-const RESERVED_LABELS: [&str; 3] = ["le", "quantile", "window"];
+/// What a registry adds to every family: a prefix to its name, and constant labels to its series.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Naming {
+    prefix: Option<String>,
+    constant: SharedLabels,
+}
+
+impl Naming {
+    pub(super) fn set_prefix(&mut self, prefix: &str) -> Result<(), RegisterError> {
+        check_name(prefix)?;
+        self.prefix = Some(prefix.to_owned());
+        Ok(())
+    }
+
+    pub(super) fn add_constant_label(
+        &mut self,
+        name: &str,
+        value: &str,
+    ) -> Result<(), RegisterError> {
+        check_label(name)?;
+        let mut labels = self.constant.to_vec();
+        if labels.iter().any(|(taken, _)| **taken == *name) {
+            let label = name.to_owned();
+            return Err(RegisterError::DuplicateLabelName { label });
+        }
+        labels.push((name.into(), value.into()));
+        self.constant = labels.into();
+        Ok(())
+    }
+
+    /// A family with a valid name and valid labels.
+    pub(super) fn describe(
+        &self,
+        name: &str,
+        help: &str,
+        kind: MetricKind,
+        unit: Unit,
+        labels: &[&str],
+    ) -> Result<FamilyDescription, RegisterError> {
+        let base = base_name(name, kind, unit)?;
+        self.check_labels(kind, labels)?;
+        Ok(FamilyDescription::new(&self.full_name(base), help, kind)
+            .with_unit(unit)
+            .with_labels(&self.constant, labels))
+    }
+
+    /// The name with the prefix.
+    pub(super) fn full_name(&self, base: String) -> String {
+        match &self.prefix {
+            Some(prefix) => format!("{prefix}_{base}"),
+            None => base,
+        }
+    }
+
+    /// Checks the label names of a family together with the constant labels.
+    fn check_labels(&self, kind: MetricKind, labels: &[&str]) -> Result<(), RegisterError> {
+        labels.iter().try_for_each(|label| check_label(label))?;
+        let constant = self.constant.iter().map(|(name, _)| &**name);
+        let all: Vec<&str> = constant.chain(labels.iter().copied()).collect();
+        for (i, name) in all.iter().enumerate() {
+            let label = (*name).to_owned();
+            if kind.reserved_label() == Some(name) {
+                return Err(RegisterError::ReservedLabelName { label });
+            }
+            if all[..i].contains(name) {
+                return Err(RegisterError::DuplicateLabelName { label });
+            }
+        }
+        Ok(())
+    }
+}
 
 /// Checks a metric's name, and returns it without the suffix that a page adds, and with its unit.
 pub(super) fn base_name(name: &str, kind: MetricKind, unit: Unit) -> Result<String, RegisterError> {
-    let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    check_name(name)?;
     let base = match (kind, unit.suffix()) {
         (MetricKind::Counter, _) => name.strip_suffix("_total").unwrap_or(name).to_owned(),
         (_, Some(suffix)) if !name.ends_with(&format!("_{suffix}")) => format!("{name}_{suffix}"),
         _ => name.to_owned(),
     };
-    // The base is empty for an empty name, and for a counter called `_total`.
-    let valid = name.chars().all(legal)
-        && name.starts_with(|c: char| !c.is_ascii_digit())
-        && !base.is_empty();
-    if valid {
-        Ok(base)
+    // A counter called `_total`.
+    if base.is_empty() {
+        return Err(invalid_name(name));
+    }
+    Ok(base)
+}
+
+pub(super) fn check_name(name: &str) -> Result<(), RegisterError> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    let first = |c: char| !c.is_ascii_digit();
+    if name.chars().all(legal) && name.starts_with(first) {
+        Ok(())
     } else {
-        Err(RegisterError::InvalidName {
-            name: name.to_owned(),
-        })
+        Err(invalid_name(name))
     }
 }
 
-/// Checks the label names of a family.
-fn check_labels(labels: &[&str]) -> Result<(), RegisterError> {
-    for (i, name) in labels.iter().enumerate() {
-        let legal = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let first = |c: char| !c.is_ascii_digit();
-        let label = (*name).to_owned();
-        if !(name.chars().all(legal) && name.starts_with(first)) || name.starts_with("__") {
-            return Err(RegisterError::InvalidLabelName { label });
-        }
-        if RESERVED_LABELS.contains(name) {
-            return Err(RegisterError::ReservedLabelName { label });
-        }
-        if labels[..i].contains(name) {
-            return Err(RegisterError::DuplicateLabelName { label });
-        }
-    }
-    Ok(())
+fn invalid_name(name: &str) -> RegisterError {
+    let name = name.to_owned();
+    RegisterError::InvalidName { name }
 }
 
-/// A family with a valid name and valid labels.
-pub(super) fn describe(
-    name: &str,
-    help: &str,
-    kind: MetricKind,
-    unit: Unit,
-    labels: &[&str],
-) -> Result<FamilyDescription, RegisterError> {
-    let base = base_name(name, kind, unit)?;
-    check_labels(labels)?;
-    Ok(FamilyDescription::new(&base, help, kind)
-        .with_unit(unit)
-        .with_labels(labels))
+fn check_label(name: &str) -> Result<(), RegisterError> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let first = |c: char| !c.is_ascii_digit();
+    if name.chars().all(legal) && name.starts_with(first) && !name.starts_with("__") {
+        Ok(())
+    } else {
+        let label = name.to_owned();
+        Err(RegisterError::InvalidLabelName { label })
+    }
 }
 
 /// Takes every name that families with the given base names and kinds use on a page. Takes all or none.

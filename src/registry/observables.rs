@@ -3,16 +3,19 @@
 use crate::error::RegisterError;
 use crate::kind::{MetricKind, Unit};
 use crate::registry::Registry;
-use crate::registry::names::describe;
 use crate::registry::observer::{Observations, Observer};
 use crate::registry::snapshot::RegistrySnapshot;
-use crate::sample::value::Summary;
+use crate::sample::value::{Summary, Value};
 
 impl Registry {
     /// Registers a counter whose values `callback` reports while a page is made, from the page's snapshot or from elsewhere.
     ///
-    /// The callback runs in the thread that makes the page. It must not make a page of the same registry, and a callback that holds a
-    /// clone of the registry keeps it alive.
+    /// The callback runs in the thread that makes the page, under no lock of the registry: a slow one delays its page and nothing
+    /// else, and two pages may call it at the same time. It must not make a page of the same registry, and a callback that holds
+    /// a clone of the registry keeps it alive.
+    ///
+    /// If the callback panics (and panics unwind), its page lacks this metric, the panic is counted
+    /// ([`epoch_metrics_callback_panics`](crate::RegistryBuilder::own_metrics_prefix)), and the next page calls it again.
     ///
     /// # Errors
     /// If the name is invalid or taken, or a label's name is invalid, reserved or repeated.
@@ -36,9 +39,22 @@ impl Registry {
         labels: &[&str],
         callback: impl Fn(&RegistrySnapshot, &mut Observations<u64>) + Send + Sync + 'static,
     ) -> Result<(), RegisterError> {
-        let description = describe(name, help, MetricKind::Counter, Unit::Unitless, labels)?;
+        let description = self.describe(name, help, MetricKind::Counter, Unit::Unitless, labels)?;
         self.state
             .add_observer(Observer::new(description, callback))
+    }
+
+    /// Registers a counter without labels whose value `read` returns while a page is made, as [`Self::observable_counter`] does.
+    ///
+    /// # Errors
+    /// If the name is invalid or taken.
+    pub fn observable_counter_fn(
+        &self,
+        name: &str,
+        help: &str,
+        read: impl Fn() -> u64 + Send + Sync + 'static,
+    ) -> Result<(), RegisterError> {
+        self.observable_counter(name, help, &[], report(read))
     }
 
     /// Registers a gauge whose values `callback` reports, as [`Self::observable_counter`] does.
@@ -52,9 +68,34 @@ impl Registry {
         labels: &[&str],
         callback: impl Fn(&RegistrySnapshot, &mut Observations<f64>) + Send + Sync + 'static,
     ) -> Result<(), RegisterError> {
-        let description = describe(name, help, MetricKind::Gauge, Unit::Unitless, labels)?;
+        let description = self.describe(name, help, MetricKind::Gauge, Unit::Unitless, labels)?;
         self.state
             .add_observer(Observer::new(description, callback))
+    }
+
+    /// Registers a gauge without labels whose value `read` returns while a page is made, as [`Self::observable_counter`] does.
+    /// NaN stands for a value that is not known: `NaN` in text, `null` in JSON.
+    ///
+    /// # Errors
+    /// If the name is invalid or taken.
+    ///
+    /// ```
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// let pool = Arc::new(Mutex::new(vec!["a connection", "another one"]));
+    /// let registry = epoch_metrics::Registry::new();
+    /// let observed = Arc::clone(&pool);
+    /// registry.observable_gauge_fn("pool_size", "Connections.", move || observed.lock().map_or(f64::NAN, |pool| pool.len() as f64))?;
+    /// assert!(registry.render_prometheus().contains("pool_size 2\n"));
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn observable_gauge_fn(
+        &self,
+        name: &str,
+        help: &str,
+        read: impl Fn() -> f64 + Send + Sync + 'static,
+    ) -> Result<(), RegisterError> {
+        self.observable_gauge(name, help, &[], report(read))
     }
 
     /// Registers a summary whose values `callback` reports, as [`Self::observable_counter`] does. A unit's suffix is added to
@@ -82,8 +123,18 @@ impl Registry {
         labels: &[&str],
         callback: impl Fn(&RegistrySnapshot, &mut Observations<Summary>) + Send + Sync + 'static,
     ) -> Result<(), RegisterError> {
-        let description = describe(name, help, MetricKind::Summary, unit, labels)?;
+        let description = self.describe(name, help, MetricKind::Summary, unit, labels)?;
         self.state
             .add_observer(Observer::new(description, callback))
+    }
+}
+
+/// A callback that reports one value without labels.
+fn report<V: Into<Value>>(
+    read: impl Fn() -> V + Send + Sync + 'static,
+) -> impl Fn(&RegistrySnapshot, &mut Observations<V>) + Send + Sync + 'static {
+    move |_, observations| {
+        // The one series of a family without labels is never refused.
+        let _ = observations.observe(&[], read());
     }
 }

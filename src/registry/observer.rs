@@ -6,19 +6,44 @@ use crate::registry::snapshot::RegistrySnapshot;
 use crate::sample::description::FamilyDescription;
 use crate::sample::labels::LabelSet;
 use crate::sample::value::Value;
+use crate::sync::{AtomicU64, Relaxed};
+use std::any::Any;
 use std::collections::HashSet;
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// What one callback reported.
-pub(super) type ObservedSeries = Vec<(LabelSet, Value)>;
+/// A family as one page shows it.
+#[derive(Clone, Debug)]
+pub(super) struct ObservedFamily {
+    pub(super) description: Arc<FamilyDescription>,
+    /// Of the library itself: counters whose equal series are added up when pages are merged.
+    pub(super) own: bool,
+    pub(super) series: Vec<(LabelSet, Value)>,
+}
+
+impl ObservedFamily {
+    pub(super) fn own(
+        description: &Arc<FamilyDescription>,
+        series: Vec<(LabelSet, Value)>,
+    ) -> Self {
+        Self {
+            description: Arc::clone(description),
+            own: true,
+            series,
+        }
+    }
+}
 
 /// One registered callback.
 #[derive(Clone)]
 pub(super) struct Observer {
     pub(super) description: Arc<FamilyDescription>,
-    observe: Arc<dyn Fn(&RegistrySnapshot) -> ObservedSeries + Send + Sync>,
+    /// Returns what the callback reported.
+    observe: Arc<dyn Fn(&RegistrySnapshot) -> Vec<(LabelSet, Value)> + Send + Sync>,
+    panics: Arc<AtomicU64>,
 }
 
 impl Observer {
@@ -26,21 +51,48 @@ impl Observer {
         description: FamilyDescription,
         callback: impl Fn(&RegistrySnapshot, &mut Observations<V>) + Send + Sync + 'static,
     ) -> Self {
-        let labels = Arc::clone(&description.labels);
+        let description = Arc::new(description);
+        let family = Arc::clone(&description);
         let observe = move |snapshot: &RegistrySnapshot| {
-            let mut observations = Observations::new(Arc::clone(&labels));
+            let mut observations = Observations::new(Arc::clone(&family));
             callback(snapshot, &mut observations);
             observations.series
         };
         Self {
-            description: Arc::new(description),
+            description,
             observe: Arc::new(observe),
+            panics: Arc::default(),
         }
     }
 
-    /// The series that the callback reports now.
-    pub(super) fn observe(&self, snapshot: &RegistrySnapshot) -> ObservedSeries {
-        (self.observe)(snapshot)
+    /// The series that the callback reports now; none if it panics, which is counted.
+    pub(super) fn observe(&self, snapshot: &RegistrySnapshot) -> ObservedFamily {
+        // What a callback leaves half-changed is its own, and all that it reported is dropped.
+        let observed = catch_unwind(AssertUnwindSafe(|| (self.observe)(snapshot)));
+        let series = observed.unwrap_or_else(|payload| {
+            // Relaxed: a statistic.
+            self.panics.fetch_add(1, Relaxed);
+            drop_quietly(payload);
+            Vec::new()
+        });
+        ObservedFamily {
+            description: Arc::clone(&self.description),
+            own: false,
+            series,
+        }
+    }
+
+    /// How often the callback has panicked.
+    pub(super) fn panics(&self) -> u64 {
+        // Relaxed: a statistic.
+        self.panics.load(Relaxed)
+    }
+}
+
+/// Drops what a panic carried, which may panic itself; what that panic carries is leaked.
+fn drop_quietly(payload: Box<dyn Any + Send>) {
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        mem::forget(again);
     }
 }
 
@@ -65,16 +117,16 @@ impl fmt::Debug for Observer {
 /// # Ok::<(), epoch_metrics::RegisterError>(())
 /// ```
 pub struct Observations<V> {
-    names: Arc<[Box<str>]>,
+    family: Arc<FamilyDescription>,
     seen: HashSet<LabelValues>,
-    series: ObservedSeries,
+    series: Vec<(LabelSet, Value)>,
     value: PhantomData<V>,
 }
 
 impl<V: Into<Value>> Observations<V> {
-    fn new(names: Arc<[Box<str>]>) -> Self {
+    fn new(family: Arc<FamilyDescription>) -> Self {
         Self {
-            names,
+            family,
             seen: HashSet::new(),
             series: Vec::new(),
             value: PhantomData,
@@ -87,9 +139,9 @@ impl<V: Into<Value>> Observations<V> {
     /// If the number of values is not the number of labels, or the series was already reported for this page. Then the value
     /// is left out.
     pub fn observe(&mut self, labels: &[&str], value: V) -> Result<(), LabelError> {
-        if labels.len() != self.names.len() {
+        if labels.len() != self.family.labels.len() {
             return Err(LabelError::WrongCount {
-                expected: self.names.len(),
+                expected: self.family.labels.len(),
                 given: labels.len(),
             });
         }
@@ -98,7 +150,7 @@ impl<V: Into<Value>> Observations<V> {
             return Err(LabelError::DuplicateSeries);
         }
         self.series
-            .push((LabelSet::new(Arc::clone(&self.names), values), value.into()));
+            .push((self.family.label_set(values), value.into()));
         Ok(())
     }
 }

@@ -1,15 +1,19 @@
-//! Everything that a registry exposes at one moment.
+//! Everything that one registry, or several, expose at one moment.
 
-use crate::registry::observer::{ObservedSeries, Observer};
-use crate::registry::snapshot::RegistrySnapshot;
+use crate::registry::merge;
+use crate::registry::observer::{ObservedFamily, Observer};
+use crate::registry::own::OwnFamilies;
+use crate::registry::page_error::PageError;
+use crate::registry::snapshot::{FamilySnapshot, RegistrySnapshot};
 use crate::sample::Encoder;
 use crate::sample::description::FamilyDescription;
+use crate::sample::labels::LabelSet;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// A snapshot of a registry, and what its observable metrics reported for that snapshot: the input of every format.
-///
-/// All formats that are rendered from one page show the same values.
+/// A snapshot of a registry, and what its observable metrics reported for that snapshot; or those of several registries. It is
+/// the input of every format, so all formats that are rendered from one page show the same values.
 ///
 /// ```
 /// let registry = epoch_metrics::Registry::new();
@@ -21,51 +25,154 @@ use std::sync::Arc;
 /// ```
 #[derive(Clone)]
 pub struct Page {
+    /// One for each registry.
+    pub(super) parts: Vec<Part>,
+}
+
+/// What a page shows of one registry.
+#[derive(Clone)]
+pub(super) struct Part {
     snapshot: Arc<RegistrySnapshot>,
-    observed: Vec<(Arc<FamilyDescription>, ObservedSeries)>,
+    /// In the order of registration, also those that reported nothing: their names stay theirs.
+    pub(super) observed: Vec<ObservedFamily>,
+}
+
+/// A family of one part.
+#[derive(Clone, Copy)]
+pub(super) enum PageFamily<'a> {
+    Registered(FamilySnapshot<'a>),
+    Observed(&'a ObservedFamily),
 }
 
 impl Page {
     /// Calls the observers.
-    pub(super) fn new(snapshot: Arc<RegistrySnapshot>, observers: &[Observer]) -> Self {
-        let observe = |observer: &Observer| {
-            (
-                Arc::clone(&observer.description),
-                observer.observe(&snapshot),
-            )
-        };
-        // A family that reported nothing is left out.
-        let observed = observers
-            .iter()
-            .map(observe)
-            .filter(|(_, series)| !series.is_empty())
-            .collect();
-        Self { snapshot, observed }
+    pub(super) fn new(
+        snapshot: Arc<RegistrySnapshot>,
+        observers: &[Observer],
+        own: Option<&OwnFamilies>,
+    ) -> Self {
+        let mut observed: Vec<_> = own.map(|own| own.rejected(&snapshot)).into_iter().collect();
+        observed.extend(observers.iter().map(|observer| observer.observe(&snapshot)));
+        // Last: it counts the panics of this page too.
+        observed.extend(own.map(|own| own.panics(observers)));
+        let parts = vec![Part { snapshot, observed }];
+        Self { parts }
     }
 
-    /// The snapshot that the page shows.
-    pub fn snapshot(&self) -> &Arc<RegistrySnapshot> {
-        &self.snapshot
+    /// One page of several: of registries, of collectors ([`MetricsCollector::page`](crate::MetricsCollector::page)), or of
+    /// pages that were merged before.
+    ///
+    /// Families of the same name become one, with one `HELP` and one `TYPE`; a histogram's series keep the bounds that they were
+    /// registered with. Series of the library's own counters that have equal labels are added up. No page is made of pages that
+    /// contradict each other: give their registries different prefixes or constant labels
+    /// ([`RegistryBuilder::prefix`](crate::RegistryBuilder::prefix),
+    /// [`RegistryBuilder::constant_label`](crate::RegistryBuilder::constant_label)).
+    ///
+    /// # Errors
+    /// If two families of the same name differ in kind, unit or help text, if a family exposes a name of another one (a counter
+    /// `a` and a gauge `a_total`), or if two pages have the same series.
+    ///
+    /// ```
+    /// use epoch_metrics::{Page, Registry};
+    ///
+    /// let shards = ["0", "1"].map(|shard| Registry::builder().constant_label("shard", shard).map(|builder| builder.build()));
+    /// let [first, second] = shards;
+    /// let (first, second) = (first?, second?);
+    /// first.counter("jobs", "Jobs done.")?.add(1);
+    /// second.counter("jobs", "Jobs done.")?.add(2);
+    /// let page = Page::merge([first.page(), second.page()])?;
+    /// assert_eq!(
+    ///     page.render_prometheus(),
+    ///     "# HELP jobs_total Jobs done.\n# TYPE jobs_total counter\njobs_total{shard=\"0\"} 1\njobs_total{shard=\"1\"} 2\n"
+    /// );
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn merge(pages: impl IntoIterator<Item = Self>) -> Result<Self, PageError> {
+        let parts = pages.into_iter().flat_map(|page| page.parts).collect();
+        let mut page = Self { parts };
+        merge::add_up_own(&mut page.parts);
+        merge::check(&page.groups())?;
+        Ok(page)
     }
 
-    /// Encodes all families: registered ones first, then observed ones, each in the order of registration.
+    /// The snapshots that the page shows, one for each registry, in the order in which they were merged.
+    pub fn snapshots(&self) -> impl ExactSizeIterator<Item = &Arc<RegistrySnapshot>> {
+        self.parts.iter().map(|part| &part.snapshot)
+    }
+
+    /// Encodes all families: of each registry the registered ones first, then the observed ones, each in the order of
+    /// registration. A family that several registries have comes where the first one has it.
     pub(crate) fn encode(&self, encoder: &mut dyn Encoder) {
-        self.snapshot.encode(encoder);
-        for (description, series) in &self.observed {
-            encoder.begin_family(description);
-            for (labels, value) in series {
-                encoder.series(description, labels, value);
+        for group in self.groups() {
+            // An observed family that reported nothing is left out.
+            if group.iter().any(|family| family.is_shown()) {
+                encoder.begin_family(group[0].description());
+                group.iter().for_each(|family| family.encode(encoder));
+                encoder.end_family();
             }
-            encoder.end_family();
+        }
+    }
+
+    /// The families of all parts, those of the same name together.
+    fn groups(&self) -> Vec<Vec<PageFamily<'_>>> {
+        let mut groups: Vec<Vec<PageFamily<'_>>> = Vec::new();
+        let mut by_name = HashMap::new();
+        for family in self.parts.iter().flat_map(Part::families) {
+            let at = *by_name
+                .entry(&*family.description().name)
+                .or_insert(groups.len());
+            match groups.get_mut(at) {
+                Some(group) => group.push(family),
+                None => groups.push(vec![family]),
+            }
+        }
+        groups
+    }
+}
+
+impl Part {
+    fn families(&self) -> impl Iterator<Item = PageFamily<'_>> {
+        let registered = self.snapshot.families().map(PageFamily::Registered);
+        registered.chain(self.observed.iter().map(PageFamily::Observed))
+    }
+}
+
+impl<'a> PageFamily<'a> {
+    pub(super) fn description(&self) -> &'a FamilyDescription {
+        match self {
+            Self::Registered(family) => family.description(),
+            Self::Observed(family) => &family.description,
+        }
+    }
+
+    pub(super) fn label_sets(&self) -> Vec<&'a LabelSet> {
+        match self {
+            Self::Registered(family) => family.series().map(|series| series.label_set()).collect(),
+            Self::Observed(family) => family.series.iter().map(|(labels, _)| labels).collect(),
+        }
+    }
+
+    fn is_shown(&self) -> bool {
+        match self {
+            Self::Registered(_) => true,
+            Self::Observed(family) => !family.series.is_empty(),
+        }
+    }
+
+    fn encode(&self, encoder: &mut dyn Encoder) {
+        match self {
+            Self::Registered(family) => family.series().for_each(|series| {
+                encoder.series(self.description(), series.label_set(), &series.value());
+            }),
+            Self::Observed(family) => family.series.iter().for_each(|(labels, value)| {
+                encoder.series(&family.description, labels, value);
+            }),
         }
     }
 }
 
 impl fmt::Debug for Page {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut out = f.debug_struct("Page");
-        out.field("snapshot", &self.snapshot)
-            .field("observed", &self.observed.len())
-            .finish()
+        f.debug_list().entries(self.snapshots()).finish()
     }
 }

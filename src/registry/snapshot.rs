@@ -5,7 +5,7 @@ use crate::kind::{MetricKind, Unit};
 use crate::metric::histogram::Histogram;
 use crate::metric::throughput::Throughput;
 use crate::registry::catalog::{Catalog, FamilyEntry, Stored};
-use crate::sample::Encoder;
+use crate::sample::description::FamilyDescription;
 use crate::sample::labels::LabelSet;
 use crate::sample::value::Value;
 use crate::snapshot::histogram::HistogramSnapshot;
@@ -93,7 +93,7 @@ impl RegistrySnapshot {
             .map(|entry| FamilySnapshot { of: self, entry })
     }
 
-    /// The family of this name, without the suffixes that a page adds (a counter's `_total`).
+    /// The family of this name, with the registry's prefix and without the suffixes that a page adds (a counter's `_total`).
     pub fn family(&self, name: &str) -> Option<FamilySnapshot<'_>> {
         self.families().find(|family| family.name() == name)
     }
@@ -129,18 +129,6 @@ impl RegistrySnapshot {
         self.readout.throughputs.get(at)
     }
 
-    /// Encodes all families.
-    pub(super) fn encode(&self, encoder: &mut dyn Encoder) {
-        for family in self.families() {
-            let description = &family.entry.description;
-            encoder.begin_family(description);
-            for series in family.series() {
-                encoder.series(description, series.labels, &series.value());
-            }
-            encoder.end_family();
-        }
-    }
-
     fn value(&self, stored: Stored) -> Value {
         let cell = |page: usize, index: u8| self.readout.pages[page][usize::from(index)];
         match stored {
@@ -167,7 +155,11 @@ impl fmt::Debug for RegistrySnapshot {
 }
 
 impl<'a> FamilySnapshot<'a> {
-    /// The name, without the suffixes that a page adds.
+    pub(super) fn description(&self) -> &'a FamilyDescription {
+        &self.entry.description
+    }
+
+    /// The name with the registry's prefix, without the suffixes that a page adds.
     pub fn name(&self) -> &'a str {
         &self.entry.description.name
     }
@@ -187,7 +179,7 @@ impl<'a> FamilySnapshot<'a> {
         self.entry.description.unit
     }
 
-    /// The names of the labels.
+    /// The names of the labels by which the series differ. The registry's constant labels are not among them.
     pub fn labels(&self) -> &'a [Box<str>] {
         &self.entry.description.labels
     }
@@ -214,7 +206,11 @@ impl fmt::Debug for FamilySnapshot<'_> {
 }
 
 impl<'a> SeriesSnapshot<'a> {
-    /// The names and values of its labels.
+    pub(super) fn label_set(&self) -> &'a LabelSet {
+        self.labels
+    }
+
+    /// The names and values of its labels, the registry's constant labels first.
     pub fn labels(&self) -> impl ExactSizeIterator<Item = (&'a str, &'a str)> + Clone + use<'a> {
         self.labels.iter()
     }

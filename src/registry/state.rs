@@ -12,8 +12,9 @@ use crate::metric::context::MetricContext;
 use crate::metric::histogram::HistogramCore;
 use crate::metric::throughput::ThroughputCore;
 use crate::registry::catalog::Catalog;
-use crate::registry::names::reserve;
+use crate::registry::names::{Naming, reserve};
 use crate::registry::observer::Observer;
+use crate::registry::own::OwnFamilies;
 use crate::registry::snapshot::RegistrySnapshot;
 use crate::sample::description::FamilyDescription;
 use std::collections::HashSet;
@@ -24,6 +25,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct RegistryState {
     pub(super) context: Arc<MetricContext>,
+    pub(super) naming: Naming,
+    pub(super) own: Option<OwnFamilies>,
     registered: Versioned<Registered>,
     cache: SnapshotCache<PageCache, RegistrySnapshot>,
 }
@@ -37,16 +40,17 @@ struct Registered {
 }
 
 impl RegistryState {
-    /// `own`: the library's own metric.
-    pub(super) fn new(context: MetricContext, own: Observer) -> Self {
+    pub(super) fn new(context: MetricContext, naming: Naming, own: Option<OwnFamilies>) -> Self {
         let taken = context.clock.coarse();
         let mut names = HashSet::new();
-        // There are no names yet that it could clash with.
-        let _ = reserve(&mut names, &[(&own.description.name, own.description.kind)]);
+        for family in own.iter().flat_map(OwnFamilies::descriptions) {
+            // There are no names yet that these could clash with.
+            let _ = reserve(&mut names, &[(&family.name, family.kind)]);
+        }
         let registered = Registered {
             catalog: Arc::default(),
             names,
-            observers: [own].into(),
+            observers: [].into(),
         };
         let empty = RegistrySnapshot {
             catalog: Arc::default(),
@@ -56,6 +60,8 @@ impl RegistryState {
         };
         Self {
             context: Arc::new(context),
+            naming,
+            own,
             registered: Versioned::new(registered),
             cache: SnapshotCache::new(PageCache::default(), empty),
         }

@@ -1,10 +1,12 @@
 //! What does not change about a family: the one description that registry, snapshots and formats share.
 
+use crate::engine::series_map::LabelValues;
 use crate::kind::{MetricKind, Unit};
 use crate::sample::bound::Bound;
+use crate::sample::labels::{LabelSet, SharedLabels};
 use std::sync::Arc;
 
-/// Name, help, kind, unit, label names, and the exported bounds of a histogram.
+/// Name, help, kind, unit, labels, and the exported bounds of a histogram.
 #[derive(Clone, Debug)]
 pub(crate) struct FamilyDescription {
     /// Without the suffixes that a page adds.
@@ -12,7 +14,9 @@ pub(crate) struct FamilyDescription {
     pub(crate) help: String,
     pub(crate) kind: MetricKind,
     pub(crate) unit: Unit,
-    /// The label names that every series has unless it carries its own.
+    /// The registry's constant labels, which every series has.
+    pub(crate) constant: SharedLabels,
+    /// The names of the labels by which the series differ.
     pub(crate) labels: Arc<[Box<str>]>,
     /// The exported bounds of a histogram, rising.
     pub(crate) bounds: Box<[Bound]>,
@@ -27,14 +31,21 @@ impl FamilyDescription {
             help,
             kind,
             unit: Unit::Unitless,
+            constant: Arc::default(),
             labels: Arc::default(),
             bounds: Box::default(),
         }
     }
 
-    pub(crate) fn with_labels(mut self, labels: &[&str]) -> Self {
+    pub(crate) fn with_labels(mut self, constant: &SharedLabels, labels: &[&str]) -> Self {
+        self.constant = Arc::clone(constant);
         self.labels = labels.iter().map(|label| Box::from(*label)).collect();
         self
+    }
+
+    /// The labels of the series with these values.
+    pub(crate) fn label_set(&self, values: LabelValues) -> LabelSet {
+        LabelSet::new(Arc::clone(&self.constant), Arc::clone(&self.labels), values)
     }
 
     pub(crate) fn with_unit(mut self, unit: Unit) -> Self {

@@ -23,22 +23,22 @@ proptest! {
         let mut families = parse_any(&registry.render_prometheus());
         accepted.iter().for_each(|accepted| accepted.check_text(&mut families));
         let rejected = families.remove("epoch_metrics_rejected_values_total").map_or(Vec::new(), |family| family.samples);
-        let rejected = rejected.into_iter().map(|sample| (sample.labels["metric"].clone(), sample.value));
-        let histograms = || accepted.iter().filter(|accepted| accepted.wish.kind == Kind::Histogram);
-        let expected = histograms().map(|accepted| (accepted.wish.base(), accepted.rejected() as f64));
-        prop_assert_eq!(rejected.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+        let rejected = rejected.into_iter().map(|sample| (sample.labels, sample.value));
+        let expected: Vec<(Labels, usize)> = accepted.iter().flat_map(Accepted::rejected).collect();
+        let in_text = expected.iter().map(|(labels, count)| (labels.clone(), *count as f64));
+        prop_assert_eq!(rejected.collect::<Vec<_>>(), in_text.collect::<Vec<_>>());
         prop_assert!(families.is_empty(), "nobody registered {families:?}");
 
         let json: serde_json::Value = serde_json::from_str(&registry.render_json()).unwrap();
         let families = |accepted: &Accepted| if accepted.wish.kind == Kind::Throughput { 2 } else { 1 };
-        let own = usize::from(histograms().next().is_some());
-        let expected = accepted.iter().map(families).sum::<usize>() + own;
-        prop_assert_eq!(json.as_object().unwrap().len(), expected, "the library's own metric included");
+        let own = usize::from(!expected.is_empty());
+        let all = accepted.iter().map(families).sum::<usize>() + own;
+        prop_assert_eq!(json.as_object().unwrap().len(), all, "the library's own metric included");
         let rejected = json.get("epoch_metrics_rejected_values").map_or(Vec::new(), |family| {
             let series = family["series"].as_array().unwrap().iter();
-            series.map(|series| (series["labels"]["metric"].clone(), series["value"].clone())).collect()
+            series.map(|series| (series["labels"].clone(), series["value"].clone())).collect()
         });
-        let expected = histograms().map(|accepted| (accepted.wish.base().into(), accepted.rejected().into()));
+        let expected = expected.into_iter().map(|(labels, count)| (serde_json::json!(labels), count.into()));
         prop_assert_eq!(rejected, expected.collect::<Vec<_>>());
         for accepted in &accepted {
             accepted.check_json(&json[&accepted.wish.base()]);
@@ -54,6 +54,8 @@ fn fulfil(registry: &Registry, wishes: Vec<Wish>) -> Vec<Accepted> {
     let reserved = [
         "epoch_metrics_rejected_values",
         "epoch_metrics_rejected_values_total",
+        "epoch_metrics_callback_panics",
+        "epoch_metrics_callback_panics_total",
     ];
     let mut taken: HashSet<String> = reserved.map(str::to_owned).into();
     let mut accepted = Vec::new();
@@ -138,11 +140,23 @@ impl Accepted {
             .collect()
     }
 
-    fn rejected(&self) -> usize {
-        self.series
-            .iter()
-            .map(|(_, values)| values.len() - self.in_range(values).len())
-            .sum()
+    /// What each series of a histogram rejected: its labels, those that get into the way of `metric` renamed.
+    fn rejected(&self) -> Vec<(Labels, usize)> {
+        let of_series = |(values, written): &(Vec<String>, Vec<u64>)| {
+            let mut labels = self.labels(values);
+            let moved = labels.remove("metric");
+            let free = if labels.contains_key("exported_metric") {
+                "exported_exported_metric"
+            } else {
+                "exported_metric"
+            };
+            labels.extend(moved.map(|value| (free.to_owned(), value)));
+            labels.insert("metric".to_owned(), self.wish.base());
+            (labels, written.len() - self.in_range(written).len())
+        };
+        let histogram = self.wish.kind == Kind::Histogram;
+        let series = self.series.iter().filter(|_| histogram);
+        series.map(of_series).collect()
     }
 
     fn total(values: &[u64]) -> u64 {

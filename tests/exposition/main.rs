@@ -76,18 +76,12 @@ fn what_went_in_reads_back() {
         value(&families, "finished_per_second", &[("window", "30s")]),
         5e6
     );
-    let rejected = |metric| {
-        value(
-            &families,
-            "epoch_metrics_rejected_values_total",
-            &[("metric", metric)],
-        )
-    };
+    let rejected = |labels: &[_]| value(&families, "epoch_metrics_rejected_values_total", labels);
     assert_eq!(
         (
-            rejected("wait_seconds"),
-            rejected("size_bytes"),
-            rejected("spread")
+            rejected(&[("metric", "wait_seconds")]),
+            rejected(&[("metric", "size_bytes")]),
+            rejected(&[("metric", "spread"), ("of", NASTY[3])])
         ),
         (2.0, 0.0, 0.0)
     );

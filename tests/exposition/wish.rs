@@ -91,7 +91,7 @@ impl Wish {
             if !word(&label(), "") || label().starts_with("__") {
                 faults.push(RegisterError::InvalidLabelName { label: label() });
             }
-            if ["le", "quantile", "window"].contains(&&*label()) {
+            if self.kind == Kind::Histogram && label() == "le" {
                 faults.push(RegisterError::ReservedLabelName { label: label() });
             }
             if self
@@ -373,7 +373,7 @@ fn name() -> impl Strategy<Value = String> {
         "_per_second",
         "_seconds_count",
     ];
-    const OTHERS: [&str; 7] = [
+    const OTHERS: [&str; 8] = [
         "",
         "_total",
         "9a",
@@ -381,6 +381,7 @@ fn name() -> impl Strategy<Value = String> {
         "ä",
         "epoch_metrics_rejected_values",
         "epoch_metrics_rejected_values_total",
+        "epoch_metrics_callback_panics",
     ];
     let legal = prop_oneof![4 => proptest::char::range('a', 'z'), 1 => proptest::sample::select(vec!['0', '9', '_', ':', 'Z'])];
     let stems = (
@@ -397,8 +398,21 @@ fn name() -> impl Strategy<Value = String> {
 }
 
 fn label() -> impl Strategy<Value = String> {
-    const LABELS: [&str; 13] = [
-        "x", "y", "z", "X1", "_", "metric", "le", "quantile", "window", "__a", "a:b", "9", "series",
+    const LABELS: [&str; 14] = [
+        "x",
+        "y",
+        "z",
+        "X1",
+        "_",
+        "metric",
+        "exported_metric",
+        "le",
+        "quantile",
+        "window",
+        "__a",
+        "a:b",
+        "9",
+        "series",
     ];
     prop_oneof![9 => proptest::sample::select(&LABELS[..]).prop_map(str::to_owned), 1 => hostile()]
 }
