@@ -6,6 +6,7 @@ use epoch_metrics::{
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 #[test]
@@ -183,4 +184,116 @@ fn a_collectors_page_agrees_with_itself() {
             (pages, last) = (pages + 1, histogram);
         }
     });
+}
+
+/// A callback that panics takes its own family off that page, and nothing else.
+#[test]
+fn a_callback_that_panics_loses_its_own_family_on_that_page() {
+    /// Panics again when it is dropped, as what a panic carries may.
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("on purpose, again");
+        }
+    }
+
+    let registry = Registry::new();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let called = Arc::clone(&calls);
+    registry.counter("before", "").unwrap().inc();
+    registry
+        .observable_gauge("fragile", "", &["of"], move |_, out| {
+            out.observe(&["x"], 1.0).unwrap();
+            match called.fetch_add(1, Ordering::Relaxed) {
+                0 => panic!("on purpose"),
+                1 => std::panic::panic_any(Bomb),
+                _ => out.observe(&["y"], 2.0).unwrap(),
+            }
+        })
+        .unwrap();
+    registry.observable_counter_fn("after", "", || 3).unwrap();
+    let rest = "# HELP before_total \n# TYPE before_total counter\nbefore_total 1\n";
+    let after = "# HELP after_total \n# TYPE after_total counter\nafter_total 3\n";
+    let panics = |n| {
+        format!(
+            "# HELP epoch_metrics_callback_panics_total Panics of observable metrics' callbacks; a page lacks the metric whose \
+             callback panicked.\n# TYPE epoch_metrics_callback_panics_total counter\n\
+             epoch_metrics_callback_panics_total{{metric=\"fragile\"}} {n}\n"
+        )
+    };
+    for n in 1..=2 {
+        let page = registry.page();
+        assert_eq!(
+            page.render_prometheus(),
+            rest.to_owned() + after + &panics(n)
+        );
+        let json: serde_json::Value = serde_json::from_str(&page.render_json()).unwrap();
+        assert!(json.get("fragile").is_none());
+        assert_eq!(
+            json["epoch_metrics_callback_panics"]["series"][0]["value"],
+            n
+        );
+    }
+    let fragile =
+        "# HELP fragile \n# TYPE fragile gauge\nfragile{of=\"x\"} 1\nfragile{of=\"y\"} 2\n";
+    let whole = rest.to_owned() + fragile + after + &panics(2);
+    assert_eq!(
+        registry.render_prometheus(),
+        whole,
+        "the next page calls it again"
+    );
+    assert_eq!(calls.load(Ordering::Relaxed), 3);
+}
+
+/// While a callback blocks its page, everything else goes on: registrations, series, snapshots, resets, other pages, and other calls
+/// of the same callback.
+#[test]
+fn a_callback_that_blocks_delays_its_own_page_only() {
+    let collector = MetricsCollector::new();
+    let registry = collector.registry().clone();
+    let (entered, in_callback) = channel();
+    let (release, released) = channel::<()>();
+    // Only the first call blocks.
+    let first = Mutex::new(Some((entered, released)));
+    registry
+        .observable_gauge_fn("slow", "", move || {
+            let taken = first.lock().unwrap().take();
+            if let Some((entered, released)) = taken {
+                entered.send(()).unwrap();
+                released.recv().unwrap();
+            }
+            7.0
+        })
+        .unwrap();
+    let family = registry.counter_family("family", "", &["x"]).unwrap();
+    let page = std::thread::spawn({
+        let registry = registry.clone();
+        move || registry.page()
+    });
+    in_callback.recv().unwrap();
+    let (done, others) = channel();
+    let rest = std::thread::spawn(move || {
+        registry.counter("late", "").unwrap().inc();
+        registry.observable_gauge_fn("later", "", || 8.0).unwrap();
+        family.with(&["new"]).unwrap().inc();
+        assert!(registry.snapshot().family("late").is_some());
+        collector.record_latency(Duration::from_millis(1));
+        assert_eq!(collector.latency().count, 1);
+        let text = registry.render_prometheus();
+        assert!(text.contains("slow 7\n") && text.contains("later 8\n"));
+        collector.snapshot();
+        collector.reset();
+        assert!(format!("{registry:?}").contains("families"));
+        done.send(()).unwrap();
+    });
+    let finished = others.recv_timeout(Duration::from_secs(30));
+    release.send(()).unwrap();
+    let page = page.join().unwrap().render_prometheus();
+    rest.join().unwrap();
+    assert_eq!(finished, Ok(()), "something waited for the callback");
+    assert!(
+        page.contains("slow 7\n") && !page.contains("late_total"),
+        "{page}"
+    );
 }

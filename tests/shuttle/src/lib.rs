@@ -30,7 +30,8 @@ pub use metric::options::{DurationOptions, HistogramOptions};
 pub use metric::throughput::Throughput;
 pub use metric::timer::Timer;
 pub use registry::{
-    FamilySnapshot, Observations, Page, Registry, RegistryBuilder, RegistrySnapshot, SeriesSnapshot,
+    FamilySnapshot, Observations, Page, PageError, Registry, RegistryBuilder, RegistrySnapshot,
+    SeriesSnapshot,
 };
 pub use sample::value::{Summary, Value};
 pub use snapshot::histogram::{Bucket, HistogramSnapshot};
