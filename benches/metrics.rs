@@ -64,7 +64,7 @@ fn read_quantiles(histogram: &Histogram) -> [u64; 3] {
     [0.5, 0.95, 0.99].map(|q| snapshot.quantile(q))
 }
 
-fn read_recent(histogram: &Histogram) -> Option<[f64; 3]> {
+fn read_recent(histogram: &Histogram) -> Option<[Option<f64>; 3]> {
     let snapshot = histogram.snapshot();
     snapshot
         .recent()

@@ -93,10 +93,10 @@ fn without_staleness_every_read_after_a_write_shows_it() {
         let latency = collector.latency();
         assert_eq!(
             (latency.lifetime.count(), latency.max),
-            (i, Duration::from_nanos(i))
+            (i, Some(Duration::from_nanos(i)))
         );
         collector.record_batch_size(i);
-        assert_eq!(collector.batch().current, i);
+        assert_eq!(collector.batch().current, Some(i));
         collector.record_throughput(2, 1);
         assert_eq!(collector.throughput().tokens.total(), 2 * i);
     }
@@ -191,7 +191,7 @@ fn refused_values_are_counted_and_in_no_other_number() {
     );
     assert_eq!(
         (latency.p99, latency.mean, latency.min, latency.max),
-        Default::default()
+        (None, None, None, None)
     );
 
     collector.record_latency(Duration::from_nanos(1));
@@ -208,7 +208,10 @@ fn refused_values_are_counted_and_in_no_other_number() {
     );
     assert_eq!(
         (latency.min, latency.max),
-        (Duration::from_nanos(1), hour - Duration::from_nanos(1))
+        (
+            Some(Duration::from_nanos(1)),
+            Some(hour - Duration::from_nanos(1))
+        )
     );
 
     for size in [(1 << 20) + 1, u64::MAX] {
@@ -218,7 +221,11 @@ fn refused_values_are_counted_and_in_no_other_number() {
     collector.record_batch_size(1 << 20);
     let batch = collector.batch();
     assert_eq!((batch.lifetime.rejected(), batch.lifetime.count()), (2, 2));
-    assert_eq!((batch.min, batch.max, batch.current), (0, 1 << 20, 1 << 20));
+    let largest = Some(1 << 20);
+    assert_eq!(
+        (batch.min, batch.max, batch.current),
+        (Some(0), largest, largest)
+    );
 }
 
 #[test]
@@ -363,7 +370,7 @@ fn reset_forgets_everything_and_keeps_the_configuration() {
         );
         assert_eq!(
             (empty.latency.p99, empty.batch.max, empty.batch.current),
-            (Duration::ZERO, 0, 0)
+            (None, None, None)
         );
         assert_eq!(
             (
@@ -560,4 +567,84 @@ fn names_that_the_collector_exports_are_taken() {
     let mine = collector.registry().counter("mine", "One's own.").unwrap();
     mine.inc();
     assert!(collector.render_prometheus().contains("mine_total 1\n"));
+}
+
+/// What nothing was measured for is not shown as 0, which would be the best value of all.
+#[test]
+fn without_samples_there_is_no_best_value() {
+    let collector = MetricsCollector::new();
+    let check = |collector: &MetricsCollector, samples: usize, what: &str| {
+        let (latency, batch) = (collector.latency(), collector.batch());
+        assert_eq!(latency.count, samples, "{what}");
+        let latencies = [
+            latency.p50,
+            latency.p95,
+            latency.p99,
+            latency.min,
+            latency.max,
+            latency.mean,
+        ];
+        let sizes = [batch.current, batch.min, batch.max];
+        let json: serde_json::Value = serde_json::from_str(&collector.render_json()).unwrap();
+        let recent = &json["latency_seconds"]["recent"];
+        let keys = ["p50", "p95", "p99", "min", "max", "mean"];
+        for (key, value) in keys.into_iter().zip(latencies) {
+            assert_eq!(value.is_some(), samples > 0, "{what}: {key}");
+            assert_eq!(recent[key].is_number(), samples > 0, "{what}: {key}");
+        }
+        for (key, value) in ["current", "min", "max"].into_iter().zip(sizes) {
+            assert_eq!(value.is_some(), samples > 0, "{what}: {key}");
+            assert_eq!(json["batch"][key].is_number(), samples > 0, "{what}: {key}");
+        }
+        assert_eq!(batch.mean.is_some(), samples > 0, "{what}");
+        assert_eq!(json["batch"]["mean"].is_number(), samples > 0, "{what}");
+    };
+    let lines = |collector: &MetricsCollector| -> Vec<String> {
+        let text = collector.render_prometheus();
+        let recent = text.lines().filter(|line| line.contains("_recent"));
+        recent
+            .filter(|line| !line.starts_with('#'))
+            .map(str::to_owned)
+            .collect()
+    };
+    let empty = [
+        "server_request_latency_recent_seconds{quantile=\"0.5\"} NaN",
+        "server_request_latency_recent_seconds{quantile=\"0.95\"} NaN",
+        "server_request_latency_recent_seconds{quantile=\"0.99\"} NaN",
+        "server_request_latency_recent_seconds_sum 0",
+        "server_request_latency_recent_seconds_count 0",
+        "server_batch_size_recent{of=\"current\"} NaN",
+        "server_batch_size_recent{of=\"min\"} NaN",
+        "server_batch_size_recent{of=\"max\"} NaN",
+        "server_batch_size_recent{of=\"mean\"} NaN",
+    ];
+    check(&collector, 0, "a new collector");
+    assert_eq!(lines(&collector), empty);
+    let json: serde_json::Value = serde_json::from_str(&collector.render_json()).unwrap();
+    let summary = &json["metrics"]["server_request_latency_recent_seconds"]["series"][0]["value"];
+    let nothing = serde_json::json!([[0.5, null], [0.95, null], [0.99, null]]);
+    assert_eq!(summary["quantiles"], nothing);
+
+    collector.record_latency(Duration::from_secs(30));
+    collector.record_batch_size(0);
+    check(&collector, 1, "one sample");
+    assert_eq!(
+        lines(&collector)[2],
+        "server_request_latency_recent_seconds{quantile=\"0.99\"} 30"
+    );
+    assert_eq!(
+        lines(&collector)[5],
+        "server_batch_size_recent{of=\"current\"} 0"
+    );
+    collector.reset();
+    check(&collector, 0, "after a reset");
+    assert_eq!(lines(&collector), empty);
+
+    let without = MetricsCollector::builder().recent(0).build().unwrap();
+    without.record_latency(Duration::from_secs(30));
+    without.record_batch_size(3);
+    check(&without, 0, "no recent samples are kept");
+    assert!(!without.render_prometheus().contains("_recent"));
+    assert!(!without.registry().render_json().contains("_recent"));
+    assert_eq!(without.latency().lifetime.count(), 1);
 }

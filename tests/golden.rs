@@ -89,6 +89,9 @@ fn compare(collector: &MetricsCollector, read: &Value, at: &str) {
         ("mean_ms", latency.mean),
     ] {
         let want = want[key].as_f64().unwrap() * 1e6;
+        // Where there are no samples the original says 0.
+        assert_eq!(got.is_some(), latency.count > 0, "{at}: {key}");
+        let got = got.unwrap_or_default();
         assert!(
             (got.as_nanos() as f64 - want).abs() <= 1.0,
             "{at}: {key} is {got:?}, not {want} ns"
@@ -97,16 +100,33 @@ fn compare(collector: &MetricsCollector, read: &Value, at: &str) {
     assert_eq!(want["count"], latency.count, "{at}: count");
 
     let (batch, want) = (collector.batch(), &read["batch"]);
+    let none = batch.lifetime.is_empty();
+    for (key, got) in [
+        ("current", batch.current),
+        ("min", batch.min),
+        ("max", batch.max),
+    ] {
+        assert_eq!(got.is_none(), none, "{at}: {key}");
+    }
     assert_eq!(
-        want["current_size"], batch.current,
+        want["current_size"],
+        batch.current.unwrap_or(0),
         "{at}: current batch size"
     );
-    assert_eq!(want["min_size"], batch.min, "{at}: min batch size");
-    assert_eq!(want["max_size"], batch.max, "{at}: max batch size");
+    assert_eq!(
+        want["min_size"],
+        batch.min.unwrap_or(0),
+        "{at}: min batch size"
+    );
+    assert_eq!(
+        want["max_size"],
+        batch.max.unwrap_or(0),
+        "{at}: max batch size"
+    );
     let mean = want["mean_size"].as_f64().unwrap();
     assert!(
-        (batch.mean - mean).abs() <= mean * f64::EPSILON,
-        "{at}: mean batch size {} not {mean}",
+        (batch.mean.unwrap_or(0.0) - mean).abs() <= mean * f64::EPSILON,
+        "{at}: mean batch size {:?} not {mean}",
         batch.mean
     );
     let distribution = batch.distribution().map(|bucket| {

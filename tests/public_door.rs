@@ -29,7 +29,7 @@ fn the_collector_works_outside_the_crate() {
     metrics.record_throughput(100, 1);
     metrics.record_mode_transition("fast");
     metrics.record_mode_transition("batching");
-    assert_eq!(metrics.latency().p99, Duration::from_millis(3));
+    assert_eq!(metrics.latency().p99, Some(Duration::from_millis(3)));
     assert!(Arc::ptr_eq(&metrics.batch(), &metrics.batch()));
     let page = metrics.snapshot().render_prometheus();
     for line in [

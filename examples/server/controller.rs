@@ -75,7 +75,9 @@ impl Controller {
         if Arc::ptr_eq(&latency, &self.seen) {
             return;
         }
-        self.tune(latency.p99);
+        if let Some(p99) = latency.p99 {
+            self.tune(p99);
+        }
         self.show();
         self.seen = latency;
         (self.waited, self.joined, self.saturated) = (0, 0, 0);

@@ -41,10 +41,10 @@ impl Report {
             "{:>4} s  {per_second:>6.0} req/s  p50 {:.2}  p95 {:.2}  p99 {:.2} ms  batch {:.1} (limit {}, window {:.2} ms)  \
              {:<9}  cache hits {:.1} %  recording {cost}",
             (now - self.started).as_secs(),
-            millis(latency.p50),
-            millis(latency.p95),
-            millis(latency.p99),
-            collector.batch().mean,
+            recent(latency.p50),
+            recent(latency.p95),
+            recent(latency.p99),
+            collector.batch().mean.unwrap_or(f64::NAN),
             metrics.batch_limit.get(),
             metrics.batch_window.get() * 1e3,
             collector.mode().as_deref().unwrap_or("-"),
@@ -93,8 +93,13 @@ impl Report {
 /// Median and least of the newest samples, in nanoseconds; `None` before the first.
 fn recording(metrics: &Metrics) -> Option<(f64, u64)> {
     let snapshot = metrics.recording.snapshot();
-    let recent = snapshot.recent().filter(|recent| !recent.is_empty())?;
-    Some((recent.quantile(0.5), recent.min()))
+    let recent = snapshot.recent()?;
+    recent.quantile(0.5).zip(recent.min())
+}
+
+/// In milliseconds; NaN before the first sample.
+fn recent(latency: Option<Duration>) -> f64 {
+    latency.map_or(f64::NAN, millis)
 }
 
 fn millis(duration: Duration) -> f64 {

@@ -45,7 +45,8 @@ impl CollectorBuilder {
         self
     }
 
-    /// The number of recent samples over which percentiles are exact; defaults to 1000.
+    /// The number of recent samples over which percentiles are exact; defaults to 1000. With 0, the sections
+    /// have no recent values, and the page has neither the summary nor the gauges of them.
     pub fn recent(mut self, samples: usize) -> Self {
         self.recent = samples;
         self

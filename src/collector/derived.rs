@@ -4,7 +4,8 @@
 //! `MetricsCollector::snapshot` and `render_json`, which read them as well, are.
 
 use crate::collector::sections::Sections;
-use crate::{Observations, RegisterError, Registry, RegistrySnapshot, Summary, Unit, Value};
+use crate::collector::snapshot::LatencySnapshot;
+use crate::{Observations, RegisterError, Registry, Summary, Unit, Value};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,16 +30,20 @@ fn register_latency(
     let name = format!("{prefix}_request_latency_recent");
     let help = "Exact quantiles of the most recent requests; sum and count are of all.";
     registry.observable_summary(&name, help, Unit::Seconds, &[], move |snapshot, out| {
-        report(out, [([], recent_latency(&sections, snapshot))]);
+        let latency = sections.latency_in(snapshot, sections.latency_section.latest());
+        if latency.lifetime.recent().is_some() {
+            report(out, [([], recent_latency(&latency))]);
+        }
     })
 }
 
-fn recent_latency(sections: &Sections, snapshot: &RegistrySnapshot) -> Summary {
-    let latency = sections.latency_in(snapshot, sections.latency_section.latest());
+fn recent_latency(latency: &LatencySnapshot) -> Summary {
     let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     let summary = Summary::new(latency.lifetime.count(), latency.lifetime.sum());
     let quantiles = [(0.5, latency.p50), (0.95, latency.p95), (0.99, latency.p99)];
-    let add = |summary: Summary, (q, value)| summary.quantile(q, nanos(value));
+    let add = |summary: Summary, (q, value): (f64, Option<Duration>)| {
+        summary.quantile(q, value.map(nanos))
+    };
     quantiles.into_iter().fold(summary, add)
 }
 
@@ -54,13 +59,20 @@ fn register_batch(
         &["of"],
         move |snapshot, out| {
             let batch = sections.batch_in(snapshot, sections.batch_section.latest());
-            let counts = [
-                ("current", batch.current),
-                ("min", batch.min),
-                ("max", batch.max),
+            if batch.lifetime.recent().is_none() {
+                return;
+            }
+            let size = |size: Option<u64>| size.map(|size| size as f64);
+            let sizes = [
+                ("current", size(batch.current)),
+                ("min", size(batch.min)),
+                ("max", size(batch.max)),
+                ("mean", batch.mean),
             ];
-            report(out, counts.map(|(of, size)| ([of], size as f64)));
-            report(out, [(["mean"], batch.mean)]);
+            report(
+                out,
+                sizes.map(|(of, size)| ([of], size.unwrap_or(f64::NAN))),
+            );
         },
     )
 }

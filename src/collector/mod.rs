@@ -33,8 +33,8 @@ use std::time::{Duration, SystemTime};
 /// metrics.record_latency(Duration::from_millis(12));
 /// metrics.record_throughput(350, 1);
 /// metrics.record_batch_size(8);
-/// assert_eq!(metrics.latency().p99, Duration::from_millis(12));
-/// assert_eq!(metrics.batch().current, 8);
+/// assert_eq!(metrics.latency().p99, Some(Duration::from_millis(12)));
+/// assert_eq!(metrics.batch().current, Some(8));
 /// ```
 #[derive(Clone)]
 pub struct MetricsCollector {

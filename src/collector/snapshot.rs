@@ -1,11 +1,12 @@
 //! What a collector held at one moment, by section.
 
 use crate::collector::modes::ModeSnapshot;
-use crate::{Bucket, HistogramSnapshot, Page, ThroughputSnapshot};
+use crate::{Bucket, HistogramSnapshot, Page, Recent, ThroughputSnapshot};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// Latencies: exact over the recent samples, and the distribution since the start.
+/// Latencies: exact over the recent samples, and the distribution since the start. What is `None` without recent samples is
+/// `NaN` or missing in text, and `null` in JSON.
 ///
 /// ```
 /// use std::time::Duration;
@@ -13,7 +14,7 @@ use std::time::{Duration, SystemTime};
 /// let metrics = epoch_metrics::MetricsCollector::new();
 /// (1..=100).for_each(|ms| metrics.record_latency(Duration::from_millis(ms)));
 /// let latency = metrics.latency();
-/// assert_eq!((latency.p50, latency.count), (Duration::from_micros(50_500), 100));
+/// assert_eq!((latency.p50, latency.count), (Some(Duration::from_micros(50_500)), 100));
 /// assert_eq!(latency.lifetime.count(), 100);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -21,17 +22,18 @@ use std::time::{Duration, SystemTime};
 #[non_exhaustive]
 pub struct LatencySnapshot {
     /// Median of the recent samples, interpolated linearly between the closest ranks, to the nanosecond.
-    pub p50: Duration,
+    /// `None`, as the next five, if there are none: nothing was recorded yet, or the builder was told to keep none.
+    pub p50: Option<Duration>,
     /// 95th percentile of the recent samples.
-    pub p95: Duration,
+    pub p95: Option<Duration>,
     /// 99th percentile of the recent samples.
-    pub p99: Duration,
+    pub p99: Option<Duration>,
     /// The shortest recent sample.
-    pub min: Duration,
+    pub min: Option<Duration>,
     /// The longest recent sample.
-    pub max: Duration,
+    pub max: Option<Duration>,
     /// The mean of the recent samples.
-    pub mean: Duration,
+    pub mean: Option<Duration>,
     /// The number of recent samples: at most 1000, or what the builder was told.
     pub count: usize,
     /// Everything since the start or the last reset.
@@ -44,7 +46,7 @@ pub struct LatencySnapshot {
 /// let metrics = epoch_metrics::MetricsCollector::new();
 /// [4, 8, 8].into_iter().for_each(|size| metrics.record_batch_size(size));
 /// let batch = metrics.batch();
-/// assert_eq!((batch.current, batch.min, batch.max), (8, 4, 8));
+/// assert_eq!((batch.current, batch.min, batch.max), (Some(8), Some(4), Some(8)));
 /// let distribution: Vec<(u64, u64)> = batch.distribution().map(|size| (size.low, size.count)).collect();
 /// assert_eq!(distribution, [(4, 1), (8, 2)]);
 /// ```
@@ -52,14 +54,15 @@ pub struct LatencySnapshot {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct BatchSnapshot {
-    /// The newest size; 0 if there is none.
-    pub current: u64,
+    /// The newest size. `None`, as the next three, if there are no recent sizes: nothing was recorded yet, or the builder was
+    /// told to keep none.
+    pub current: Option<u64>,
     /// The smallest recent size.
-    pub min: u64,
+    pub min: Option<u64>,
     /// The largest recent size.
-    pub max: u64,
+    pub max: Option<u64>,
     /// The mean of the recent sizes.
-    pub mean: f64,
+    pub mean: Option<f64>,
     /// Everything since the start or the last reset.
     pub lifetime: Arc<HistogramSnapshot>,
 }
@@ -108,28 +111,17 @@ pub struct CollectorSnapshot {
 
 impl LatencySnapshot {
     pub(super) fn new(lifetime: Arc<HistogramSnapshot>) -> Self {
+        let recent = lifetime.recent();
         let nanos = |nanos: f64| Duration::from_nanos(nanos.round() as u64);
-        let Some(recent) = lifetime.recent() else {
-            let [p50, p95, p99, min, max, mean] = [Duration::ZERO; 6];
-            return Self {
-                p50,
-                p95,
-                p99,
-                min,
-                max,
-                mean,
-                count: 0,
-                lifetime,
-            };
-        };
+        let quantile = |q| recent.and_then(|recent| recent.quantile(q)).map(nanos);
         Self {
-            p50: nanos(recent.quantile(0.50)),
-            p95: nanos(recent.quantile(0.95)),
-            p99: nanos(recent.quantile(0.99)),
-            min: Duration::from_nanos(recent.min()),
-            max: Duration::from_nanos(recent.max()),
-            mean: nanos(recent.mean()),
-            count: recent.count(),
+            p50: quantile(0.50),
+            p95: quantile(0.95),
+            p99: quantile(0.99),
+            min: recent.and_then(Recent::min).map(Duration::from_nanos),
+            max: recent.and_then(Recent::max).map(Duration::from_nanos),
+            mean: recent.and_then(Recent::mean).map(nanos),
+            count: recent.map_or(0, Recent::count),
             lifetime,
         }
     }
@@ -137,15 +129,12 @@ impl LatencySnapshot {
 
 impl BatchSnapshot {
     pub(super) fn new(lifetime: Arc<HistogramSnapshot>) -> Self {
-        let (current, min, max, mean) = match lifetime.recent() {
-            Some(recent) => (recent.last(), recent.min(), recent.max(), recent.mean()),
-            None => (0, 0, 0, 0.0),
-        };
+        let recent = lifetime.recent();
         Self {
-            current,
-            min,
-            max,
-            mean,
+            current: recent.and_then(Recent::last),
+            min: recent.and_then(Recent::min),
+            max: recent.and_then(Recent::max),
+            mean: recent.and_then(Recent::mean),
             lifetime,
         }
     }

@@ -66,7 +66,7 @@ fn write_latency(writer: &mut JsonWriter, latency: &LatencySnapshot) {
                 ("mean", latency.mean),
             ];
             for (key, value) in values {
-                writer.key(key).number(in_seconds(value));
+                writer.key(key).optional(value.map(in_seconds));
             }
         });
         writer
@@ -77,10 +77,10 @@ fn write_latency(writer: &mut JsonWriter, latency: &LatencySnapshot) {
 
 fn write_batch(writer: &mut JsonWriter, batch: &BatchSnapshot) {
     writer.object(|writer| {
-        writer.key("current").number(batch.current);
-        writer.key("min").number(batch.min);
-        writer.key("max").number(batch.max);
-        writer.key("mean").float(batch.mean);
+        writer.key("current").optional(batch.current);
+        writer.key("min").optional(batch.min);
+        writer.key("max").optional(batch.max);
+        writer.key("mean").float(batch.mean.unwrap_or(f64::NAN));
         writer.key("distribution").array(|writer| {
             for bucket in batch.distribution() {
                 writer.next().object(|writer| {

@@ -75,6 +75,14 @@ impl JsonWriter {
         }
     }
 
+    /// A number; `null` if there is none.
+    pub(super) fn optional(&mut self, value: Option<impl Display>) {
+        match value {
+            Some(value) => self.number(value),
+            None => self.null(),
+        }
+    }
+
     pub(super) fn null(&mut self) {
         self.number("null");
     }
@@ -105,19 +113,18 @@ impl JsonWriter {
         self.out
     }
 
-    /// Count, sum and quantiles, in the unit of the family's name.
+    /// Count, sum and quantiles, in the unit of the family's name; `null` for what an empty histogram does not have.
     pub(super) fn histogram(&mut self, unit: Unit, histogram: &HistogramSnapshot) {
         self.object(|writer| {
             writer.key("count").number(histogram.count());
             writer.key("rejected").number(histogram.rejected());
             writer.key("sum").number(Scaled(histogram.sum(), unit));
-            writer.key("mean").float(histogram.mean() / unit.scale());
-            writer
-                .key("min")
-                .number(Scaled(histogram.min().into(), unit));
-            writer
-                .key("max")
-                .number(Scaled(histogram.max().into(), unit));
+            let filled = !histogram.is_empty();
+            let mean = if filled { histogram.mean() } else { f64::NAN };
+            writer.key("mean").float(mean / unit.scale());
+            let in_unit = |value: u64| filled.then_some(Scaled(value.into(), unit));
+            writer.key("min").optional(in_unit(histogram.min()));
+            writer.key("max").optional(in_unit(histogram.max()));
             for (key, quantile) in [
                 ("p50", 0.5),
                 ("p90", 0.9),
@@ -127,7 +134,7 @@ impl JsonWriter {
             ] {
                 writer
                     .key(key)
-                    .number(Scaled(histogram.quantile(quantile).into(), unit));
+                    .optional(in_unit(histogram.quantile(quantile)));
             }
         });
     }
@@ -140,7 +147,9 @@ impl JsonWriter {
                 for (q, value) in summary.quantiles() {
                     writer.next().array(|writer| {
                         writer.next().float(*q);
-                        writer.next().number(Scaled((*value).into(), unit));
+                        writer
+                            .next()
+                            .optional(value.map(|value| Scaled(value.into(), unit)));
                     });
                 }
             });

@@ -142,13 +142,15 @@ impl TextEncoder {
 
     fn summary(&mut self, family: &FamilyDescription, labels: &LabelSet, summary: &Summary) {
         for (q, value) in summary.quantiles() {
-            self.sample(
-                family,
-                "",
-                labels,
-                Some(("quantile", &GoFloat::label(*q))),
-                Scaled((*value).into(), family.unit),
-            );
+            let q = GoFloat::label(*q);
+            let last = Some(("quantile", &q as &dyn Display));
+            match value {
+                Some(value) => {
+                    let value = Scaled((*value).into(), family.unit);
+                    self.sample(family, "", labels, last, value);
+                }
+                None => self.sample(family, "", labels, last, GoFloat::new(f64::NAN)),
+            }
         }
         self.totals(family, labels, summary.sum(), summary.count());
     }

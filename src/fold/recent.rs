@@ -62,7 +62,7 @@ impl RecentSamples {
         Recent {
             sorted: self.sorted.as_slice().into(),
             sum: self.sum,
-            last: self.arrived.back().copied().unwrap_or(0),
+            last: self.arrived.back().copied(),
         }
     }
 
@@ -130,18 +130,18 @@ mod tests {
     #[test]
     fn quantiles_interpolate_between_closest_ranks() {
         let (_, recent) = window(10, &[&[&[10, 20, 30, 40]]]);
-        assert_eq!(recent.quantile(0.5), 25.0);
+        assert_eq!(recent.quantile(0.5), Some(25.0));
         assert_eq!(
             (
                 recent.quantile(-1.0),
                 recent.quantile(2.0),
                 recent.quantile(f64::NAN)
             ),
-            (10.0, 40.0, 10.0)
+            (Some(10.0), Some(40.0), Some(10.0))
         );
         assert_eq!(
             (recent.mean(), recent.min(), recent.max(), recent.last()),
-            (25.0, 10, 40, 40)
+            (Some(25.0), Some(10), Some(40), Some(40))
         );
     }
 }

@@ -134,7 +134,7 @@ impl HistogramOptions {
     ///
     /// let sizes = Registry::new().histogram("batch", "Batch sizes.", HistogramOptions::values(0, 64).recent(3))?;
     /// [64, 1, 2, 3].into_iter().for_each(|size| sizes.record(size));
-    /// assert_eq!(sizes.snapshot().recent().map(|recent| recent.max()), Some(3));
+    /// assert_eq!(sizes.snapshot().recent().and_then(|recent| recent.max()), Some(3));
     /// # Ok::<(), epoch_metrics::RegisterError>(())
     /// ```
     pub fn recent(mut self, n: usize) -> Self {

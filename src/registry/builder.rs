@@ -7,6 +7,7 @@ use crate::registry::Registry;
 use crate::registry::names::{Naming, check_name};
 use crate::registry::own::{self, OwnFamilies};
 use crate::registry::state::RegistryState;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use std::time::Duration;
 /// let registry = Registry::builder().clock(clock).max_staleness(Duration::from_millis(100)).build();
 /// # let _ = registry;
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct RegistryBuilder {
     clock: Option<Arc<dyn Clock>>,
@@ -143,5 +144,14 @@ impl RegistryBuilder {
         Registry {
             state: Arc::new(RegistryState::new(context, self.naming, own)),
         }
+    }
+}
+
+impl fmt::Debug for RegistryBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RegistryBuilder")
+            .field("max_staleness", &self.max_staleness)
+            .field("prefix", &self.naming.prefix())
+            .finish_non_exhaustive()
     }
 }

@@ -36,6 +36,10 @@ impl Naming {
         Ok(())
     }
 
+    pub(super) fn prefix(&self) -> Option<&str> {
+        self.prefix.as_deref()
+    }
+
     /// A family with a valid name and valid labels.
     pub(super) fn describe(
         &self,

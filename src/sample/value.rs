@@ -38,7 +38,7 @@ pub enum Value {
 /// use epoch_metrics::Summary;
 ///
 /// let summary = Summary::new(100, 5_050).quantile(0.5, 50).quantile(0.99, 99);
-/// assert_eq!(summary.quantiles(), [(0.5, 50), (0.99, 99)]);
+/// assert_eq!(summary.quantiles(), [(0.5, Some(50)), (0.99, Some(99))]);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -46,7 +46,7 @@ pub enum Value {
 pub struct Summary {
     count: u64,
     sum: u128,
-    quantiles: Vec<(f64, u64)>,
+    quantiles: Vec<(f64, Option<u64>)>,
 }
 
 impl Summary {
@@ -59,9 +59,9 @@ impl Summary {
         }
     }
 
-    /// Adds the value of the quantile `q`.
-    pub fn quantile(mut self, q: f64, value: u64) -> Self {
-        self.quantiles.push((q, value));
+    /// Adds the value of the quantile `q`. `None`, of a window without samples, is `NaN` in text and `null` in JSON.
+    pub fn quantile(mut self, q: f64, value: impl Into<Option<u64>>) -> Self {
+        self.quantiles.push((q, value.into()));
         self
     }
 
@@ -76,7 +76,7 @@ impl Summary {
     }
 
     /// The quantiles and their values, in the order in which they were added.
-    pub fn quantiles(&self) -> &[(f64, u64)] {
+    pub fn quantiles(&self) -> &[(f64, Option<u64>)] {
         &self.quantiles
     }
 }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// let snapshot = sizes.snapshot();
 /// let recent = snapshot.recent().expect("the options ask for recent samples");
 /// assert_eq!(recent.sorted(), [10, 20, 30]);
-/// assert_eq!(recent.quantile(0.5), 20.0);
+/// assert_eq!(recent.quantile(0.5), Some(20.0));
 /// # Ok::<(), epoch_metrics::RegisterError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -26,7 +26,7 @@ use std::sync::Arc;
 pub struct Recent {
     pub(crate) sorted: Arc<[u64]>,
     pub(crate) sum: u128,
-    pub(crate) last: u64,
+    pub(crate) last: Option<u64>,
 }
 
 impl Recent {
@@ -40,40 +40,34 @@ impl Recent {
         self.sorted.is_empty()
     }
 
-    /// The smallest sample; 0 if there are none.
-    pub fn min(&self) -> u64 {
-        self.sorted.first().copied().unwrap_or(0)
+    /// The smallest sample; `None` if there are none.
+    pub fn min(&self) -> Option<u64> {
+        self.sorted.first().copied()
     }
 
-    /// The largest sample; 0 if there are none.
-    pub fn max(&self) -> u64 {
-        self.sorted.last().copied().unwrap_or(0)
+    /// The largest sample; `None` if there are none.
+    pub fn max(&self) -> Option<u64> {
+        self.sorted.last().copied()
     }
 
-    /// The newest sample; 0 if there are none.
-    pub fn last(&self) -> u64 {
+    /// The newest sample; `None` if there are none.
+    pub fn last(&self) -> Option<u64> {
         self.last
     }
 
-    /// The mean; 0 if there are no samples.
-    pub fn mean(&self) -> f64 {
-        if self.sorted.is_empty() {
-            0.0
-        } else {
-            self.sum as f64 / self.sorted.len() as f64
-        }
+    /// The mean; `None` if there are no samples.
+    pub fn mean(&self) -> Option<f64> {
+        (!self.is_empty()).then(|| self.sum as f64 / self.sorted.len() as f64)
     }
 
     /// The quantile `q`, interpolated linearly between the closest ranks: rank q × (n − 1), as NumPy does by default. `q` is
-    /// clamped to 0 to 1; NaN counts as 0. 0 if there are no samples.
-    pub fn quantile(&self, q: f64) -> f64 {
-        let Some(last) = self.sorted.len().checked_sub(1) else {
-            return 0.0;
-        };
+    /// clamped to 0 to 1; NaN counts as 0. `None` if there are no samples.
+    pub fn quantile(&self, q: f64) -> Option<f64> {
+        let last = self.sorted.len().checked_sub(1)?;
         let (below, rest) = Fraction::new(q).interpolated_rank(self.sorted.len());
         let above = (below + 1).min(last);
         let (low, high) = (self.sorted[below], self.sorted[above]);
-        low as f64 + (high - low) as f64 * rest
+        Some(low as f64 + (high - low) as f64 * rest)
     }
 
     /// The samples in rising order.

@@ -91,19 +91,12 @@ impl HistogramModel {
             (recent.count(), recent.is_empty()),
             (self.samples.len().min(self.recent), self.samples.is_empty())
         );
-        let ends = (
-            shown.first().copied().unwrap_or(0),
-            shown.last().copied().unwrap_or(0),
-        );
+        let ends = (shown.first().copied(), shown.last().copied());
         assert_eq!((recent.min(), recent.max()), ends);
         let sum: u128 = shown.iter().map(|value| u128::from(*value)).sum();
         assert_eq!(
             recent.mean(),
-            if shown.is_empty() {
-                0.0
-            } else {
-                sum as f64 / shown.len() as f64
-            }
+            (!shown.is_empty()).then(|| sum as f64 / shown.len() as f64)
         );
         let writers: HashSet<usize> = self.samples.iter().map(|(writer, _)| *writer).collect();
         if writers.len() <= 1 {
@@ -111,11 +104,11 @@ impl HistogramModel {
                 .values()
                 .skip(self.samples.len().saturating_sub(self.recent))
                 .collect();
-            assert_eq!(last, newest.last().copied().unwrap_or(0));
+            assert_eq!(last, newest.last().copied());
             newest.sort_unstable();
             assert_eq!(shown, newest, "the newest, exactly");
         } else if self.distinct {
-            self.check_newest_of_each(shown, last);
+            self.check_newest_of_each(shown, last.unwrap());
         } else {
             let mut left: HashMap<u64, usize> = HashMap::new();
             self.values()

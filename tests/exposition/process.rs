@@ -1,0 +1,148 @@
+//! One page of everything that a process has: two collectors, a registry of its own, constant labels.
+
+use crate::{check_with_promtool, parse, value};
+use epoch_metrics::{HistogramOptions, MetricsCollector, Page, Registry};
+use std::collections::HashSet;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+fn collector(prefix: &str) -> MetricsCollector {
+    let builder = MetricsCollector::builder().prefix(prefix);
+    let builder = builder.constant_label("host", "a \"host\"\n").unwrap();
+    builder.build().unwrap()
+}
+
+/// The second collector is idle, so its quantiles are NaN; one callback panics.
+fn whole_process() -> Page {
+    let (chat, search) = (collector("chat"), collector("search"));
+    chat.record_latency(Duration::from_millis(7));
+    chat.record_latency(Duration::ZERO);
+    chat.record_throughput(350, 1);
+    for (collector, hits) in [(&chat, 1), (&search, 2)] {
+        // The same family in both, which a label of its own tells apart.
+        let family = collector
+            .registry()
+            .counter_family("cache_hits", "Hits.", &["model"]);
+        let label = hits.to_string();
+        family.unwrap().with(&[&label]).unwrap().add(hits);
+    }
+    let process = Registry::builder()
+        .constant_label("host", "b")
+        .unwrap()
+        .build();
+    process.gauge("threads", "Threads.").unwrap().set(8);
+    let options = HistogramOptions::values(1, 9);
+    let sizes = process.histogram_family("sizes", "Sizes.", options, &["metric"]);
+    sizes.unwrap().with(&["x"]).unwrap().record(10);
+    process
+        .observable_gauge_fn("pool", "Pool.", || 3.0)
+        .unwrap();
+    process
+        .observable_gauge_fn("broken", "Broken.", || panic!("on purpose"))
+        .unwrap();
+    Page::merge([chat.page(), process.page(), search.page()]).unwrap()
+}
+
+#[test]
+fn everything_of_a_process_reads_back_from_one_page() {
+    let page = whole_process();
+    let text = page.render_prometheus();
+    // What node_exporter's textfile collector insists on: each name is introduced once.
+    for word in ["# HELP ", "# TYPE "] {
+        let mut seen = HashSet::new();
+        let introduced = text.lines().filter_map(|line| line.strip_prefix(word));
+        for name in introduced.filter_map(|rest| rest.split(' ').next()) {
+            assert!(seen.insert(name), "{word}{name} comes twice");
+        }
+    }
+    let families = parse(&text);
+    let host = ("host", "a \"host\"\n");
+    for (name, labels, expected) in [
+        ("chat_request_latency_seconds_count", &[host][..], 1.0),
+        ("search_request_latency_seconds_count", &[host], 0.0),
+        ("chat_tokens_total", &[host], 350.0),
+        ("cache_hits_total", &[host, ("model", "1")], 1.0),
+        ("cache_hits_total", &[host, ("model", "2")], 2.0),
+        ("threads", &[("host", "b")], 8.0),
+        ("pool", &[("host", "b")], 3.0),
+    ] {
+        assert_eq!(
+            value(&families, name, labels),
+            expected,
+            "{name} {labels:?}"
+        );
+    }
+    let own =
+        |name: &str, labels: &[_]| value(&families, &format!("epoch_metrics_{name}_total"), labels);
+    let latency = ("metric", "chat_request_latency_seconds");
+    assert_eq!(own("rejected_values", &[latency, host]), 1.0);
+    let sizes = [("metric", "sizes"), ("host", "b"), ("exported_metric", "x")];
+    assert_eq!(own("rejected_values", &sizes), 1.0);
+    let broken = [("metric", "broken"), ("host", "b")];
+    assert_eq!(own("callback_panics", &broken), 1.0);
+    let p99 = [host, ("quantile", "0.99")];
+    let p99 = |name| value(&families, name, &p99);
+    assert_eq!(p99("chat_request_latency_recent_seconds"), 0.007);
+    assert!(p99("search_request_latency_recent_seconds").is_nan());
+    let json: serde_json::Value = serde_json::from_str(&page.render_json()).unwrap();
+    assert_eq!(json["cache_hits"]["series"].as_array().unwrap().len(), 2);
+    assert_eq!(json.as_object().unwrap().len(), families.len());
+}
+
+#[test]
+fn promtool_has_no_objection_to_a_page_of_several() {
+    check_with_promtool("a whole process", &whole_process().render_prometheus());
+}
+
+/// Prints one line for each sample: name, labels by name, value; all of it as JSON.
+const READER: &str = "
+import json, sys
+from prometheus_client.parser import text_string_to_metric_families
+families = list(text_string_to_metric_families(sys.stdin.buffer.read().decode()))
+names = [family.name for family in families]
+assert len(names) == len(set(names)), names
+for family in families:
+    assert family.type != 'unknown', family.name
+    for sample in family.samples:
+        print(json.dumps([sample.name, sorted(sample.labels.items()), repr(float(sample.value))]))
+";
+
+/// The parser of Python's client library reads the same samples as the parser of these tests.
+#[test]
+#[ignore = "needs Python's prometheus_client; with it: EPOCH_PYTHON=<python> cargo test --test exposition -- --ignored"]
+fn pythons_client_library_reads_the_same() {
+    let text = whole_process().render_prometheus();
+    let python = std::env::var("EPOCH_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let mut reader = Command::new(&python)
+        .args(["-c", READER])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{python} does not run: {error}"));
+    let mut input = reader.stdin.take().unwrap();
+    input.write_all(text.as_bytes()).unwrap();
+    drop(input);
+    let output = reader.wait_with_output().unwrap();
+    assert!(output.status.success(), "{python} could not read\n{text}");
+    let line = |line: &str| -> (String, Vec<(String, String)>, String) {
+        let (name, labels, value) = serde_json::from_str(line).unwrap();
+        (name, labels, value)
+    };
+    let read = String::from_utf8(output.stdout).unwrap();
+    let mut read: Vec<_> = read.lines().map(line).collect();
+    let samples = parse(&text).into_values().flat_map(|family| family.samples);
+    let mut expected: Vec<_> = samples
+        .map(|sample| {
+            let value = match sample.value {
+                value if value.is_nan() => "nan".to_owned(),
+                // As Python writes it.
+                value => format!("{value:?}"),
+            };
+            (sample.name, Vec::from_iter(sample.labels), value)
+        })
+        .collect();
+    read.sort();
+    expected.sort();
+    assert_eq!(read, expected);
+}
