@@ -15,20 +15,20 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+/// Series with their values, as one page shows them.
+pub(super) type ObservedSeries = Vec<(LabelSet, Value)>;
+
 /// A family as one page shows it.
 #[derive(Clone, Debug)]
 pub(super) struct ObservedFamily {
     pub(super) description: Arc<FamilyDescription>,
     /// Of the library itself: counters whose equal series are added up when pages are merged.
     pub(super) own: bool,
-    pub(super) series: Vec<(LabelSet, Value)>,
+    pub(super) series: ObservedSeries,
 }
 
 impl ObservedFamily {
-    pub(super) fn own(
-        description: &Arc<FamilyDescription>,
-        series: Vec<(LabelSet, Value)>,
-    ) -> Self {
+    pub(super) fn own(description: &Arc<FamilyDescription>, series: ObservedSeries) -> Self {
         Self {
             description: Arc::clone(description),
             own: true,
@@ -42,7 +42,7 @@ impl ObservedFamily {
 pub(super) struct Observer {
     pub(super) description: Arc<FamilyDescription>,
     /// Returns what the callback reported.
-    observe: Arc<dyn Fn(&RegistrySnapshot) -> Vec<(LabelSet, Value)> + Send + Sync>,
+    observe: Arc<dyn Fn(&RegistrySnapshot) -> ObservedSeries + Send + Sync>,
     panics: Arc<AtomicU64>,
 }
 
@@ -119,7 +119,7 @@ impl fmt::Debug for Observer {
 pub struct Observations<V> {
     family: Arc<FamilyDescription>,
     seen: HashSet<LabelValues>,
-    series: Vec<(LabelSet, Value)>,
+    series: ObservedSeries,
     value: PhantomData<V>,
 }
 
