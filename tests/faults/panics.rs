@@ -13,20 +13,26 @@ fn a_reader_that_panics_in_the_gate_leaves_it_open() {
     let metrics = Metrics::new();
     let mut written = 0;
     for (what, read) in metrics.reads() {
+        let mut panics = 0;
         for nth in 1.. {
             // Now and then more than a queue holds.
             let burst = if nth % 3 == 0 { 1_000 } else { 1 };
             metrics.write(burst);
             written += burst;
             let (fired, result) = armed(nth, unwind, &read);
-            assert_eq!(fired, result.is_err());
+            // In the callback of an observable metric the panic ends there: the page lacks that family.
+            assert!(fired || result.is_ok());
+            panics += u64::from(result.is_err());
             std::thread::scope(|scope| {
                 scope.spawn(|| metrics.check(written, what));
             });
             metrics.check(written, what);
             if !fired {
-                assert!(nth > 1, "{what} reads no clock, so nothing was tested");
-                println!("{what}: panicked at {} readings of the clock", nth - 1);
+                assert!(panics > 0, "{what} never panicked, so nothing was tested");
+                println!(
+                    "{what}: panicked at {panics} of {} readings of the clock",
+                    nth - 1
+                );
                 break;
             }
         }
