@@ -97,12 +97,9 @@ pub(crate) fn start(jobs: Receiver<Job>, places: Places, metrics: Arc<Metrics>) 
 impl Batcher {
     fn run(&mut self) {
         while let Some(first) = self.first() {
-            // Its clients may all have hung up.
-            if let Some(first) = admit(first) {
-                let (batch, observed) = self.collect(first);
-                self.work(batch);
-                self.controller.after_batch(observed);
-            }
+            let (batch, observed) = self.collect(admit(first));
+            self.work(batch);
+            self.controller.after_batch(observed);
         }
     }
 
@@ -158,7 +155,7 @@ impl Batcher {
     fn take_waiting(&self, batch: &mut Vec<Request>, limit: usize) {
         while batch.len() < limit {
             match self.jobs.try_recv() {
-                Ok(job) => batch.extend(admit(job)),
+                Ok(job) => batch.push(admit(job)),
                 Err(_) => return,
             }
         }
@@ -170,13 +167,13 @@ impl Batcher {
         while batch.len() < limit {
             let patience = window.saturating_sub(started.elapsed()).min(window / 4);
             match self.jobs.recv_timeout(patience) {
-                Ok(job) => batch.extend(admit(job)),
+                Ok(job) => batch.push(admit(job)),
                 Err(_) => return,
             }
         }
     }
 
-    /// Works on a batch, and answers it. Who hung up meanwhile is nobody's loss.
+    /// Works on a batch, and answers it. That a client is gone by then is its own affair.
     fn work(&mut self, batch: Vec<Request>) {
         burn(TURNS_PER_BATCH);
         for request in &batch {
@@ -201,15 +198,15 @@ impl Batcher {
     }
 }
 
-/// Takes a request out of the queue, whose place is free again; `None` if its client hung up while it waited.
-fn admit(job: Job) -> Option<Request> {
+/// Takes a request out of the queue, whose place is free again.
+fn admit(job: Job) -> Request {
     let Job {
         tokens,
         reply,
         place,
     } = job;
     drop(place);
-    (!reply.is_closed()).then_some(Request { tokens, reply })
+    Request { tokens, reply }
 }
 
 /// Keeps the processor busy.

@@ -1,57 +1,84 @@
 //! Accepts connections, and sees each of them to its end, whatever its client does.
+//!
+//! Nobody waits for a place: when there is none, the connection whose client has been waited for longest is closed. A thousand
+//! idle clients, or slow ones, therefore delay no probe of `/health` and no scrape of `/metrics`.
 
+use crate::heads::{Checked, MAX_HEAD};
 use crate::http::{self, Server};
+use crate::waiting::Waiting;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-/// Connections at once. The others wait in the system's backlog, where they cost nothing.
-const MAX_CONNECTIONS: u32 = 1024;
+/// Connections at once, if the system has file descriptors for as many. Twice as many as can be worked for, so that one that
+/// waits for its client can always be found.
+const MAX_CONNECTIONS: usize = 2 * crate::queue::QUEUE;
 /// How long a client may take to send a request's head, counted from when it may begin: it also ends idle connections.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes that a request's head may have.
-const MAX_HEAD: usize = 16 << 10;
-/// How old a connection may become. It is then asked to end, so that a client that never reads its answers cannot keep
-/// one of [`MAX_CONNECTIONS`] for ever.
-const MAX_AGE: Duration = Duration::from_secs(300);
-/// How long a connection may take to end when it is asked to, and all of them when the server ends.
+/// How long a connection may take to end when the server ends.
 const GRACE: Duration = Duration::from_secs(5);
-/// How long accepting pauses after an error. Out of file descriptors is the usual one, and the next try would fail too.
+/// How long accepting pauses after an error that closing a connection does not mend.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// A connection, as the acceptor sees it.
+struct Connection {
+    waiting: Arc<Waiting>,
+    task: JoinHandle<()>,
+}
 
 /// Accepts until the server stops, then waits until what is under way is answered, for [`GRACE`] at the most.
 pub(crate) async fn serve(listener: TcpListener, server: Arc<Server>) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(MAX_HEAD);
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS as usize));
+        .max_buf_size(MAX_HEAD)
+        // A client may say that it will send nothing more, and still be waiting for its answer.
+        .half_close(true);
+    let mut connections = Vec::new();
     let mut stop = server.stopping.clone();
     loop {
-        let next = async {
-            // Fails only if it was closed, which nobody does.
-            let place = Arc::clone(&places).acquire_owned().await.ok()?;
-            Some((place, accept(&listener, &server).await))
-        };
         let accepted = tokio::select! {
-            accepted = next => accepted,
+            accepted = listener.accept() => accepted,
             () = stopped(&mut stop) => break,
         };
-        let Some((place, stream)) = accepted else {
-            break;
-        };
-        tokio::spawn(connection(http.clone(), stream, Arc::clone(&server), place));
+        connections.retain(|connection: &Connection| !connection.task.is_finished());
+        match accepted {
+            Ok((stream, _)) => {
+                if connections.len() >= MAX_CONNECTIONS {
+                    make_room(&mut connections, &server).await;
+                }
+                let waiting = Arc::new(Waiting::new());
+                let serving = connection(
+                    http.clone(),
+                    stream,
+                    Arc::clone(&server),
+                    Arc::clone(&waiting),
+                );
+                let task = tokio::spawn(serving);
+                connections.push(Connection { waiting, task });
+            }
+            // Out of file descriptors, mostly.
+            Err(_) => {
+                server.metrics.accept_errors.inc();
+                if !make_room(&mut connections, &server).await {
+                    sleep(PAUSE).await;
+                }
+            }
+        }
     }
     // No more connections, and those in the backlog are refused at once.
     drop(listener);
-    // Every connection holds a place: with all places back, all have ended.
-    let _ = timeout(GRACE, places.acquire_many(MAX_CONNECTIONS)).await;
+    for connection in connections {
+        let _ = connection.task.await;
+    }
 }
 
 /// Completes when the server stops.
@@ -60,16 +87,39 @@ pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-/// The next connection. Errors are counted, and end nothing.
-async fn accept(listener: &TcpListener, server: &Server) -> TcpStream {
+/// Closes the connection whose client has been waited for longest; `false` if there is none.
+async fn make_room(connections: &mut Vec<Connection>, server: &Server) -> bool {
     loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return stream,
-            Err(_) => {
-                server.metrics.accept_errors.inc();
-                sleep(PAUSE).await;
-            }
+        let waiting = connections.iter().enumerate();
+        let waiting = waiting.filter_map(|(at, other)| Some((other.waiting.since()?, at)));
+        let Some((since, at)) = waiting.min() else {
+            return false;
+        };
+        // Otherwise a request has just come: then another one.
+        if connections[at].waiting.close(since) {
+            let Connection { task, .. } = connections.swap_remove(at);
+            task.abort();
+            // Until its file descriptor is free.
+            let _ = task.await;
+            server.metrics.client_errors.crowded_out.inc();
+            return true;
         }
+    }
+}
+
+/// Counts a connection as open until it is dropped, in whatever way it ends.
+struct Open<'a>(&'a Server);
+
+impl<'a> Open<'a> {
+    fn new(server: &'a Server) -> Self {
+        server.metrics.connections.inc();
+        Self(server)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.metrics.connections.dec();
     }
 }
 
@@ -78,18 +128,26 @@ async fn connection(
     http: http1::Builder,
     stream: TcpStream,
     server: Arc<Server>,
-    place: OwnedSemaphorePermit,
+    waiting: Arc<Waiting>,
 ) {
-    server.metrics.connections.inc();
+    let _open = Open::new(&server);
     // An answer is one small packet, and should not wait for another. If that cannot be had, so be it.
     let _ = stream.set_nodelay(true);
     let mut stop = server.stopping.clone();
-    let service = service_fn(|request| http::answer(Arc::clone(&server), request));
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let service = service_fn(|request| {
+        let (server, waiting) = (Arc::clone(&server), Arc::clone(&waiting));
+        async move {
+            waiting.restart();
+            let answer = http::answer(&server, request, &waiting).await;
+            waiting.restart();
+            Ok::<_, Infallible>(answer)
+        }
+    });
+    let stream = TokioIo::new(Checked::new(stream));
+    let mut connection = pin!(http.serve_connection(stream, service));
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),
         () = stopped(&mut stop) => None,
-        () = sleep(MAX_AGE) => None,
     };
     let ended = match ended {
         Some(ended) => ended,
@@ -102,8 +160,6 @@ async fn connection(
     if let Err(error) = ended {
         count(&server, &error);
     }
-    server.metrics.connections.dec();
-    drop(place);
 }
 
 /// Counts how a connection failed. What can be answered hyper has answered: 400 or 431.
@@ -115,9 +171,8 @@ fn count(server: &Server, error: &hyper::Error) {
         errors.malformed.inc();
     } else if error.is_timeout() {
         errors.timed_out.inc();
-    } else if !error.is_user() {
-        // Ended in the middle of a request, or while its answer was made or written. (`is_user`: our own `HungUp`, which
-        // was counted where it was noticed.)
+    } else {
+        // Ended in the middle of a request, or while its answer was written.
         errors.hung_up.inc();
     }
 }

@@ -3,12 +3,12 @@
 use crate::body::{self, BodyError};
 use crate::metrics::Metrics;
 use crate::queue::{Queue, Refused};
+use crate::waiting::Waiting;
 use epoch_metrics::PROMETHEUS_CONTENT_TYPE;
 use http_body_util::Full;
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode};
-use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -22,17 +22,8 @@ pub(crate) struct Server {
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
-/// The client is gone, and there is nobody to answer.
-#[derive(Debug)]
-pub(crate) struct HungUp;
-
-impl fmt::Display for HungUp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the client hung up")
-    }
-}
-
-impl std::error::Error for HungUp {}
+/// Bytes that a request's target may have: more than any client needs that is no mistake.
+const MAX_TARGET: usize = 8 << 10;
 
 type Answer = Response<Full<Bytes>>;
 
@@ -78,7 +69,7 @@ impl Route {
 
     fn allowed(self) -> &'static str {
         if self == Self::Infer {
-            "GET, POST"
+            "GET, HEAD, POST"
         } else {
             "GET, HEAD"
         }
@@ -86,28 +77,29 @@ impl Route {
 }
 
 /// Answers a request, and counts it when the answer is handed to the connection.
-///
-/// # Errors
-/// If there is nobody to answer any more. The connection then just ends.
 pub(crate) async fn answer(
-    server: Arc<Server>,
+    server: &Server,
     request: Request<Incoming>,
-) -> Result<Answer, HungUp> {
+    waiting: &Waiting,
+) -> Answer {
     let route = Route::of(request.uri().path());
     let method = request.method();
-    let answer = if route == Route::Unknown {
+    let reads = method == Method::GET || method == Method::HEAD;
+    let answer = if request.uri().to_string().len() > MAX_TARGET {
+        text(StatusCode::URI_TOO_LONG, "a target has at most 8 KiB\n")
+    } else if route == Route::Unknown {
         text(
             StatusCode::NOT_FOUND,
             "not found: try /infer, /metrics, /health, /ready or /stats\n",
         )
-    } else if route == Route::Infer && (method == Method::GET || method == Method::POST) {
-        match infer(&server, request).await {
+    } else if route == Route::Infer && (reads || method == Method::POST) {
+        match infer(server, request, waiting).await {
             // Counted where it is recorded.
-            Ok(answer) => return Ok(answer),
-            Err(failure) => refuse(&server, failure)?,
+            Ok(answer) => return answer,
+            Err(failure) => refuse(server, failure),
         }
-    } else if route != Route::Infer && (method == Method::GET || method == Method::HEAD) {
-        page(&server, route)
+    } else if route != Route::Infer && reads {
+        page(server, route)
     } else {
         let mut answer = text(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -119,7 +111,7 @@ pub(crate) async fn answer(
         answer
     };
     server.metrics.answered(route.label(), answer.status());
-    Ok(answer)
+    answer
 }
 
 /// Why there is no inference.
@@ -128,9 +120,12 @@ enum Failure {
     Queue(Refused),
 }
 
-/// Queues a request and waits for its answer. If the client hangs up, hyper drops this future; that closes the reply, by
-/// which the batcher knows.
-async fn infer(server: &Server, request: Request<Incoming>) -> Result<Answer, Failure> {
+/// Queues a request and waits for its answer. Once the request is complete, its connection is not closed for another one.
+async fn infer(
+    server: &Server,
+    request: Request<Incoming>,
+    waiting: &Waiting,
+) -> Result<Answer, Failure> {
     // Everything but a body takes its words from the query, so that load generators need no body.
     let tokens = if request.body().is_end_stream() {
         words(request.uri().query().unwrap_or_default().as_bytes())
@@ -141,6 +136,10 @@ async fn infer(server: &Server, request: Request<Incoming>) -> Result<Answer, Fa
                 .map_err(Failure::Body)?,
         )
     };
+    if !waiting.work() {
+        // The connection's task is being aborted.
+        std::future::pending::<()>().await;
+    }
     // From here: a client that is slow to send must not make the controller believe that batches are.
     let arrived = Instant::now();
     let answer = server.queue.submit(tokens).map_err(Failure::Queue)?;
@@ -168,14 +167,15 @@ fn words(text: &[u8]) -> u64 {
         .max(1) as u64
 }
 
-fn refuse(server: &Server, failure: Failure) -> Result<Answer, HungUp> {
+fn refuse(server: &Server, failure: Failure) -> Answer {
     let errors = &server.metrics.client_errors;
     let (counter, mut answer) = match failure {
-        Failure::Body(BodyError::HungUp) => {
-            errors.hung_up.inc();
-            return Err(HungUp);
-        }
-        Failure::Queue(refused) => return Ok(unavailable(refused)),
+        Failure::Queue(refused) => return unavailable(refused),
+        // It may have ended only its own half of the connection.
+        Failure::Body(BodyError::HungUp) => (
+            &errors.hung_up,
+            text(StatusCode::BAD_REQUEST, "the body ended early\n"),
+        ),
         Failure::Body(BodyError::TooLarge) => (
             &errors.oversized_body,
             text(StatusCode::PAYLOAD_TOO_LARGE, "a body has at most 64 KiB\n"),
@@ -194,7 +194,7 @@ fn refuse(server: &Server, failure: Failure) -> Result<Answer, HungUp> {
     answer
         .headers_mut()
         .insert(CONNECTION, HeaderValue::from_static("close"));
-    Ok(answer)
+    answer
 }
 
 fn unavailable(refused: Refused) -> Answer {

@@ -10,19 +10,21 @@
 //! - `metrics.rs`: what is measured, and the one call that every request makes;
 //! - `batcher.rs`: queue to batches: the window, the fast path of an idle server, the modes;
 //! - `controller.rs`: reads p99 after every batch and tunes the batches: why reading must be cheap too;
-//! - `http.rs`, `body.rs`, `connections.rs`: the routes, and clients that do not behave;
+//! - `http.rs`, `body.rs`, `heads.rs`, `connections.rs`, `waiting.rs`: the routes, and clients that do not behave;
 //! - `load.rs`, `report.rs`: the built-in load and what is printed.
 
 mod batcher;
 mod body;
 mod connections;
 mod controller;
+mod heads;
 mod http;
 mod load;
 mod metrics;
 mod options;
 mod queue;
 mod report;
+mod waiting;
 
 use http::Server;
 use metrics::Metrics;
@@ -31,6 +33,7 @@ use report::{Report, say};
 use std::error::Error;
 use std::fmt::Display;
 use std::io::{Write, stderr};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,13 +94,7 @@ async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
         stopping: stopping.clone(),
     });
     let serving = tokio::spawn(connections::serve(listener, server));
-    say(format_args!(
-        "listening on http://{address}  (load: {} requests/s; Ctrl-C ends)",
-        options.load
-    ));
-    say(format_args!(
-        "try curl 'http://{address}/infer?some+words', and /metrics /stats /health /ready"
-    ));
+    say(greeting(address, options.load));
     if options.load > 0 {
         load::start(address, options.load, &metrics.collector, stopping)?;
     }
@@ -113,6 +110,18 @@ async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     serving.await?;
     say(report.summary(&metrics));
     Ok(())
+}
+
+/// What a newcomer needs to know, before anything happens.
+fn greeting(address: SocketAddr, load: u32) -> String {
+    format!(
+        "listening on http://{address}  (Ctrl-C ends it)\n  \
+         curl 'http://{address}/infer?some+words'\n  \
+         curl http://{address}/metrics\n  \
+         curl http://{address}/stats\n  \
+         curl http://{address}/health\n\
+         it sends itself {load} requests a second (--load) and prints a line each second"
+    )
 }
 
 async fn report_each_second(report: &mut Report, metrics: &Metrics) {
@@ -133,21 +142,21 @@ async fn after(seconds: Option<u32>) {
     }
 }
 
-/// Completes at Ctrl-C or SIGTERM.
+/// Completes at Ctrl-C, SIGTERM or SIGHUP, which the end of a terminal sends.
 ///
 /// # Errors
 /// If the system does not let us listen for them.
 #[cfg(unix)]
 fn signals() -> Result<impl Future<Output = ()>, Box<dyn Error>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) = (
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-    );
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => (),
             _ = terminate.recv() => (),
+            _ = hangup.recv() => (),
         }
     })
 }

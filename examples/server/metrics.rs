@@ -57,8 +57,10 @@ pub(crate) struct ClientErrors {
     pub(crate) oversized_head: Counter,
     /// No request, or not all of it, within the time there is for it. Idle connections that are closed count too.
     pub(crate) timed_out: Counter,
-    /// Gone before the answer.
+    /// Gone before the request was complete, or before the answer was written.
     pub(crate) hung_up: Counter,
+    /// Waited for longest when another client needed the place: closed.
+    pub(crate) crowded_out: Counter,
 }
 
 impl Metrics {
@@ -91,6 +93,7 @@ impl Metrics {
                 oversized_head: errors.with(&["oversized_head"])?,
                 timed_out: errors.with(&["timed_out"])?,
                 hung_up: errors.with(&["hung_up"])?,
+                crowded_out: errors.with(&["crowded_out"])?,
             },
             connections: registry.gauge("http_connections", "Connections that are open.")?,
             accept_errors: registry.counter(

@@ -11,7 +11,7 @@ An HTTP server that batches requests as an inference server does, measured by ep
     --seconds N     stop after so many seconds, print a summary, and exit
     --help          this text
 
-Ctrl-C or SIGTERM answers what is under way, prints the summary, and exits.
+Ctrl-C, SIGTERM or SIGHUP answers what is under way, prints the summary, and exits.
 ";
 
 /// What was asked for.

@@ -1,7 +1,7 @@
 //! The bounded queue between connections, which must not block, and the batcher, which may.
 //!
-//! A semaphore holds the bound, and thereby knows the depth; the channel behind it is never full. A request whose client
-//! hung up stays in the queue until the batcher comes to it, and is then skipped: it costs nobody a place in a batch.
+//! A semaphore holds the bound, and thereby knows the depth; the channel behind it is never full. A client that sends nothing
+//! more may still be waiting for its answer, so nobody is skipped for having hung up.
 
 use std::sync::{Arc, mpsc};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
@@ -15,7 +15,7 @@ pub(crate) const QUEUE: usize = 512;
 pub(crate) struct Job {
     /// How much work it is.
     pub(crate) tokens: u64,
-    /// Where the answer goes; closed if the client hung up.
+    /// Where the answer goes.
     pub(crate) reply: oneshot::Sender<Answer>,
     /// Its place in the queue, free again when the job leaves it.
     pub(crate) place: OwnedSemaphorePermit,
@@ -63,7 +63,7 @@ pub(crate) fn queue() -> (Queue, mpsc::Receiver<Job>) {
 }
 
 impl Queue {
-    /// Queues a request, and returns where its answer will be. Dropping that is hanging up.
+    /// Queues a request, and returns where its answer will be.
     ///
     /// # Errors
     /// If the queue is full or closed. Never waits.

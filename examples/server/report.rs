@@ -69,7 +69,7 @@ impl Report {
             "summary: {inferences} requests in {seconds:.1} s ({:.0}/s)\n  \
              latency    p50 {:.2}  p95 {:.2}  p99 {:.2}  max {:.2} ms\n  \
              batches    {}, mean {:.2}; mode changed {} times\n  \
-             clients    {} malformed, {} oversized, {} timed out, {} hung up\n  \
+             clients    {} malformed, {} oversized, {} timed out, {} hung up, {} crowded out\n  \
              reads      {} of p99, {:.1} % from the cache\n  \
              recording  {cost}",
             inferences as f64 / seconds,
@@ -84,6 +84,7 @@ impl Report {
             errors.oversized_body.get() + errors.oversized_head.get(),
             errors.timed_out.get(),
             errors.hung_up.get(),
+            errors.crowded_out.get(),
             cache.hits + cache.rebuilds,
             cache.hit_rate() * 100.0,
         )
