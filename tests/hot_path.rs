@@ -6,14 +6,18 @@
 //! called, except what is named as [`COLD`] and the clock, which users bring along. The program itself is **run**: it
 //! executes each function once instruction by instruction, all that it executes must be among what was walked, and the
 //! number is held against the one in [`PROMISES`].
+//!
+//! Without `objdump`, or on another system, the test is ignored, and under CI it fails: `tests/needs` says how.
 
 #[path = "built/mod.rs"]
 mod built;
+#[path = "needs/mod.rs"]
+mod needs;
 
 use built::output;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode};
 
 /// What a function of the program is held to. Instructions are those that one call executes after a thread's first touch,
 /// the function's own frame and return included, the clock's aside.
@@ -83,26 +87,31 @@ const COLD: [&str; 9] = [
 /// Of those, the ones that do not return begin with this.
 const PANICS: &str = "core::";
 
-/// Says why nothing is tested, which never happens under CI.
-fn skip(why: &str) {
-    assert!(std::env::var_os("CI").is_none(), "{why}");
-    println!("skipped: {why}");
+fn main() -> ExitCode {
+    let trials = vec![
+        needs::trial(
+            "the_hot_path_is_wait_free_in_compiled_code_and_as_short_as_stated",
+            missing,
+            the_hot_path_is_wait_free_in_compiled_code_and_as_short_as_stated,
+        ),
+        needs::trial(
+            "the_walk_follows_calls_and_objects_to_what_it_is_to_object_to",
+            || None,
+            the_walk_follows_calls_and_objects_to_what_it_is_to_object_to,
+        ),
+    ];
+    needs::run(trials).exit_code()
 }
 
-#[test]
+fn missing() -> Option<String> {
+    if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        needs::program("objdump", "binutils")
+    } else {
+        Some("the hot path is taken apart on x86-64 Linux only".to_owned())
+    }
+}
+
 fn the_hot_path_is_wait_free_in_compiled_code_and_as_short_as_stated() {
-    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
-        return skip("the hot path is taken apart on x86-64 Linux only");
-    }
-    if let Err(error) = Command::new("objdump")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .status()
-    {
-        return skip(&format!(
-            "objdump does not run here ({error}); Debian has it in the package binutils"
-        ));
-    }
     let program = build();
     let code = Code::of(&program);
     let said = output(&mut Command::new(&program));
@@ -535,7 +544,6 @@ impl Code {
 }
 
 /// The walk itself, on code that has everything that it is to object to, and some that it is not.
-#[test]
 fn the_walk_follows_calls_and_objects_to_what_it_is_to_object_to() {
     let walk = |body: &str| {
         let disassembly = format!(

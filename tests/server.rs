@@ -1,217 +1,17 @@
-//! The example server, end to end: started as its users start it, talked to as its clients do, the bad ones included.
+//! The example server, end to end: started as its users start it, talked to as its clients do.
 //!
-//! The server is a package of its own, so that its first start compiles nothing that only tests need.
+//! `tests/protocol.rs` has the edges of HTTP, and `tests/crowd.rs` many clients at once.
 
-#[path = "built/mod.rs"]
-#[allow(dead_code, reason = "another test runs commands with it as well")]
-mod built;
+#[path = "served/mod.rs"]
+#[allow(dead_code, reason = "shared with the other tests of the server")]
+mod served;
 
-use serde_json::Value;
-use std::io::{BufRead, BufReader, Read, Write};
+use served::{HUNG_UP, INFERRED, MALFORMED, PATIENCE, Response, Server, output};
+use std::io::Write;
 use std::net::{Shutdown, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
-use std::sync::LazyLock;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// How long anything may take before it has failed: generous, for machines that do much else.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// The server's binary, built as the README's first command builds it.
-fn binary() -> &'static Path {
-    static BINARY: LazyLock<PathBuf> =
-        LazyLock::new(|| built::program(&["--release", "--package", "server"], |_| ()));
-    &BINARY
-}
-
-fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(binary());
-    command
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
-/// A server that is killed when the test ends, whichever way.
-struct Server {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
-    address: String,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Server {
-    /// Starts one without a load of its own, and reads its address.
-    fn start() -> Self {
-        let mut child = command(&["--listen", "127.0.0.1:0", "--load", "0", "--seconds", "60"])
-            .spawn()
-            .expect("the server starts");
-        let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
-        let mut line = String::new();
-        stdout.read_line(&mut line).expect("a first line");
-        let address = line
-            .split("http://")
-            .nth(1)
-            .and_then(|rest| rest.split_whitespace().next());
-        let address = address
-            .unwrap_or_else(|| panic!("no address in {line:?}"))
-            .to_owned();
-        Self {
-            child,
-            stdout,
-            address,
-        }
-    }
-
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(&self.address).expect("the server accepts");
-        stream
-            .set_read_timeout(Some(PATIENCE))
-            .expect("a timeout can be set");
-        stream
-            .set_write_timeout(Some(PATIENCE))
-            .expect("a timeout can be set");
-        stream
-    }
-
-    /// Sends bytes over a connection of their own, and reads the answer.
-    fn send(&self, request: &[u8]) -> Response {
-        let mut stream = self.connect();
-        stream.write_all(request).expect("the server reads");
-        Response::read(&mut stream)
-    }
-
-    fn get(&self, target: &str) -> Response {
-        self.send(
-            format!("GET {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").as_bytes(),
-        )
-    }
-
-    fn post(&self, target: &str, body: &str) -> Response {
-        let length = body.len();
-        let head = format!(
-            "POST {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {length}"
-        );
-        self.send(format!("{head}\r\n\r\n{body}").as_bytes())
-    }
-
-    /// A series' value in /metrics; 0 if there is no such series yet.
-    fn metric(&self, series: &str) -> f64 {
-        let metrics = self.get("/metrics");
-        assert_eq!(metrics.status, 200);
-        let value = metrics
-            .body
-            .lines()
-            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-        value.map_or(0.0, |value| value.parse().expect("a number"))
-    }
-
-    /// Waits until a series has a value: a scrape may be behind by what the collector was allowed.
-    fn await_metric(&self, series: &str, expected: f64) {
-        let started = Instant::now();
-        loop {
-            let found = self.metric(series);
-            if found == expected {
-                return;
-            }
-            assert!(found < expected, "{series} is {found}, beyond {expected}");
-            assert!(
-                started.elapsed() < PATIENCE,
-                "{series} stays {found}, not {expected}"
-            );
-            thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    /// Waits for the end, and returns what was printed until then.
-    fn wait(&mut self) -> (ExitStatus, String) {
-        let status = wait(&mut self.child);
-        let mut printed = String::new();
-        self.stdout.read_to_string(&mut printed).expect("text");
-        (status, printed)
-    }
-}
-
-fn wait(child: &mut Child) -> ExitStatus {
-    let started = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait().expect("a child can be waited for") {
-            return status;
-        }
-        if started.elapsed() > PATIENCE {
-            let _ = child.kill();
-            panic!("the server does not end");
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// Runs a server that ends by itself.
-fn output(arguments: &[&str]) -> Output {
-    let mut child = command(arguments).spawn().expect("the server starts");
-    wait(&mut child);
-    child.wait_with_output().expect("its output")
-}
-
-#[derive(Debug)]
-struct Response {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Response {
-    /// Reads one response, of as many bytes as it says.
-    fn read(stream: &mut TcpStream) -> Self {
-        Self::try_read(stream).expect("a response")
-    }
-
-    fn try_read(stream: &mut TcpStream) -> Option<Self> {
-        let mut reader = BufReader::new(stream);
-        let (mut head, mut line) = (String::new(), String::new());
-        while reader.read_line(&mut line).ok()? > 0 && line != "\r\n" {
-            head.push_str(&line.to_ascii_lowercase());
-            line.clear();
-        }
-        let status = head.split(' ').nth(1)?.parse().ok()?;
-        let mut response = Self {
-            status,
-            head,
-            body: String::new(),
-        };
-        let length = response
-            .header("content-length")
-            .map_or(0, |length| length.parse().expect("a length"));
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).ok()?;
-        response.body = String::from_utf8(body).expect("text");
-        Some(response)
-    }
-
-    fn header(&self, name: &str) -> Option<&str> {
-        self.head
-            .lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body)
-            .unwrap_or_else(|error| panic!("{error} in {:?}", self.body))
-    }
-}
-
-const INFERRED: &str = "http_requests_total{route=\"/infer\",status=\"200\"}";
-const HUNG_UP: &str = "http_client_errors_total{reason=\"hung_up\"}";
-const MALFORMED: &str = "http_client_errors_total{reason=\"malformed\"}";
 
 #[test]
 fn answers_inferences_and_counts_each_once() {
@@ -415,14 +215,34 @@ fn other_paths_and_methods_are_refused() {
         (answer.status, answer.header("allow")),
         (405, Some("get, head"))
     );
+    let answer = server.send(b"DELETE /infer HTTP/1.1\r\nhost: test\r\n\r\n");
     assert_eq!(
-        server
-            .send(b"DELETE /infer HTTP/1.1\r\nhost: test\r\n\r\n")
-            .status,
-        405
+        (answer.status, answer.header("allow")),
+        (405, Some("get, head, post"))
     );
     server.await_metric("http_requests_total{route=\"unknown\",status=\"404\"}", 2.0);
     server.await_metric("http_requests_total{route=\"/infer\",status=\"405\"}", 1.0);
+}
+
+#[test]
+fn says_what_to_try_before_the_first_request() {
+    let mut server = Server::start();
+    assert!(server.first.contains("Ctrl-C"), "{}", server.first);
+    let lines: Vec<_> = std::iter::repeat_with(|| server.line())
+        .take_while(|line| line.trim_start().starts_with("curl "))
+        .collect();
+    let origin = format!("http://{}", server.address);
+    for route in ["/infer?", "/metrics", "/stats", "/health"] {
+        assert!(
+            lines.iter().any(|line| line.contains(route)),
+            "{route} in {lines:?}"
+        );
+    }
+    for line in &lines {
+        let url = line.trim().trim_start_matches("curl ").trim_matches('\'');
+        let target = url.strip_prefix(&origin).expect(url);
+        assert_eq!(server.get(target).status, 200, "{line}");
+    }
 }
 
 /// Non-zero, nothing on stdout, one line on stderr that says what is wrong.
@@ -482,7 +302,7 @@ fn drives_itself_and_sums_up() {
 #[cfg(unix)]
 #[test]
 fn signals_end_it_after_what_is_under_way() {
-    for signal in ["-TERM", "-INT"] {
+    for signal in ["-TERM", "-INT", "-HUP"] {
         let mut server = Server::start();
         let mut waiting = server.connect();
         let text = "w ".repeat(32_000);

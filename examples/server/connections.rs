@@ -10,23 +10,56 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-/// Connections at once, if the system has file descriptors for as many. Twice as many as can be worked for, so that one that
+/// Connections at once, if the system has file descriptors for as many. Many more than can be worked for, so that one that
 /// waits for its client can always be found.
 const MAX_CONNECTIONS: usize = 2 * crate::queue::QUEUE;
+/// Connections that may wait to be accepted. With `TcpListener::bind`'s 128 the system drops some of a crowd that comes at
+/// once, and the dropped try again a second later.
+const BACKLOG: u32 = 4096;
 /// How long a client may take to send a request's head, counted from when it may begin: it also ends idle connections.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may take to end when the server ends.
 const GRACE: Duration = Duration::from_secs(5);
 /// How long accepting pauses after an error that closing a connection does not mend.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// Listens at an address, or at the first of a name's addresses that can be had.
+///
+/// # Errors
+/// If there is none, with the reason that the last one gave.
+pub(crate) async fn listen(listen: &str) -> io::Result<TcpListener> {
+    let mut result = Err(io::Error::from(io::ErrorKind::AddrNotAvailable));
+    for address in lookup_host(listen).await? {
+        result = listen_at(address);
+        if result.is_ok() {
+            break;
+        }
+    }
+    result
+}
+
+fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    // A server that starts again need not wait for the old one's last connections. On Windows the option means something else.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// A connection, as the acceptor sees it.
 struct Connection {

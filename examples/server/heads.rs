@@ -13,11 +13,15 @@ use hyper::http::uri::Authority;
 use std::io::Result;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
 
 /// Bytes that a request's head may have.
 pub(crate) const MAX_HEAD: usize = 16 << 10;
+/// How long a client that is refused may go on sending.
+const LINGER: Duration = Duration::from_secs(1);
 /// Headers that a request may have: hyper's own limit.
 const MAX_HEADERS: usize = 100;
 /// What hyper gets in place of a refused head.
@@ -64,6 +68,8 @@ pub(crate) struct Checked {
     part: Part,
     /// The client will send nothing more.
     ended: bool,
+    /// How long what the client still sends is read and thrown away, before the connection is closed.
+    linger: Option<Pin<Box<Sleep>>>,
 }
 
 impl Checked {
@@ -74,6 +80,7 @@ impl Checked {
             cleared: 0,
             part: Part::Head,
             ended: false,
+            linger: None,
         }
     }
 
@@ -133,6 +140,20 @@ impl Checked {
                 (self.cleared, self.part) = (self.buffer.len(), Part::Unknown);
             }
         }
+    }
+
+    /// Completes when the client ends the connection, or its time is over.
+    fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let linger = self.linger.get_or_insert_with(|| Box::pin(sleep(LINGER)));
+        while linger.as_mut().poll(context).is_pending() {
+            let mut bytes = [0; 4096];
+            let mut read = ReadBuf::new(&mut bytes);
+            let read_more = ready!(Pin::new(&mut self.stream).poll_read(context, &mut read));
+            if read_more.is_err() || read.filled().is_empty() {
+                break;
+            }
+        }
+        Poll::Ready(())
     }
 
     /// The last that hyper gets of this connection.
@@ -238,7 +259,15 @@ impl AsyncWrite for Checked {
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
+    /// Says that the answer was the last one. A client in the middle of a message has a little time to read that: a system
+    /// that closes a connection with something unread in it resets it, and the client may lose the answer.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        if self.linger.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+        }
+        if self.ended || self.part == Part::Head {
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_linger(context).map(Ok)
     }
 }

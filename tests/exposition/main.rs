@@ -3,17 +3,14 @@
 mod fuzz;
 mod parser;
 mod process;
+mod subjects;
 mod wish;
 
-use epoch_metrics::{
-    DurationOptions, HistogramOptions, ManualClock, MetricsCollector, Registry, Unit,
-};
+use epoch_metrics::{HistogramOptions, MetricsCollector, Registry};
 use parser::{number, parse, value};
-use std::io::Write as _;
-use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
+use subjects::{NASTY, busy_collector, registry_with_everything};
 
 #[test]
 fn what_went_in_reads_back() {
@@ -263,57 +260,6 @@ fn nothing_changed_means_the_same_text() {
     assert_eq!(Registry::new().render_json(), "{}");
 }
 
-/// Prometheus' own checker, which also lints names. Without it the test is skipped, but never under CI.
-#[test]
-fn promtool_has_no_objection() {
-    for (what, text) in [
-        ("a registry", registry_with_everything().render_prometheus()),
-        ("a collector", busy_collector().render_prometheus()),
-        (
-            "an idle collector",
-            MetricsCollector::new().render_prometheus(),
-        ),
-    ] {
-        check_with_promtool(what, &text);
-    }
-}
-
-/// Fails under CI if there is no promtool; says so elsewhere.
-fn check_with_promtool(what: &str, text: &str) {
-    let mut command = Command::new("promtool");
-    command
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut promtool = match command.spawn() {
-        Ok(promtool) => promtool,
-        Err(error) => {
-            assert!(
-                std::env::var_os("CI").is_none(),
-                "promtool does not run: {error}"
-            );
-            println!(
-                "skipped: promtool does not run here ({error}); Debian has it in the package prometheus"
-            );
-            return;
-        }
-    };
-    promtool
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(text.as_bytes())
-        .unwrap();
-    let output = promtool.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned()
-        + &String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && said.is_empty(),
-        "of {what} promtool says\n{said}"
-    );
-}
-
 #[test]
 fn a_registrys_json_reads_back() {
     let json: serde_json::Value =
@@ -463,127 +409,4 @@ fn check_float(read: &serde_json::Value, expected: f64) {
         (read - expected).abs() <= expected.abs() * 1e-15 || expected.is_subnormal(),
         "{read} for {expected}"
     );
-}
-
-/// Texts that mean something to one of the formats, or look as if they did.
-const NASTY: [&str; 14] = [
-    "",
-    "plain",
-    "\\",
-    "\"",
-    "\n",
-    "a\\nb",
-    "\\\"\n\"\\",
-    "grüße, 世界 🦀 {x=\"y\"} # HELP",
-    "tab\tand\rreturn\u{1}\u{7f}",
-    "\r\n",
-    "\\r\r",
-    " \0 ",
-    "\u{85}\u{2028}\u{2029}\u{feff}",
-    "\"} 1\n# TYPE x counter\nx 1\n",
-];
-
-fn registry_with_everything() -> Registry {
-    let clock = Arc::new(ManualClock::new());
-    let registry = Registry::builder().clock(clock.clone()).build();
-    registry
-        .counter("jobs", "Jobs \\ with a backslash\nand a second \"line\".")
-        .unwrap()
-        .add(u64::MAX);
-    registry
-        .gauge("queue_length", "Grüße.")
-        .unwrap()
-        .set(i64::MIN);
-    for (i, text) in NASTY.iter().enumerate() {
-        registry
-            .gauge(&format!("help_{i}"), &format!("Help: {text}"))
-            .unwrap();
-    }
-    for (name, value) in [
-        ("ratio", 0.1 + 0.2),
-        ("not_a_number", f64::NAN),
-        ("upper", f64::INFINITY),
-        ("lower", f64::NEG_INFINITY),
-        ("tiny", 1.5e-300),
-        ("huge", -1.5e300),
-        ("million", 1e6),
-    ] {
-        registry.float_gauge(name, "A float.").unwrap().set(value);
-    }
-    let latency = registry
-        .histogram(
-            "wait",
-            "Waiting.",
-            HistogramOptions::durations()
-                .range(Duration::from_nanos(1), Duration::from_secs(3600))
-                .export_bounds(&DurationOptions::DEFAULT_BOUNDS),
-        )
-        .unwrap();
-    for nanos in [
-        1,
-        20_000,
-        1_020_000,
-        2_550_000_000,
-        3_600_000_000_000,
-        0,
-        u64::MAX,
-    ] {
-        latency.record(nanos);
-    }
-    let size = HistogramOptions::values(0, u64::MAX)
-        .unit(Unit::Bytes)
-        .export_bounds(&[0, 1, 10, 1_000_000, 1 << 40]);
-    let size = registry.histogram("size", "Sizes.", size).unwrap();
-    for value in [0, 1, 2, 11, 12, 1 << 20, 1 << 50] {
-        size.record(value);
-    }
-    registry
-        .histogram(
-            "nothing",
-            "Nobody records here.",
-            HistogramOptions::values(0, 10),
-        )
-        .unwrap();
-    registry
-        .counter_family("no_members", "A family without members.", &["x"])
-        .unwrap();
-    let counters = registry
-        .counter_family("labelled", "By label.", &["one", "two"])
-        .unwrap();
-    let histograms = registry
-        .histogram_family(
-            "spread",
-            "By label.",
-            HistogramOptions::values(1, 99),
-            &["of"],
-        )
-        .unwrap();
-    for (i, text) in (1..).zip(NASTY) {
-        counters.with(&[text, "same"]).unwrap().add(i);
-        counters.with(&["same", text]).unwrap().add(100 * i);
-        histograms.with(&[text]).unwrap().record(i);
-    }
-    let throughput = registry.throughput("finished", "Finished.").unwrap();
-    throughput.add(5_000_000);
-    clock.advance(Duration::from_secs(1));
-    registry
-}
-
-fn busy_collector() -> MetricsCollector {
-    let clock = Arc::new(ManualClock::new());
-    let collector = MetricsCollector::builder()
-        .clock(clock.clone())
-        .build()
-        .unwrap();
-    for i in 1..=2_000 {
-        clock.set(Duration::from_millis(i * 10));
-        collector.record_latency(Duration::from_micros(i * 37 % 5_000 + 1));
-        collector.record_batch_size(i % 33);
-        collector.record_throughput(i, 1);
-    }
-    collector.record_latency(Duration::ZERO);
-    collector.record_queue_depth(12);
-    collector.record_mode_transition("low");
-    collector.record_mode_transition("a \"mode\" with \\ and\nnewline");
-    collector
 }

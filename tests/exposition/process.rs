@@ -1,48 +1,10 @@
 //! One page of everything that a process has: two collectors, a registry of its own, constant labels.
 
-use crate::{check_with_promtool, parse, value};
-use epoch_metrics::{HistogramOptions, MetricsCollector, Page, Registry};
+use crate::subjects::whole_process;
+use crate::{parse, value};
 use std::collections::HashSet;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
-use std::time::Duration;
-
-fn collector(prefix: &str) -> MetricsCollector {
-    let builder = MetricsCollector::builder().prefix(prefix);
-    let builder = builder.constant_label("host", "a \"host\"\n").unwrap();
-    builder.build().unwrap()
-}
-
-/// The second collector is idle, so its quantiles are NaN; one callback panics.
-fn whole_process() -> Page {
-    let (chat, search) = (collector("chat"), collector("search"));
-    chat.record_latency(Duration::from_millis(7));
-    chat.record_latency(Duration::ZERO);
-    chat.record_throughput(350, 1);
-    for (collector, hits) in [(&chat, 1), (&search, 2)] {
-        // The same family in both, which a label of its own tells apart.
-        let family = collector
-            .registry()
-            .counter_family("cache_hits", "Hits.", &["model"]);
-        let label = hits.to_string();
-        family.unwrap().with(&[&label]).unwrap().add(hits);
-    }
-    let process = Registry::builder()
-        .constant_label("host", "b")
-        .unwrap()
-        .build();
-    process.gauge("threads", "Threads.").unwrap().set(8);
-    let options = HistogramOptions::values(1, 9);
-    let sizes = process.histogram_family("sizes", "Sizes.", options, &["metric"]);
-    sizes.unwrap().with(&["x"]).unwrap().record(10);
-    process
-        .observable_gauge_fn("pool", "Pool.", || 3.0)
-        .unwrap();
-    process
-        .observable_gauge_fn("broken", "Broken.", || panic!("on purpose"))
-        .unwrap();
-    Page::merge([chat.page(), process.page(), search.page()]).unwrap()
-}
 
 #[test]
 fn everything_of_a_process_reads_back_from_one_page() {
@@ -88,11 +50,6 @@ fn everything_of_a_process_reads_back_from_one_page() {
     let json: serde_json::Value = serde_json::from_str(&page.render_json()).unwrap();
     assert_eq!(json["cache_hits"]["series"].as_array().unwrap().len(), 2);
     assert_eq!(json.as_object().unwrap().len(), families.len());
-}
-
-#[test]
-fn promtool_has_no_objection_to_a_page_of_several() {
-    check_with_promtool("a whole process", &whole_process().render_prometheus());
 }
 
 /// Prints one line for each sample: name, labels by name, value; all of it as JSON.
