@@ -7,12 +7,16 @@
 use crate::sync::{AtomicU64, Relaxed};
 use std::fmt::Debug;
 use std::time::Duration;
-#[cfg(not(all(feature = "quanta", target_os = "linux")))]
+#[cfg(not(feature = "quanta"))]
 use std::time::Instant;
 
 /// A monotonic clock: time since some fixed instant.
 ///
 /// The library tolerates a clock that stalls, jumps or goes back: an interval that would be negative is zero.
+///
+/// Both methods count from the same instant. The library never subtracts a time of one from a time of the other: timers, ages,
+/// staleness and uptime are differences of [`Self::now`], and [`Self::coarse`] tells a
+/// [`Throughput`](crate::Throughput) which second it is. If the two drift apart, nothing but the second's boundary moves.
 ///
 /// ```
 /// use epoch_metrics::{Clock, Registry};
@@ -32,16 +36,22 @@ use std::time::Instant;
 /// assert!(registry.clock().now() < Duration::from_secs(60));
 /// ```
 pub trait Clock: Debug + Send + Sync {
-    /// The time now. Timers call this twice for each sample.
+    /// The time now. Timers call this twice for each sample; a read calls it when something changed, to know a snapshot's age.
     fn now(&self) -> Duration;
 
-    /// The time now, within a few milliseconds, to tell which second it is. It need not agree with [`Self::now`].
+    /// The time now, from the same instant on as [`Self::now`], for those who only need to know the second. It may lag by some
+    /// milliseconds. [`Throughput::add`](crate::Throughput::add) calls this.
     fn coarse(&self) -> Duration {
         self.now()
     }
 }
 
-/// The default: the system's monotonic clock, or, with the `quanta` feature, the CPU's time-stamp counter.
+/// The default: the system's monotonic clock, or, with the `quanta` feature, the CPU's time-stamp counter. It counts from its
+/// creation.
+///
+/// On Linux [`Clock::coarse`] is the time of the kernel's last timer tick, which comes every 1 to 10 ms: never ahead of
+/// [`Clock::now`], and behind it by less than a tick. With `quanta` the two are different clocks, and may drift apart over hours.
+/// Elsewhere the two are the same.
 ///
 /// ```
 /// use epoch_metrics::{Clock, SystemClock};
@@ -57,8 +67,9 @@ pub struct SystemClock {
     counter: quanta::Clock,
     #[cfg(feature = "quanta")]
     origin: quanta::Instant,
-    #[cfg(not(target_os = "linux"))]
-    coarse_origin: Instant,
+    /// The same instant as `origin`, by the system's monotonic clock.
+    #[cfg(target_os = "linux")]
+    coarse_origin: Duration,
 }
 
 impl SystemClock {
@@ -73,8 +84,9 @@ impl SystemClock {
             origin: counter.now(),
             #[cfg(feature = "quanta")]
             counter,
-            #[cfg(not(target_os = "linux"))]
-            coarse_origin: Instant::now(),
+            // After the other, so that a coarse time is never ahead of an exact one.
+            #[cfg(target_os = "linux")]
+            coarse_origin: read_system_clock(libc::CLOCK_MONOTONIC),
         }
     }
 }
@@ -97,22 +109,24 @@ impl Clock for SystemClock {
     #[inline]
     fn coarse(&self) -> Duration {
         #[cfg(target_os = "linux")]
-        return coarse_monotonic();
+        return read_system_clock(libc::CLOCK_MONOTONIC_COARSE).saturating_sub(self.coarse_origin);
         #[cfg(not(target_os = "linux"))]
-        self.coarse_origin.elapsed()
+        self.now()
     }
 }
 
-/// `CLOCK_MONOTONIC_COARSE`: the time of the last timer tick, read without touching the hardware clock.
+/// `CLOCK_MONOTONIC`, or `CLOCK_MONOTONIC_COARSE`: the same time as of the last timer tick, read without touching the hardware
+/// clock.
 #[cfg(target_os = "linux")]
-fn coarse_monotonic() -> Duration {
+#[inline]
+fn read_system_clock(id: libc::clockid_t) -> Duration {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: `time` is a valid timespec to write to; the call touches nothing else. It cannot fail: the clock has been
+    // SAFETY: `time` is a valid timespec to write to; the call touches nothing else. It cannot fail: both clocks have been
     // in every Linux since 2.6.32, and if it failed, the zero written above would stand.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut time) };
+    unsafe { libc::clock_gettime(id, &raw mut time) };
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 

@@ -381,8 +381,8 @@ fn reset_forgets_everything_and_keeps_the_configuration() {
         );
         assert_eq!(
             empty.throughput.tokens.per_second(windows[0]),
-            Some(0.0),
-            "what came before is in no window"
+            None,
+            "what came before is in no window, and no second has passed"
         );
         assert_eq!(
             (

@@ -21,7 +21,7 @@ use crate::engine::read_order::{SnapshotSource, Sources};
 use crate::engine::slot::claims::SlotClaims;
 use crate::engine::slot::growing_table::SlotId;
 use crate::engine::slot::owner::{CurrentThread, ThreadSlot};
-use crate::engine::throughput::{Amounts, Summarize, Tracker};
+use crate::engine::throughput::{Amounts, Moment, Summarize, Tracker};
 use loom::thread::JoinHandle;
 use std::collections::HashMap;
 use std::io::Write;
@@ -208,7 +208,10 @@ impl SnapshotSource for Recorder<Tally> {
 }
 
 /// When throughputs are read: in second 2.
-const NOW: Duration = Duration::from_secs(2);
+const NOW: Moment = Moment {
+    coarse: Duration::from_secs(2),
+    exact: Duration::ZERO,
+};
 
 /// What a reset of a throughput left behind.
 #[derive(Debug, Default)]
@@ -229,7 +232,7 @@ struct Added {
 impl Summarize for Forgotten {
     type Snapshot = Added;
 
-    fn summarize(&self, _now: Duration, amounts: &Amounts<'_>) -> Added {
+    fn summarize(&self, _now: Moment, amounts: &Amounts<'_>) -> Added {
         let seconds = [1, 2].map(|second| {
             let forgotten = self
                 .seconds
@@ -244,15 +247,15 @@ impl Summarize for Forgotten {
         }
     }
 
-    fn reset(&mut self, _now: Duration, amounts: &Amounts<'_>, seconds: HashMap<u64, u64>) {
+    fn reset(&mut self, _now: Moment, amounts: &Amounts<'_>, seconds: HashMap<u64, u64>) {
         *self = Self {
             total: amounts.total,
             seconds,
         };
     }
 
-    fn epoch(snapshot: &Added) -> (u64, Duration) {
-        (snapshot.calls, NOW)
+    fn epoch(snapshot: &Added) -> (u64, u64) {
+        (snapshot.calls, NOW.coarse.as_secs())
     }
 }
 
@@ -264,11 +267,11 @@ impl SnapshotSource for Tracker<Forgotten> {
     type Snapshot = Added;
 
     fn is_current(&self, snapshot: &Added) -> bool {
-        self.is_current(snapshot, NOW)
+        self.is_current(snapshot, NOW.coarse.as_secs())
     }
 
     fn read_now(&self) -> Arc<Added> {
-        self.read(|_| false, || NOW)
+        self.read(|_| false, || NOW.coarse.as_secs(), || NOW)
     }
 }
 

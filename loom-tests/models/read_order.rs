@@ -97,7 +97,7 @@ fn a_reset_shows() {
             let reset = spawn(&metrics, |metrics| {
                 for histogram in &metrics.histograms {
                     histogram
-                        .try_reset(super::NOW, &metrics.generation)
+                        .try_reset(super::NOW.exact, &metrics.generation)
                         .expect("no writer is inside a record");
                 }
                 for throughput in &metrics.throughputs {

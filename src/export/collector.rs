@@ -100,7 +100,7 @@ fn write_throughput(writer: &mut JsonWriter, throughput: &ThroughputSnapshot) {
             for rate in throughput.rates() {
                 writer
                     .key(&format!("{}s", rate.window.as_secs()))
-                    .float(rate.per_second);
+                    .float(rate.per_second.unwrap_or(f64::NAN));
             }
         });
     });

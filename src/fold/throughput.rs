@@ -1,7 +1,10 @@
 //! What a throughput's reader keeps: its windows, and what the last reset left behind.
+//!
+//! A rate covers whole seconds only. The second in which the throughput was registered or reset is covered in part, so it is
+//! left out, of the amount and of the span alike; its amount is in the total.
 
 use crate::engine::throughput::ring::stamp;
-use crate::engine::throughput::{Amounts, Summarize};
+use crate::engine::throughput::{Amounts, Moment, Summarize};
 use crate::snapshot::throughput::{Rate, ThroughputSnapshot};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,21 +14,21 @@ use std::time::Duration;
 pub(crate) struct RateWindows {
     /// In seconds.
     windows: Box<[u64]>,
-    /// The second of the registration or the last reset: nothing before it counts.
+    /// The first whole second after the registration or the last reset: rates cover nothing before it.
     first_second: u64,
-    /// What the last reset found in a second, by its stamp: in `first_second`, and in later ones that a clock was at before
-    /// it went back. It does not count.
+    /// What the last reset found in a second, by its stamp: in `first_second` if the reset was at its very
+    /// beginning, and in later ones that a clock was at before it went back. It does not count.
     uncounted: HashMap<u64, u64>,
     /// The total at the last reset. It does not count.
     uncounted_total: u64,
 }
 
 impl RateWindows {
-    /// `created`: rates begin there.
-    pub(crate) fn new(windows: Box<[u64]>, created: Duration) -> Self {
+    /// `created`: rates begin with the first whole second from there on.
+    pub(crate) fn new(windows: Box<[u64]>, created: Moment) -> Self {
         Self {
             windows,
-            first_second: created.as_secs(),
+            first_second: first_whole_second(created),
             uncounted: HashMap::new(),
             uncounted_total: 0,
         }
@@ -37,37 +40,46 @@ impl RateWindows {
         let before = |second| self.uncounted.get(&stamp(second)).copied().unwrap_or(0);
         let new = (first..second).map(|second| in_second(second).saturating_sub(before(second)));
         let amount = new.fold(0, u64::saturating_add);
-        let passed = second.saturating_sub(first).clamp(1, window);
+        let covered = second.saturating_sub(first);
         Rate {
             window: Duration::from_secs(window),
+            span: Duration::from_secs(covered),
             amount,
-            per_second: amount as f64 / passed as f64,
+            per_second: (covered > 0).then(|| amount as f64 / covered as f64),
         }
     }
+}
+
+/// The first second that lies wholly at or after `moment`.
+fn first_whole_second(moment: Moment) -> u64 {
+    let begun = u64::from(moment.coarse.subsec_nanos() > 0);
+    moment.coarse.as_secs().saturating_add(begun)
 }
 
 impl Summarize for RateWindows {
     type Snapshot = ThroughputSnapshot;
 
-    fn summarize(&self, now: Duration, amounts: &Amounts<'_>) -> ThroughputSnapshot {
+    fn summarize(&self, now: Moment, amounts: &Amounts<'_>) -> ThroughputSnapshot {
+        let second = now.coarse.as_secs();
         let rates = self
             .windows
             .iter()
-            .map(|window| self.rate(*window, now.as_secs(), amounts.in_second));
+            .map(|window| self.rate(*window, second, amounts.in_second));
         ThroughputSnapshot {
             total: amounts.total.wrapping_sub(self.uncounted_total),
             rates: rates.collect(),
             calls: amounts.calls,
-            taken: now,
+            second,
+            taken: now.exact,
         }
     }
 
-    fn reset(&mut self, now: Duration, amounts: &Amounts<'_>, seconds: HashMap<u64, u64>) {
+    fn reset(&mut self, now: Moment, amounts: &Amounts<'_>, seconds: HashMap<u64, u64>) {
         (self.first_second, self.uncounted, self.uncounted_total) =
-            (now.as_secs(), seconds, amounts.total);
+            (first_whole_second(now), seconds, amounts.total);
     }
 
-    fn epoch(snapshot: &ThroughputSnapshot) -> (u64, Duration) {
-        (snapshot.calls, snapshot.taken)
+    fn epoch(snapshot: &ThroughputSnapshot) -> (u64, u64) {
+        (snapshot.calls, snapshot.second)
     }
 }

@@ -2,10 +2,14 @@
 
 use crate::clock::Clock;
 use crate::engine::generation::Generation;
+use crate::engine::throughput::Moment;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Clock, staleness, and the generation that resets bump.
+///
+/// Times that are subtracted (ages, staleness, timers, uptime) come from [`Self::now`], all of them. The clock's coarse method
+/// only tells throughputs which second it is. So nothing depends on how well the two methods agree.
 #[derive(Debug)]
 pub(crate) struct MetricContext {
     pub(crate) clock: Arc<dyn Clock>,
@@ -25,14 +29,33 @@ impl MetricContext {
         }
     }
 
-    /// Whether a snapshot that was taken at `taken`, by the coarse clock, may be served even if it is not current.
+    /// The time that everything is stamped and measured with.
+    #[inline]
+    pub(crate) fn now(&self) -> Duration {
+        self.clock.now()
+    }
+
+    /// The second that throughputs add to.
+    #[inline]
+    pub(crate) fn second(&self) -> u64 {
+        self.clock.coarse().as_secs()
+    }
+
+    /// When a throughput is read, registered or reset.
+    pub(crate) fn moment(&self) -> Moment {
+        Moment {
+            coarse: self.clock.coarse(),
+            exact: self.now(),
+        }
+    }
+
+    /// Whether a snapshot that was taken at `taken`, by [`Self::now`], may be served even if it is not current.
     #[inline]
     pub(crate) fn within_staleness(&self, taken: Duration) -> bool {
         // If the clock went back, no snapshot is within the staleness.
         self.max_staleness > Duration::ZERO
             && self
-                .clock
-                .coarse()
+                .now()
                 .checked_sub(taken)
                 .is_some_and(|age| age < self.max_staleness)
     }

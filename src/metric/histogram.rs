@@ -53,7 +53,7 @@ impl HistogramCore {
             ..
         } = *options;
         let accumulator = Accumulator::new(config.layout, digits, unit, config.recent);
-        let recorder = Recorder::new(config, accumulator, context.clock.now());
+        let recorder = Recorder::new(config, accumulator, context.now());
         Self {
             recorder,
             unit,
@@ -66,8 +66,7 @@ impl HistogramCore {
         &self,
         within_staleness: impl Fn(&HistogramSnapshot) -> bool,
     ) -> Arc<HistogramSnapshot> {
-        self.recorder
-            .read(within_staleness, || self.context.clock.coarse())
+        self.recorder.read(within_staleness, || self.context.now())
     }
 }
 
@@ -157,7 +156,7 @@ impl Histogram {
 
     /// The time now, by the registry's clock.
     pub(crate) fn now(&self) -> Duration {
-        self.core.context.clock.now()
+        self.core.context.now()
     }
 
     /// A snapshot that holds everything that was recorded before this call, or, with
@@ -175,7 +174,7 @@ impl Histogram {
     pub fn latest(&self) -> Latest<HistogramSnapshot> {
         let snapshot = self.core.recorder.latest();
         let taken = snapshot.taken;
-        Latest::new(snapshot, taken, self.core.context.clock.coarse())
+        Latest::new(snapshot, taken, self.core.context.now())
     }
 
     /// Forgets everything recorded so far and returns it. A sample that is recorded at the same time is either in what is
@@ -197,7 +196,7 @@ impl Histogram {
         let context = &self.core.context;
         self.core
             .recorder
-            .reset(|| context.clock.coarse(), &context.generation)
+            .reset(|| context.now(), &context.generation)
     }
 }
 

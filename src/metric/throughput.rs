@@ -18,10 +18,15 @@ const MAX_WINDOW_SECONDS: u64 = SECONDS - 4;
 
 /// An amount that is finished over time (requests, tokens, bytes), read as a total and as rates over windows.
 ///
-/// A window of W seconds is the W whole seconds before the current one, whenever and however often it is read. After silence
-/// the rate is zero, even if there were no reads or writes in between. Amounts saturate at 68.7 billion a second and thread.
-/// If the [`Clock`](crate::Clock) goes back, rates may miss amounts, and they are zero until the clock has passed the second
-/// of the registration or the last reset again; the total stays exact.
+/// A window of W seconds is the W whole seconds before the current one, whenever and however often it is read, without those
+/// before the registration or the last reset: [`Rate::span`](crate::Rate::span) says how many are left, and there is no rate
+/// while none is. After silence the rate is zero, even if there were no reads or writes in between. Amounts saturate at 68.7
+/// billion a second and thread.
+///
+/// Seconds are those of [`Clock::coarse`](crate::Clock::coarse). What a clock skips counts as seconds without amounts. If it
+/// goes back, a second that it passes twice holds the amounts of both times, or only the later ones if a second that is a
+/// multiple of 64 away was written to in between; behind the registration or the last reset there is no rate. The total is
+/// exact in any case.
 ///
 /// ```
 /// use epoch_metrics::{ManualClock, Registry};
@@ -55,7 +60,7 @@ impl ThroughputCore {
         context: Arc<MetricContext>,
     ) -> Result<Self, OptionsError> {
         let windows = valid_windows(windows)?;
-        let created = context.clock.coarse();
+        let created = context.moment();
         Ok(Self {
             tracker: Tracker::new(RateWindows::new(windows, created), created),
             context,
@@ -66,8 +71,9 @@ impl ThroughputCore {
         &self,
         within_staleness: impl Fn(&ThroughputSnapshot) -> bool,
     ) -> Arc<ThroughputSnapshot> {
+        let context = &self.context;
         self.tracker
-            .read(within_staleness, || self.context.clock.coarse())
+            .read(within_staleness, || context.second(), || context.moment())
     }
 }
 
@@ -96,8 +102,7 @@ impl SnapshotSource for ThroughputCore {
     type Snapshot = ThroughputSnapshot;
 
     fn is_current(&self, snapshot: &ThroughputSnapshot) -> bool {
-        self.tracker
-            .is_current(snapshot, self.context.clock.coarse())
+        self.tracker.is_current(snapshot, self.context.second())
     }
 
     fn read_now(&self) -> Arc<ThroughputSnapshot> {
@@ -117,7 +122,7 @@ impl Throughput {
     /// Adds an amount that is finished now.
     #[inline]
     pub fn add(&self, amount: u64) {
-        let second = self.core.context.clock.coarse().as_secs();
+        let second = self.core.context.second();
         self.core.tracker.add(ThisThread, second, amount);
     }
 
@@ -131,16 +136,16 @@ impl Throughput {
     pub fn latest(&self) -> Latest<ThroughputSnapshot> {
         let snapshot = self.core.tracker.latest();
         let taken = snapshot.taken;
-        Latest::new(snapshot, taken, self.core.context.clock.coarse())
+        Latest::new(snapshot, taken, self.core.context.now())
     }
 
     /// Forgets everything added so far and returns it. An amount that is added at the same time is either in the total of
-    /// what is returned or in the next one, never in both and never in neither. Later rates are of what is added later.
+    /// what is returned or in the next one, never in both and never in neither. Rates begin again with the next whole second.
     pub fn reset(&self) -> ThroughputSnapshot {
         let context = &self.core.context;
         self.core
             .tracker
-            .reset(|| context.clock.coarse(), &context.generation)
+            .reset(|| context.moment(), &context.generation)
     }
 }
 

@@ -147,7 +147,7 @@ impl Registry {
     /// let registry = epoch_metrics::Registry::new();
     /// let tokens = registry.throughput_with_windows("tokens", "Tokens.", &[Duration::from_secs(10)])?;
     /// tokens.add(5);
-    /// assert!(registry.render_prometheus().contains(r#"tokens_per_second{window="10s"} 0"#));
+    /// assert!(registry.render_prometheus().contains(r#"tokens_per_second{window="10s"} NaN"#));
     /// # Ok::<(), epoch_metrics::RegisterError>(())
     /// ```
     pub fn throughput_with_windows(
@@ -242,7 +242,7 @@ impl Registry {
     pub fn latest(&self) -> Latest<RegistrySnapshot> {
         let snapshot = self.state.latest();
         let taken = snapshot.taken;
-        Latest::new(snapshot, taken, self.state.context.clock.coarse())
+        Latest::new(snapshot, taken, self.state.context.now())
     }
 
     /// A snapshot, and what the observable metrics report for it: what [`Self::render_prometheus`] and [`Self::render_json`]

@@ -138,7 +138,8 @@ impl RegistrySnapshot {
             Stored::Histogram(at) => Value::Histogram(Arc::clone(&self.readout.histograms[at])),
             Stored::Total(at) => Value::Counter(self.readout.throughputs[at].total()),
             Stored::Rate(at, window) => {
-                Value::FloatGauge(self.readout.throughputs[at].rates()[window].per_second)
+                let rate = self.readout.throughputs[at].rates()[window].per_second;
+                Value::FloatGauge(rate.unwrap_or(f64::NAN))
             }
         }
     }

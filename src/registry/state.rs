@@ -41,7 +41,7 @@ struct Registered {
 
 impl RegistryState {
     pub(super) fn new(context: MetricContext, naming: Naming, own: Option<OwnFamilies>) -> Self {
-        let taken = context.clock.coarse();
+        let taken = context.now();
         let mut names = HashSet::new();
         for family in own.iter().flat_map(OwnFamilies::descriptions) {
             // There are no names yet that these could clash with.
@@ -154,7 +154,7 @@ impl RegistryState {
     }
 
     fn rebuild(&self, pages: &mut PageCache) -> RegistrySnapshot {
-        let taken = self.context.clock.coarse();
+        let taken = self.context.now();
         let (catalog, version) = self
             .registered
             .read(|registered, version| (Arc::clone(&registered.catalog), version));

@@ -3,16 +3,42 @@
 use std::time::Duration;
 
 /// What was finished in a window of whole seconds.
+///
+/// The amount and the rate are those of [`span`](Self::span): the part of the window after the registration or the last reset.
+///
+/// ```
+/// use epoch_metrics::{ManualClock, Registry};
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// let clock = Arc::new(ManualClock::new());
+/// clock.set(Duration::from_millis(999_900));
+/// let tokens = Registry::builder().clock(clock.clone()).build().throughput("tokens", "Tokens.")?;
+/// for _ in 0..21 {
+///     tokens.add(10);
+///     clock.advance(Duration::from_millis(100)); // the last time to 1,002.0 s
+/// }
+/// let snapshot = tokens.snapshot();
+/// let rate = snapshot.rate(Duration::from_secs(5)).expect("a window of this throughput");
+/// assert_eq!((rate.amount, rate.span), (200, Duration::from_secs(2)));
+/// assert_eq!(rate.per_second, Some(100.0));
+/// # Ok::<(), epoch_metrics::RegisterError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Rate {
     /// The length of the window.
     pub window: Duration,
-    /// What was finished in the whole seconds of the window; the current second is not included.
+    /// The whole seconds of the window that the throughput was there for, from zero to [`window`](Self::window). Neither the
+    /// current second nor the one in which the throughput was registered or last reset is included, unless that was at its
+    /// very beginning.
+    pub span: Duration,
+    /// What was finished in `span`.
     pub amount: u64,
-    /// The amount per second. While fewer seconds than the window have passed, per second that has passed.
-    pub per_second: f64,
+    /// `amount` divided by `span`; `None` while no whole second has passed. Pages show a missing rate as NaN (text) or `null`
+    /// (JSON).
+    pub per_second: Option<f64>,
 }
 
 /// The total and the rates of a [`Throughput`](crate::Throughput) at one moment.
@@ -38,6 +64,9 @@ pub struct ThroughputSnapshot {
     pub(crate) rates: Box<[Rate]>,
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) calls: u64,
+    /// The second in which it was taken, by the coarse clock.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(crate) second: u64,
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) taken: Duration,
 }
@@ -48,12 +77,15 @@ impl ThroughputSnapshot {
         &self.rates
     }
 
-    /// The rate over one of the registered windows; `None` for any other.
+    /// The amount, span and rate over one of the registered windows; `None` for any other.
+    pub fn rate(&self, window: Duration) -> Option<&Rate> {
+        self.rates.iter().find(|rate| rate.window == window)
+    }
+
+    /// The rate over one of the registered windows; `None` for any other, and while no whole second has passed since the
+    /// registration or the last reset.
     pub fn per_second(&self, window: Duration) -> Option<f64> {
-        self.rates
-            .iter()
-            .find(|rate| rate.window == window)
-            .map(|rate| rate.per_second)
+        self.rate(window)?.per_second
     }
 
     /// Everything since the registration or the last reset. Wraps at 2^64.

@@ -12,12 +12,12 @@ const MOST_A_SECOND: u64 = (1 << 36) - 1;
 #[derive(Debug)]
 pub(crate) struct ThroughputModel {
     windows: Vec<u64>,
-    /// Second and amount of everything ever finished.
-    finished: Vec<(u64, u64)>,
+    /// Time and amount of everything ever finished.
+    finished: Vec<(Duration, u64)>,
     /// How many of them were before the last reset,
     forgotten: usize,
-    /// which was in this second; or else the registration was.
-    since: u64,
+    /// which was at this time; or else the registration was.
+    since: Duration,
 }
 
 impl ThroughputModel {
@@ -26,20 +26,19 @@ impl ThroughputModel {
             windows: setup.windows.clone(),
             finished: Vec::new(),
             forgotten: 0,
-            since: setup.start.as_secs(),
+            since: setup.start,
         }
     }
 
     pub(crate) fn finish(&mut self, now: Duration, amount: u64) {
-        self.finished.push((now.as_secs(), amount));
+        self.finished.push((now, amount));
     }
 
     pub(crate) fn reset(&mut self, now: Duration) {
-        (self.forgotten, self.since) = (self.finished.len(), now.as_secs());
+        (self.forgotten, self.since) = (self.finished.len(), now);
     }
 
     pub(crate) fn check(&self, snapshot: &ThroughputSnapshot, now: Duration) {
-        let now = now.as_secs();
         assert_eq!(
             snapshot.total(),
             wrapping_sum(
@@ -51,39 +50,47 @@ impl ThroughputModel {
         assert_eq!(snapshot.rates().len(), self.windows.len());
         for (rate, &window) in snapshot.rates().iter().zip(&self.windows) {
             assert_eq!(rate.window, Duration::from_secs(window));
-            let (least, most) = self.amount(window, now);
+            // The whole seconds of the window that begin after the registration or the reset. What was finished in just these
+            // is the amount, by its time.
+            let end = now.as_secs();
+            let covered: Vec<u64> = (end.saturating_sub(window)..end)
+                .filter(|second| Duration::from_secs(*second) >= self.since)
+                .collect();
+            assert_eq!(rate.span, Duration::from_secs(covered.len() as u64));
+            let (least, most) = self.amount(&covered);
             assert!(
                 (least..=most).contains(&rate.amount),
-                "{} in {window} s, not {least} to {most}, at {now}: {self:?}",
+                "{} in {window} s, not {least} to {most}, at {now:?}: {self:?}",
                 rate.amount
             );
-            let passed = now.saturating_sub(self.since).clamp(1, window);
-            assert_eq!(rate.per_second, rate.amount as f64 / passed as f64);
-            assert_eq!(snapshot.per_second(rate.window), Some(rate.per_second));
+            let expected = rate.amount as f64 / covered.len() as f64;
+            assert_eq!(rate.per_second, (!covered.is_empty()).then_some(expected));
+            assert_eq!(snapshot.rate(rate.window), Some(rate));
+            assert_eq!(snapshot.per_second(rate.window), rate.per_second);
         }
     }
 
-    /// The least and the most that may have been finished in the whole seconds before `now`. The two are the same unless the
-    /// clock went back, or an amount was beyond what a second can hold.
+    /// The least and the most that may have been finished in these seconds. The two are the same unless the clock went back, or
+    /// an amount was beyond what a second can hold.
     ///
     /// A second is remembered until one that is a multiple of 64 away is written to. While the clock does not go back, no
     /// second of a window can have met that. If it does, what was finished may be missing.
-    fn amount(&self, window: u64, now: u64) -> (u64, u64) {
-        let first = now.saturating_sub(window).max(self.since);
+    fn amount(&self, seconds: &[u64]) -> (u64, u64) {
         let (mut least, mut most) = (0_u64, 0_u64);
-        for second in first..now {
+        for &second in seconds {
             let of_second = |from: usize| -> u64 {
                 let finished = self
                     .finished
                     .iter()
                     .skip(from)
-                    .filter(|(at, _)| *at == second);
+                    .filter(|(at, _)| at.as_secs() == second);
                 finished.fold(0, |sum, (_, amount)| sum.saturating_add(*amount))
             };
             let overwritten = self
                 .finished
                 .iter()
-                .rposition(|(at, _)| *at != second && at.abs_diff(second) % 64 == 0);
+                .map(|(at, _)| at.as_secs())
+                .rposition(|at| at != second && at.abs_diff(second) % 64 == 0);
             let kept_from = self.forgotten.max(overwritten.map_or(0, |at| at + 1));
             let mut kept = of_second(kept_from).min(MOST_A_SECOND);
             most = most.saturating_add(of_second(self.forgotten));

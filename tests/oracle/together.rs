@@ -204,6 +204,8 @@ impl Returned {
 /// Two waves of threads, the second in the slots of the first, while another thread reads or resets.
 fn at_the_same_time(setup: &Setup, waves: &[Vec<Vec<Deed>>; 2], resets: bool) {
     let metrics = Metrics::new(setup);
+    // Rates begin with the first whole second.
+    metrics.clock.advance(Duration::from_secs(1));
     let (mut seen, mut returned) = (Seen::default(), Returned::default());
     beside(
         || {

@@ -25,6 +25,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// When something is read, by both methods of the clock. The two are for different purposes and are never compared.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    /// By the method that writers ask for their second.
+    pub(crate) coarse: Duration,
+    /// By the method that ages are measured with.
+    pub(crate) exact: Duration,
+}
+
 /// What was read of all rings: one side of a snapshot or of a reset.
 pub(crate) struct Amounts<'a> {
     /// How often something was added, at least.
@@ -40,12 +49,12 @@ pub(crate) trait Summarize {
     type Snapshot;
 
     /// A snapshot at the time `now`.
-    fn summarize(&self, now: Duration, amounts: &Amounts<'_>) -> Self::Snapshot;
+    fn summarize(&self, now: Moment, amounts: &Amounts<'_>) -> Self::Snapshot;
     /// From now on counts only what comes on top of `amounts`. `seconds`: what is in every second, by its
     /// [`stamp`](ring::stamp).
-    fn reset(&mut self, now: Duration, amounts: &Amounts<'_>, seconds: HashMap<u64, u64>);
-    /// The calls that were read for a snapshot, and its time.
-    fn epoch(snapshot: &Self::Snapshot) -> (u64, Duration);
+    fn reset(&mut self, now: Moment, amounts: &Amounts<'_>, seconds: HashMap<u64, u64>);
+    /// The calls that were read for a snapshot, and its second.
+    fn epoch(snapshot: &Self::Snapshot) -> (u64, u64);
 }
 
 /// See the module's header.
@@ -57,7 +66,7 @@ pub(crate) struct Tracker<S: Summarize> {
 
 impl<S: Summarize> Tracker<S> {
     /// `created`: the time of the first, empty snapshot.
-    pub(crate) fn new(summary: S, created: Duration) -> Self {
+    pub(crate) fn new(summary: S, created: Moment) -> Self {
         let empty = summary.summarize(
             created,
             &Amounts {
@@ -90,20 +99,22 @@ impl<S: Summarize> Tracker<S> {
         });
     }
 
-    /// Whether a snapshot that was loaded before this call holds everything, and is of the second of `now`.
-    pub(crate) fn is_current(&self, snapshot: &S::Snapshot, now: Duration) -> bool {
-        let (calls, taken) = S::epoch(snapshot);
-        taken.as_secs() == now.as_secs() && calls == self.calls()
+    /// Whether a snapshot that was loaded before this call holds everything, and is of this second.
+    pub(crate) fn is_current(&self, snapshot: &S::Snapshot, second: u64) -> bool {
+        S::epoch(snapshot) == (self.calls(), second)
     }
 
     /// The published snapshot if it is current or `within_staleness`, otherwise a new one.
+    ///
+    /// `second` is the cheap half of `now`: all that a hit needs.
     pub(crate) fn read(
         &self,
         within_staleness: impl Fn(&S::Snapshot) -> bool,
-        now: impl Fn() -> Duration,
+        second: impl Fn() -> u64,
+        now: impl Fn() -> Moment,
     ) -> Arc<S::Snapshot> {
         self.cache.read(
-            |published| self.is_current(published, now()) || within_staleness(published),
+            |published| self.is_current(published, second()) || within_staleness(published),
             |summary, _| {
                 let now = now();
                 // Before the amounts: what is added from here on is read again next time.
@@ -127,7 +138,7 @@ impl<S: Summarize> Tracker<S> {
     }
 
     /// Forgets what was added so far and returns it, then bumps the generation.
-    pub(crate) fn reset(&self, now: impl Fn() -> Duration, generation: &Generation) -> S::Snapshot {
+    pub(crate) fn reset(&self, now: impl Fn() -> Moment, generation: &Generation) -> S::Snapshot {
         let before = self.cache.update(|summary, _| {
             let now = now();
             // Before the amounts, as in `read`; and these are read once, for both sides of the cut.

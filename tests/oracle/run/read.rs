@@ -101,9 +101,13 @@ impl Run {
                     });
                     let expected = finished.rates().iter().map(|rate| {
                         let window = format!("{}s", rate.window.as_secs());
-                        (window, rate.per_second)
+                        (window, rate.per_second.unwrap_or(f64::NAN))
                     });
-                    assert_eq!(shown.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+                    for ((window, rate), expected) in shown.zip(expected) {
+                        assert_eq!(window, expected.0);
+                        assert!(same(rate, expected.1), "{rate} for {expected:?}");
+                    }
+                    assert_eq!(family.series().count(), finished.rates().len());
                 }
                 ("values", [Value::Histogram(value)]) => self.histograms[0].check(value),
                 ("durations_seconds", [Value::Histogram(value)]) => self.histograms[1].check(value),
