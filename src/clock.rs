@@ -173,6 +173,66 @@ impl Clock for ManualClock {
     }
 }
 
+/// Tokio's clock (feature `tokio`), for tests of asynchronous code: it stands still, and is advanced, with the runtime.
+///
+/// In a runtime whose clock is [paused](tokio::time::pause), a timer around a sleep of five seconds records five seconds, and
+/// the rates of a throughput follow. Pausing is a feature of tokio (`test-util`), which this crate does not turn on; without it,
+/// and in a runtime that is not paused, this is the system's monotonic clock.
+///
+/// Which clock is read depends on the thread that asks, so write, read and render on threads of the runtime
+/// (`tokio::spawn`, `spawn_blocking` and `Runtime::enter` make one). Any other thread reads the system's clock, which knows
+/// nothing of an advance: to the library that is a clock that goes back.
+///
+/// # Panics
+/// Tokio panics if its clock is read while a thread is being torn down, after any runtime of the process was paused.
+///
+/// ```
+/// use epoch_metrics::{HistogramOptions, Registry, TokioClock};
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
+/// runtime.block_on(async {
+///     let registry = Registry::builder().clock(Arc::new(TokioClock::new())).build();
+///     let latency = registry.histogram("latency", "Latency.", HistogramOptions::durations())?;
+///     let timer = latency.start();
+///     tokio::time::sleep(Duration::from_secs(5)).await; // returns at once
+///     assert_eq!(timer.stop(), Duration::from_secs(5));
+///     Ok::<(), epoch_metrics::RegisterError>(())
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[cfg(feature = "tokio")]
+#[derive(Clone, Copy, Debug)]
+pub struct TokioClock {
+    origin: tokio::time::Instant,
+}
+
+#[cfg(feature = "tokio")]
+impl TokioClock {
+    /// A clock that begins now. Make it where its times are read: inside of the runtime.
+    pub fn new() -> Self {
+        Self {
+            origin: tokio::time::Instant::now(),
+        }
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl Default for TokioClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl Clock for TokioClock {
+    fn now(&self) -> Duration {
+        // Saturates: another thread may read an earlier clock than the one that was read at the creation.
+        self.origin.elapsed()
+    }
+}
+
 /// A duration in nanoseconds, at most `u64::MAX`.
 pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)

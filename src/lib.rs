@@ -36,6 +36,8 @@
 //! | `engine` | everything concurrent: slots, cells, blocks, folds, caches, the order of reading |
 //! | `sync`, `published`, `zeroed`, `tuning` | what the engine stands on; models replace these four |
 
+#[cfg(feature = "tokio")]
+pub use clock::TokioClock;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use collector::{
     BatchSnapshot, CollectorBuilder, CollectorCacheStats, CollectorSnapshot, LatencySnapshot,
