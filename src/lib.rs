@@ -7,6 +7,7 @@
 //! - [`HistogramOptions`] and [`DurationOptions`] for ranges, precision and recent samples.
 //! - [`RegistryBuilder`] for prefixes and constant labels; [`Page::merge`] for one page of several registries or collectors.
 //! - [`Registry::observable_gauge_fn`] for values that something else keeps; [`CachedValue`] for values derived from snapshots.
+//! - [`guide::testing`] for tests of code that uses this crate.
 //! - [`RegistrySnapshot`] for *A before B*; [`HistogramSnapshot::uncertain`] for what a stopped writer does to a snapshot.
 //!
 //! # Glossary
@@ -64,6 +65,12 @@ pub use snapshot::histogram::{Bucket, HistogramSnapshot};
 pub use snapshot::latest::Latest;
 pub use snapshot::recent::Recent;
 pub use snapshot::throughput::{Rate, ThroughputSnapshot};
+
+/// Guides.
+pub mod guide {
+    #[doc = include_str!("testing.md")]
+    pub mod testing {}
+}
 
 mod clock;
 mod collector;
