@@ -175,7 +175,7 @@ impl Clock for ManualClock {
 
 /// Tokio's clock (feature `tokio`), for tests of asynchronous code: it stands still, and is advanced, with the runtime.
 ///
-/// In a runtime whose clock is [paused](tokio::time::pause), a timer around a sleep of five seconds records five seconds, and
+/// In a runtime whose clock is [paused](https://docs.rs/tokio/1/tokio/time/fn.pause.html), a timer around a sleep of five seconds records five seconds, and
 /// the rates of a throughput follow. Pausing is a feature of tokio (`test-util`), which this crate does not turn on; without it,
 /// and in a runtime that is not paused, this is the system's monotonic clock.
 ///
