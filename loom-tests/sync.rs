@@ -8,5 +8,5 @@ pub(crate) use loom::sync::atomic::{
 pub(crate) use loom::sync::{Mutex, MutexGuard, RwLock};
 /// Both are also where loom switches threads. Without that it never does so between a store and a load that waits for the
 /// answer to it, and misses the executions in which the answer comes.
-pub(crate) use loom::thread::{yield_now, yield_now as spin_loop};
-pub(crate) use std::sync::PoisonError;
+pub(crate) use loom::thread::{yield_now as pause, yield_now as spin_loop};
+pub(crate) use std::sync::{PoisonError, TryLockError};

@@ -9,6 +9,11 @@ pub(crate) use std::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
     fence,
 };
-pub(crate) use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError, RwLock};
-pub(crate) use std::thread::yield_now;
+pub(crate) use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 pub(crate) use std::thread_local;
+
+/// Waits for other threads to get on. It sleeps rather than yields: beside more threads than processors, one that yields runs
+/// again only when all others have had their turn.
+pub(crate) fn pause() {
+    std::thread::sleep(std::time::Duration::from_micros(100));
+}

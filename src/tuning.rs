@@ -18,3 +18,5 @@ pub(crate) const LARGE_SHIFT: u32 = 48;
 pub(crate) const MAX_PROVISIONAL: usize = 512;
 /// Samples that a histogram's queue holds at least: a power of two.
 pub(crate) const MIN_QUEUE: usize = 256;
+/// How often a reset that may give up tries to cut each slot; between two attempts it yields the processor.
+pub(crate) const RESET_ATTEMPTS: usize = 64;

@@ -331,7 +331,7 @@ impl<C: Manual + 'static> Timed<C> {
         let timer = self.histogram.start();
         self.clock.manual().advance(after);
         if what == 3 {
-            timer.stop();
+            timer.stop().unwrap();
         } else {
             timer.discard();
         }

@@ -14,7 +14,7 @@ mod versioned;
 use crate::engine::counter::page::Page;
 use crate::engine::generation::Generation;
 use crate::engine::histogram::Recorder;
-use crate::engine::histogram::accumulate::{Accumulate, FoldOutcome};
+use crate::engine::histogram::accumulate::{Accumulate, FoldOutcome, FoldTarget};
 use crate::engine::histogram::block::BlockConfig;
 use crate::engine::histogram::bucket_layout::BucketLayout;
 use crate::engine::read_order::{SnapshotSource, Sources};
@@ -131,6 +131,7 @@ const REJECTED: u64 = 8;
 struct Tally {
     buckets: [u64; 8],
     sum: u128,
+    rejected: u64,
     recent: Vec<u64>,
 }
 
@@ -147,9 +148,7 @@ struct Snapshot {
     outcome: FoldOutcome,
 }
 
-impl Accumulate for Tally {
-    type Snapshot = Snapshot;
-
+impl FoldTarget for Tally {
     fn add(&mut self, bucket: usize, samples: u64) {
         self.buckets[bucket] = self.buckets[bucket].wrapping_add(samples);
     }
@@ -162,9 +161,17 @@ impl Accumulate for Tally {
         self.sum = self.sum.wrapping_add(amount);
     }
 
+    fn add_rejected(&mut self, values: u64) {
+        self.rejected = self.rejected.wrapping_add(values);
+    }
+
     fn extend_recent(&mut self, values: &[u64]) {
         self.recent.extend(values);
     }
+}
+
+impl Accumulate for Tally {
+    type Snapshot = Snapshot;
 
     fn publish(&mut self, outcome: FoldOutcome, _taken: Duration) -> Snapshot {
         Snapshot {
@@ -173,7 +180,7 @@ impl Accumulate for Tally {
         }
     }
 
-    fn reset(&mut self, _outcome: FoldOutcome) {
+    fn clear(&mut self) {
         *self = Self::default();
     }
 

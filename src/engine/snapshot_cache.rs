@@ -82,6 +82,17 @@ impl<S, T> SnapshotCache<S, T> {
         result
     }
 
+    /// [`Self::update`], unless `change` makes nothing.
+    pub(crate) fn try_update<R>(
+        &self,
+        change: impl FnOnce(&mut S, &T) -> Option<(T, R)>,
+    ) -> Option<R> {
+        let mut state = self.lock();
+        let (value, result) = change(&mut state, &self.published.load())?;
+        self.published.store(Arc::new(value));
+        Some(result)
+    }
+
     fn lock(&self) -> MutexGuard<'_, S> {
         // A rebuild that panicked has changed nothing: only the user's code may panic in it, and that runs first.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

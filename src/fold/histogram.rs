@@ -1,6 +1,6 @@
 //! What a histogram's folds add up to, and what its snapshots are cut from.
 
-use crate::engine::histogram::accumulate::{Accumulate, FoldOutcome};
+use crate::engine::histogram::accumulate::{Accumulate, FoldOutcome, FoldTarget};
 use crate::engine::histogram::bucket_layout::BucketLayout;
 use crate::fold::recent::RecentSamples;
 use crate::kind::Unit;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Counts of everything that was folded so far, by octave. A snapshot copies only the octaves that changed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Accumulator {
     layout: BucketLayout,
     digits: u8,
@@ -26,8 +26,7 @@ pub(crate) struct Accumulator {
     sum: u128,
     /// Of this histogram, as it is since the last reset.
     origin: Source,
-    /// Values rejected before the last reset.
-    rejected_before: u64,
+    rejected: u64,
     recent: Option<RecentSamples>,
 }
 
@@ -44,7 +43,7 @@ impl Accumulator {
             count: 0,
             sum: 0,
             origin: Source::new(),
-            rejected_before: 0,
+            rejected: 0,
             recent: (recent > 0).then(|| RecentSamples::new(recent)),
         }
     }
@@ -80,9 +79,7 @@ impl Accumulator {
     }
 }
 
-impl Accumulate for Accumulator {
-    type Snapshot = HistogramSnapshot;
-
+impl FoldTarget for Accumulator {
     #[inline]
     fn add(&mut self, bucket: usize, samples: u64) {
         self.change(bucket, |count| count.wrapping_add(samples));
@@ -97,19 +94,27 @@ impl Accumulate for Accumulator {
         self.sum = self.sum.wrapping_add(amount);
     }
 
+    fn add_rejected(&mut self, values: u64) {
+        self.rejected = self.rejected.wrapping_add(values);
+    }
+
     fn extend_recent(&mut self, values: &[u64]) {
         if let Some(recent) = &mut self.recent {
             recent.extend_from_slot(values);
         }
     }
+}
 
-    fn reset(&mut self, outcome: FoldOutcome) {
+impl Accumulate for Accumulator {
+    type Snapshot = HistogramSnapshot;
+
+    fn clear(&mut self) {
         self.octaves.fill(Vec::new());
         self.totals.fill(0);
         self.published.clear();
         (self.changed, self.count, self.sum) = (0, 0, 0);
         self.origin = Source::new();
-        self.rejected_before = outcome.rejected;
+        self.rejected = 0;
         if let Some(recent) = &mut self.recent {
             recent.clear();
         }
@@ -128,7 +133,7 @@ impl Accumulate for Accumulator {
             octaves: self.published.as_slice().into(),
             count: self.count,
             sum: self.sum,
-            rejected: outcome.rejected.wrapping_sub(self.rejected_before),
+            rejected: self.rejected,
             uncertain: outcome.uncertain,
             recent: self.recent.as_mut().map(RecentSamples::merge),
             origin: Some(Origin::from(&self.origin)),

@@ -4,7 +4,7 @@ use crate::snapshot::recent::Recent;
 use std::collections::VecDeque;
 
 /// The last N samples, in the order of arrival and sorted.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RecentSamples {
     capacity: usize,
     arrived: VecDeque<u64>,

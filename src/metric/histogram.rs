@@ -180,8 +180,11 @@ impl Histogram {
     /// Forgets everything recorded so far and returns it. A sample that is recorded at the same time is either in what is
     /// returned or in the next snapshot, never in both and never in neither.
     ///
-    /// If a writer is stopped inside a record and a snapshot would be [`uncertain`](HistogramSnapshot::uncertain), this waits
-    /// for the writer. It yields the processor, and other readers go on.
+    /// Each thread's samples are cut at a moment of their own, the first one after the call at which the thread is not seen
+    /// inside a record; threads that record without pause do not delay that. If a thread is stopped inside a record, so that a
+    /// snapshot would be [`uncertain`](HistogramSnapshot::uncertain), this waits for that thread. While it waits it yields the
+    /// processor, other readers go on and see everything as before, and a second reset waits for this one.
+    /// [`Self::try_reset`] does not wait so long.
     ///
     /// ```
     /// use epoch_metrics::{HistogramOptions, Registry};
@@ -196,7 +199,28 @@ impl Histogram {
         let context = &self.core.context;
         self.core
             .recorder
-            .reset(|| context.now(), &context.generation)
+            .reset(context.now(), &context.generation)
+    }
+
+    /// [`Self::reset`], unless it would have to wait long: `None`, and nothing is forgotten, if another reset is under way, or if
+    /// a writer is still inside a record after a bounded number of attempts, between which the processor was yielded.
+    ///
+    /// ```
+    /// use epoch_metrics::{HistogramOptions, Registry};
+    ///
+    /// let sizes = Registry::new().histogram("sizes", "Sizes.", HistogramOptions::values(0, 100))?;
+    /// sizes.record(7);
+    /// match sizes.try_reset() {
+    ///     Some(forgotten) => assert_eq!(forgotten.count(), 1),
+    ///     None => assert_eq!(sizes.snapshot().count(), 1),
+    /// }
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn try_reset(&self) -> Option<HistogramSnapshot> {
+        let context = &self.core.context;
+        self.core
+            .recorder
+            .try_reset(context.now(), &context.generation)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-/// A histogram between two resets. Compared by address, which no other one has while a snapshot holds it.
-#[derive(Debug)]
+/// A histogram between two resets, the same in all clones. Compared by address, which no other one has while a snapshot holds it.
+#[derive(Clone, Debug)]
 pub(crate) struct Source(Arc<u8>);
 
 /// The histograms that a snapshot's values come from: one, or those of all merged snapshots.

@@ -9,6 +9,7 @@
 mod interrupts;
 #[cfg(target_os = "linux")]
 mod preempted;
+mod resets;
 mod samples;
 #[cfg(target_os = "linux")]
 mod victims;

@@ -144,11 +144,10 @@ fn in_program(address: usize) -> bool {
     (&raw const __executable_start as usize..&raw const etext as usize).contains(&address)
 }
 
-/// A clock that stands still, and counts how often it is asked for the coarse time: a reset asks at each attempt.
+/// A clock that stands still, and resumes a call that is to be stepped from its reading of the coarse time on.
 #[derive(Debug, Default)]
 pub(crate) struct StillClock {
     pub(crate) nanos: AtomicU64,
-    pub(crate) asked: AtomicU64,
 }
 
 impl Clock for StillClock {
@@ -157,7 +156,6 @@ impl Clock for StillClock {
     }
 
     fn coarse(&self) -> Duration {
-        self.asked.fetch_add(1, SeqCst);
         CLOCK_WAS_READ.set(true);
         single_step::resume();
         self.now()

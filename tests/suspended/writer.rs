@@ -35,51 +35,29 @@ fn readers_go_on_while_a_writer_is_stopped_in_its_first_touch() {
     });
 }
 
-/// A reset comes to its end with an exact cut, or lets everybody else read until the writer goes on.
+/// A reset ends with an exact cut although a writer is stopped, or waits for it and keeps nobody else waiting; one that may give
+/// up does, and has forgotten nothing.
 #[test]
 fn a_reset_that_meets_a_stopped_writer_is_exact_or_keeps_nobody_out() {
     let _alone = alone();
     let reset = |subject: &Subject, steps: &[Step], call: Call, at: u64, waited: &Cell<u64>| {
-        let Subject {
-            clock, histogram, ..
-        } = subject;
+        let histogram = &subject.histogram;
         stopped_writer(subject, steps, call, at, |stopped, samples| {
             let least = samples.len() - usize::from(call.sample().is_some());
-            std::thread::scope(|scope| {
-                let asked = clock.asked.load(SeqCst);
-                let reset = scope.spawn(|| histogram.reset());
-                // If it asks for the time three times, two attempts have failed.
-                while !reset.is_finished() && clock.asked.load(SeqCst) < asked + 3 {
-                    std::thread::yield_now();
-                }
-                let mut before = Watch::new(samples, least);
-                let (reset, stepped) = if reset.is_finished() {
-                    let reset = reset.join().unwrap();
-                    Watch::new(&samples[reset.count() as usize..], 0).see(&histogram.snapshot());
-                    (reset, stopped.release())
-                } else {
-                    waited.set(waited.get() + 1);
-                    for _ in 0..3 {
-                        let meanwhile = histogram.snapshot();
-                        before.see(&meanwhile);
-                        assert_eq!(
-                            meanwhile.uncertain(),
-                            1,
-                            "otherwise there is nothing to wait for"
-                        );
-                        histogram.latest();
-                        histogram.reject();
-                    }
-                    let stepped = stopped.release();
-                    (reset.join().unwrap(), stepped)
-                };
-                before.see(&reset);
-                assert_eq!(reset.uncertain(), 0);
-                stepped.wait_for_end();
-                let forgotten = reset.count() as usize;
-                Watch::new(&samples[forgotten..], 0).see_all(&histogram.snapshot());
-                forgotten
-            })
+            let mut before = Watch::new(samples, least);
+            let (reset, stepped) = if let Some(reset) = histogram.try_reset() {
+                Watch::new(&samples[reset.count() as usize..], 0).see(&histogram.snapshot());
+                (reset, stopped.release())
+            } else {
+                waited.set(waited.get() + 1);
+                reset_meanwhile(histogram, stopped, &mut before)
+            };
+            before.see(&reset);
+            assert_eq!(reset.uncertain(), 0);
+            stepped.wait_for_end();
+            let forgotten = reset.count() as usize;
+            Watch::new(&samples[forgotten..], 0).see_all(&histogram.snapshot());
+            forgotten
         })
     };
     let waited = each_case(reset, "of them a reset waits");
@@ -87,6 +65,32 @@ fn a_reset_that_meets_a_stopped_writer_is_exact_or_keeps_nobody_out() {
         waited > 0,
         "for a writer stopped inside a record of an overrun queue"
     );
+}
+
+/// A reset that waits for the stopped writer, while this thread reads and lets the writer go on.
+fn reset_meanwhile<'a>(
+    histogram: &Histogram,
+    stopped: Stopped<'a>,
+    before: &mut Watch<'_>,
+) -> (HistogramSnapshot, &'a Stepped) {
+    std::thread::scope(|scope| {
+        let reset = scope.spawn(|| histogram.reset());
+        for _ in 0..3 {
+            std::thread::sleep(std::time::Duration::from_micros(200));
+            let meanwhile = histogram.snapshot();
+            before.see(&meanwhile);
+            assert_eq!(
+                meanwhile.uncertain(),
+                1,
+                "otherwise there is nothing to wait for"
+            );
+            histogram.latest();
+            histogram.reject();
+        }
+        assert!(!reset.is_finished(), "half of a sample was forgotten");
+        let stepped = stopped.release();
+        (reset.join().unwrap(), stepped)
+    })
 }
 
 /// What readers see while a writer is stopped, and after it.

@@ -7,33 +7,67 @@ use std::time::Duration;
 pub(crate) struct FoldOutcome {
     /// The sum of the tails up to which slots were folded, and of the rejections: the snapshot's epoch.
     pub(crate) epoch: u64,
-    /// Values rejected.
-    pub(crate) rejected: u64,
     /// Samples beyond the folded tails; the sum may lack some.
     pub(crate) uncertain: u64,
     /// Samples handed over since the beginning, however often a bank repeated them.
     pub(crate) samples: u64,
 }
 
-/// Takes what folds find, and makes snapshots of it.
+/// Takes what folds find.
 ///
 /// Numbers of samples are modulo 2^64. Within one fold a bucket may be added to and subtracted from; the result is never negative.
-pub(crate) trait Accumulate {
-    type Snapshot;
-
+pub(crate) trait FoldTarget {
     /// Adds samples to a bucket.
     fn add(&mut self, bucket: usize, samples: u64);
     /// Subtracts samples from a bucket.
     fn remove(&mut self, bucket: usize, samples: u64);
     /// Adds to the sum of all values. Amounts of this one are modulo 2^128.
     fn add_sum(&mut self, amount: u128);
+    /// Adds values that were rejected.
+    fn add_rejected(&mut self, values: u64);
     /// Takes the newest samples of one slot as they are, oldest first, as far as they were still there.
     fn extend_recent(&mut self, values: &[u64]);
+}
 
-    /// A snapshot of everything that was folded. `taken`: when the fold began.
+/// Adds up what folds find, and makes snapshots of it.
+pub(crate) trait Accumulate: FoldTarget + Clone {
+    type Snapshot;
+
+    /// A snapshot of everything that was folded. `taken`: a time before the fold.
     fn publish(&mut self, outcome: FoldOutcome, taken: Duration) -> Self::Snapshot;
     /// Forgets everything that was folded.
-    fn reset(&mut self, outcome: FoldOutcome);
+    fn clear(&mut self);
     /// The epoch of what was folded for a snapshot.
     fn epoch(snapshot: &Self::Snapshot) -> u64;
+}
+
+/// Hands everything to two targets.
+#[derive(Debug)]
+pub(super) struct Both<'a, A>(pub(super) &'a mut A, pub(super) &'a mut A);
+
+impl<A: FoldTarget> FoldTarget for Both<'_, A> {
+    fn add(&mut self, bucket: usize, samples: u64) {
+        self.0.add(bucket, samples);
+        self.1.add(bucket, samples);
+    }
+
+    fn remove(&mut self, bucket: usize, samples: u64) {
+        self.0.remove(bucket, samples);
+        self.1.remove(bucket, samples);
+    }
+
+    fn add_sum(&mut self, amount: u128) {
+        self.0.add_sum(amount);
+        self.1.add_sum(amount);
+    }
+
+    fn add_rejected(&mut self, values: u64) {
+        self.0.add_rejected(values);
+        self.1.add_rejected(values);
+    }
+
+    fn extend_recent(&mut self, values: &[u64]) {
+        self.0.extend_recent(values);
+        self.1.extend_recent(values);
+    }
 }

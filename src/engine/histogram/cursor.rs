@@ -21,7 +21,7 @@
 //!
 //! The orderings are those of [`reader`](super::reader).
 
-use super::accumulate::Accumulate;
+use super::accumulate::FoldTarget;
 use super::bucket_layout::is_large;
 use super::reader::BlockReader;
 use crate::sync::spin_loop;
@@ -117,24 +117,22 @@ impl SlotCursor {
         self.uncertain
     }
 
-    /// Folds what is new, and leaves the new recent samples in `recent`.
+    /// Folds what is new, at least the samples before `until`, and leaves the new recent samples in `recent`. Unless a sample is
+    /// uncertain afterwards, the fold is exact: it holds a prefix of the slot's samples.
     pub(super) fn fold(
         &mut self,
         block: BlockReader<'_>,
-        to: &mut impl Accumulate,
+        until: u64,
+        to: &mut impl FoldTarget,
         recent: &mut Vec<u64>,
     ) {
-        let tail = block.recorded();
-        loop {
-            let now = block.recorded();
-            if self.uncertain == 0 && now == self.folded {
-                break;
-            }
-            if !(self.uncertain == 0 && self.fold_queue(block, now, to, recent)) {
+        while self.uncertain > 0 || self.folded < until {
+            let tail = block.recorded();
+            if !(self.uncertain == 0 && self.fold_queue(block, tail, to, recent)) {
                 self.fold_banks(block, to, recent);
             }
             // Not yet, if the bank that was drained is the one of an earlier flip.
-            if self.folded >= tail {
+            if self.folded >= until {
                 break;
             }
         }
@@ -152,7 +150,7 @@ impl SlotCursor {
         &mut self,
         block: BlockReader<'_>,
         tail: u64,
-        to: &mut impl Accumulate,
+        to: &mut impl FoldTarget,
         recent: &mut Vec<u64>,
     ) -> bool {
         let new = tail - self.folded;
@@ -186,7 +184,7 @@ impl SlotCursor {
     fn fold_banks(
         &mut self,
         block: BlockReader<'_>,
-        to: &mut impl Accumulate,
+        to: &mut impl FoldTarget,
         recent: &mut Vec<u64>,
     ) {
         if !self.flipping {
@@ -223,7 +221,7 @@ impl SlotCursor {
     fn drain_bank(
         &mut self,
         block: BlockReader<'_>,
-        to: &mut impl Accumulate,
+        to: &mut impl FoldTarget,
         recent: &mut Vec<u64>,
     ) {
         // First, since a busy writer overwrites them.
@@ -254,7 +252,7 @@ impl SlotCursor {
         &mut self,
         block: BlockReader<'_>,
         tail: u64,
-        to: &mut impl Accumulate,
+        to: &mut impl FoldTarget,
         last: bool,
     ) -> Scan {
         let bank = self.source();
@@ -284,7 +282,7 @@ impl SlotCursor {
     }
 
     /// Subtracts what was folded from the source bank before, now that all of it was added, and adds what the sum grew by.
-    fn replace_provisional(&mut self, by: Provisional, sum: u128, to: &mut impl Accumulate) {
+    fn replace_provisional(&mut self, by: Provisional, sum: u128, to: &mut impl FoldTarget) {
         let before = std::mem::replace(&mut self.provisional, by);
         before.for_each(|bucket, count| to.remove(bucket, count));
         to.add_sum(sum.wrapping_sub(before.sum));

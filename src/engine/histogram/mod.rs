@@ -10,8 +10,10 @@
 //! A snapshot carries the sum of the tails that were **folded** for it, and of the rejections. It is current while the tails
 //! still add up to that number: each tail only grows, so the sums are equal only if every tail is.
 //!
-//! **Reset** stores into no cell that a writer uses. Under the lock it folds once more and forgets what was folded; then it
-//! bumps the generation. It needs an exact fold: forgetting half of a sample would leave the other half behind.
+//! **Reset** stores into no cell that a writer uses. It cuts each slot where the slot's fold is exact ([`fold`]): forgetting half
+//! of a sample would leave the other half behind. When all slots are cut it publishes what came after the cuts, then bumps the
+//! generation. One reset runs at a time, so that each one begins its cuts after its call. Between attempts it holds no lock
+//! that a reader takes.
 
 pub(crate) mod accumulate;
 pub(crate) mod block;
@@ -25,7 +27,8 @@ use super::generation::Generation;
 use super::slot::owner::{CurrentThread, Owner, first_write};
 use super::slot::per_slot::PerSlot;
 use super::snapshot_cache::SnapshotCache;
-use crate::sync::yield_now;
+use crate::sync::{Mutex, PoisonError, TryLockError, pause};
+use crate::tuning::RESET_ATTEMPTS;
 use accumulate::{Accumulate, FoldOutcome};
 use block::{BlockConfig, BlockEntry};
 use fold::FoldState;
@@ -40,18 +43,20 @@ pub(crate) struct Recorder<A: Accumulate> {
     config: BlockConfig,
     blocks: PerSlot<BlockEntry>,
     /// Behind the lock: how far each slot was read, and what that added up to.
-    cache: SnapshotCache<(FoldState, A), A::Snapshot>,
+    cache: SnapshotCache<FoldState<A>, A::Snapshot>,
+    /// Held by the reset that is under way.
+    resets: Mutex<()>,
 }
 
 impl<A: Accumulate> Recorder<A> {
     /// `created`: the time of the first, empty snapshot.
     pub(crate) fn new(config: BlockConfig, mut accumulator: A, created: Duration) -> Self {
         let empty = accumulator.publish(FoldOutcome::default(), created);
-        let cache = SnapshotCache::new((FoldState::default(), accumulator), empty);
         Self {
             config,
             blocks: PerSlot::default(),
-            cache,
+            cache: SnapshotCache::new(FoldState::new(accumulator), empty),
+            resets: Mutex::new(()),
         }
     }
 
@@ -123,11 +128,7 @@ impl<A: Accumulate> Recorder<A> {
     ) -> Arc<A::Snapshot> {
         self.cache.read(
             |published| self.is_current(published) || within_staleness(published),
-            |(state, accumulator), _| {
-                let taken = now();
-                let outcome = state.fold(&self.blocks, &self.config, accumulator);
-                accumulator.publish(outcome, taken)
-            },
+            |state, _| state.read(&self.blocks, &self.config, now()),
         )
     }
 
@@ -136,36 +137,57 @@ impl<A: Accumulate> Recorder<A> {
         self.cache.latest()
     }
 
-    /// Forgets what was recorded so far and returns it, then bumps the generation.
+    /// Forgets what was recorded so far and returns it, then bumps the generation. `taken`: the time now.
     ///
-    /// Repeats while a writer is inside a record and its sample cannot be assigned to one side. Readers run between the
-    /// attempts.
-    pub(crate) fn reset(&self, now: impl Fn() -> Duration, generation: &Generation) -> A::Snapshot {
+    /// Waits for each writer that is inside a record, and for other resets. Readers run between the attempts.
+    pub(crate) fn reset(&self, taken: Duration, generation: &Generation) -> A::Snapshot {
+        let _only = self.resets.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if let Some(before) = self.try_reset(now(), generation) {
-                return before;
+            if let Some(forgotten) = self.reset_within(usize::MAX, taken, generation) {
+                return forgotten;
             }
-            yield_now();
         }
     }
 
-    /// One attempt of [`Self::reset`].
+    /// [`Self::reset`], given up after a number of attempts, or if another reset is under way. Then nothing is forgotten.
     pub(crate) fn try_reset(
         &self,
         taken: Duration,
         generation: &Generation,
     ) -> Option<A::Snapshot> {
-        let before = self.cache.update(|(state, accumulator), _| {
-            let outcome = state.fold(&self.blocks, &self.config, accumulator);
-            let before = accumulator.publish(outcome, taken);
-            if outcome.uncertain > 0 {
-                return (before, None);
+        let _only = match self.resets.try_lock() {
+            Ok(only) => only,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        self.reset_within(RESET_ATTEMPTS, taken, generation)
+    }
+
+    fn reset_within(
+        &self,
+        attempts: usize,
+        taken: Duration,
+        generation: &Generation,
+    ) -> Option<A::Snapshot> {
+        for attempt in 0..attempts {
+            if attempt > 0 {
+                pause();
             }
-            accumulator.reset(outcome);
-            (accumulator.publish(outcome, taken), Some(before))
-        })?;
-        // After the empty snapshot was published.
-        generation.bump();
-        Some(before)
+            let forgotten = self.cache.try_update(|state, _| {
+                if attempt == 0 {
+                    state.begin_reset(&self.blocks, &self.config);
+                }
+                state.advance_reset(&self.blocks, &self.config, taken)
+            });
+            if forgotten.is_some() {
+                // After the snapshot without what was forgotten was published.
+                generation.bump();
+                return forgotten;
+            }
+        }
+        self.cache.try_update(|state, _| {
+            state.cancel_reset();
+            None
+        })
     }
 }

@@ -8,9 +8,9 @@ pub(crate) use shuttle::sync::atomic::{
     fence,
 };
 pub(crate) use shuttle::sync::{Mutex, MutexGuard, RwLock};
-pub(crate) use shuttle::thread::yield_now;
+pub(crate) use shuttle::thread::yield_now as pause;
 pub(crate) use shuttle::thread_local;
-pub(crate) use std::sync::PoisonError;
+pub(crate) use std::sync::{PoisonError, TryLockError};
 
 /// Nothing: shuttle takes a spin for a yield, and a reader that yields before each look at a bank misses the schedules in
 /// which the writer has not moved.

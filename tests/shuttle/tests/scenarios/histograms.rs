@@ -99,6 +99,48 @@ fn resets() {
     });
 }
 
+/// Resets cut three busy writers, each at a moment of its own, while a reader reads and another thread tries a reset that gives
+/// up. All parts are exact and add up. Fails if a slot is cut at an uncertain fold, or if what a reset that is given up has folded
+/// is lost.
+#[test]
+fn resets_beside_readers() {
+    explore("histograms::resets_beside_readers", 400, || {
+        let histogram = registry().histogram("h", "", small()).unwrap();
+        let writers = [1_u64, 2, 4].map(|value| {
+            let histogram = histogram.clone();
+            thread::spawn(move || (0..5).for_each(|_| histogram.record(value)))
+        });
+        let reset = {
+            let histogram = histogram.clone();
+            thread::spawn(move || histogram.reset())
+        };
+        let tried = {
+            let histogram = histogram.clone();
+            thread::spawn(move || histogram.try_reset())
+        };
+        let reader = {
+            let histogram = histogram.clone();
+            thread::spawn(move || (0..3).for_each(|_| check(&histogram.snapshot())))
+        };
+        writers
+            .into_iter()
+            .for_each(|writer| writer.join().unwrap());
+        reader.join().unwrap();
+        let parts = [
+            Some(reset.join().unwrap()),
+            tried.join().unwrap(),
+            Some(HistogramSnapshot::clone(&histogram.snapshot())),
+        ];
+        let parts: Vec<_> = parts.into_iter().flatten().collect();
+        for part in &parts {
+            assert_eq!(part.uncertain(), 0);
+            check(part);
+        }
+        assert_eq!(parts.iter().map(HistogramSnapshot::count).sum::<u64>(), 15);
+        assert_eq!(parts.iter().map(HistogramSnapshot::sum).sum::<u128>(), 35);
+    });
+}
+
 /// An addition that has returned is in the next snapshot, however a rebuild of another reader raced it; a reset's sides add up.
 /// Fails if the calls are loaded after the total.
 #[test]
