@@ -24,7 +24,7 @@ pub(crate) mod reader;
 pub(crate) mod writer;
 
 use super::generation::Generation;
-use super::slot::owner::{CurrentThread, Owner, first_write};
+use super::slot::owner::{CurrentThread, Owner, first_write, first_write_of_value};
 use super::slot::per_slot::PerSlot;
 use super::snapshot_cache::SnapshotCache;
 use crate::sync::{Mutex, PoisonError, TryLockError, pause};
@@ -81,9 +81,13 @@ impl<A: Accumulate> Recorder<A> {
         }
         match BlockWriter::find(&self.blocks, thread.owner()) {
             Some(writer) => writer.record_any(value),
-            None => first_write(thread, self.key(0), value, |owner, value| {
-                self.writer_or_create(owner).record_any(value);
-            }),
+            None => first_write_of_value(
+                thread,
+                self.key(0),
+                value,
+                |owner, value| self.writer_or_create(owner).record_any(value),
+                |owner, lost| self.writer_or_create(owner).reject(lost),
+            ),
         }
     }
 
@@ -91,9 +95,9 @@ impl<A: Accumulate> Recorder<A> {
     #[cold]
     pub(crate) fn reject(&self, thread: impl CurrentThread) {
         match BlockWriter::find(&self.blocks, thread.owner()) {
-            Some(writer) => writer.reject(),
-            None => first_write(thread, self.key(1), 0, |owner, _| {
-                self.writer_or_create(owner).reject();
+            Some(writer) => writer.reject(1),
+            None => first_write(thread, self.key(1), 1, |owner, values| {
+                self.writer_or_create(owner).reject(values);
             }),
         }
     }

@@ -97,11 +97,11 @@ impl<'a> BlockWriter<'a> {
         }
     }
 
-    /// Counts a value that was refused.
-    pub(super) fn reject(self) {
+    /// Counts values that were refused.
+    pub(super) fn reject(self, values: u64) {
         let rejected = &self.entry.rejected;
         // Relaxed: this thread's own last store. Release: a reader that sees this sees what the thread did before.
-        rejected.store(rejected.load(Relaxed).wrapping_add(1), Release);
+        rejected.store(rejected.load(Relaxed).wrapping_add(values), Release);
     }
 
     /// The bank that the reader wants used.

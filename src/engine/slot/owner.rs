@@ -9,7 +9,9 @@
 //!
 //! **First writes.** The first write of a thread to a metric allocates. A global allocator that records into a metric
 //! re-enters the first write of that same metric on the same thread. [`first_write`] notices this, defers the inner value to
-//! the outer call's stack, and writes it when the outer write is done.
+//! the outer call's stack, and writes it when the outer write is done. So first writes nest at most once for each metric that
+//! the allocator records into. What is deferred takes bounded space: amounts are added up; of values, as a histogram records
+//! them, 32 different ones are kept, and [`first_write_of_value`] counts the others as lost.
 //!
 //! What threads share here is in [`claims`](super::claims), which has the orderings.
 
@@ -127,32 +129,78 @@ fn with_owner(thread: impl CurrentThread, write: impl FnOnce(Owner<'_>)) {
     });
 }
 
-/// Values that one first write can defer. A nested first write of the same metric can defer as many again.
+/// Different values that a first write of values can defer.
 const DEFERRED: usize = 32;
+
+/// What a first write that is under way defers: bounded, whatever comes.
+trait Deferred {
+    fn defer(&self, value: u64);
+}
+
+/// Amounts, for which their sum stands. `None`: nothing was deferred.
+struct DeferredSum(Cell<Option<u64>>);
+
+impl Deferred for DeferredSum {
+    fn defer(&self, amount: u64) {
+        let sum = self.0.get().unwrap_or(0);
+        self.0.set(Some(sum.wrapping_add(amount)));
+    }
+}
+
+/// Values, each with the number of times that it came.
+struct DeferredValues {
+    values: [Cell<(u64, u64)>; DEFERRED],
+    len: Cell<usize>,
+    /// Values for which there was no room.
+    lost: Cell<u64>,
+}
+
+impl DeferredValues {
+    fn new() -> Self {
+        Self {
+            values: [const { Cell::new((0, 0)) }; DEFERRED],
+            len: Cell::new(0),
+            lost: Cell::new(0),
+        }
+    }
+
+    fn held(&self) -> &[Cell<(u64, u64)>] {
+        &self.values[..self.len.get()]
+    }
+}
+
+impl Deferred for DeferredValues {
+    fn defer(&self, value: u64) {
+        let len = self.len.get();
+        if let Some(held) = self.held().iter().find(|held| held.get().0 == value) {
+            held.set((value, held.get().1 + 1));
+        } else if let Some(free) = self.values.get(len) {
+            free.set((value, 1));
+            self.len.set(len + 1);
+        } else {
+            self.lost.set(self.lost.get() + 1);
+        }
+    }
+}
 
 /// A first write that is under way, on the stack of the thread that is in it.
 #[derive(Debug)]
 struct FirstWrite {
     /// Tells one metric, and one kind of write to it, from all others while it lives: an address and a number.
     key: (*const (), usize),
-    deferred: [Cell<u64>; DEFERRED],
-    len: Cell<usize>,
+    deferred: *const dyn Deferred,
     outer: *const FirstWrite,
 }
 
 impl FirstWrite {
-    /// Defers `value` to the innermost first write of `key` on this thread. `false`: there is none, or it is full.
+    /// Defers `value` to the first write of `key` on this thread. `false`: there is none.
     fn defer(own: &ThreadSlot, key: (*const (), usize), value: u64) -> bool {
         let mut current = own.first_writes.get();
         // SAFETY: the list names first writes on this very thread's stack; each leaves the list before it ends.
         while let Some(write) = unsafe { current.as_ref() } {
             if write.key == key {
-                let len = write.len.get();
-                let Some(place) = write.deferred.get(len) else {
-                    return false;
-                };
-                place.set(value);
-                write.len.set(len + 1);
+                // SAFETY: as above; what it defers to outlives it.
+                unsafe { &*write.deferred }.defer(value);
                 return true;
             }
             current = write.outer;
@@ -170,29 +218,69 @@ impl<T: CurrentThread> Drop for PopOnDrop<'_, T> {
     }
 }
 
-/// Writes `value` to a metric that may have nothing for this thread yet. `write` creates what is missing.
+/// Calls `write` with a slot, unless a first write of `key` is under way on this thread: then defers `value` to it and returns
+/// `false`. What comes meanwhile is deferred to `deferred`.
+fn write_or_defer<T: CurrentThread>(
+    thread: T,
+    key: (*const (), usize),
+    value: u64,
+    deferred: &(impl Deferred + 'static),
+    write: impl FnOnce(Owner<'_>),
+) -> bool {
+    if thread.with(|own| FirstWrite::defer(own, key, value)) {
+        return false;
+    }
+    let current = FirstWrite {
+        key,
+        deferred: std::ptr::from_ref(deferred),
+        outer: thread.with(|own| own.first_writes.get()),
+    };
+    thread.with(|own| own.first_writes.set(&raw const current));
+    let _pop = PopOnDrop(thread, &current);
+    with_owner(thread, write);
+    true
+}
+
+/// Adds `amount` to a metric that may have nothing for this thread yet. `write` creates what is missing.
 #[cold]
 pub(crate) fn first_write<T: CurrentThread>(
     thread: T,
     key: (*const (), usize),
-    value: u64,
+    amount: u64,
     write: impl Fn(Owner<'_>, u64),
 ) {
-    if thread.with(|own| FirstWrite::defer(own, key, value)) {
+    let later = DeferredSum(Cell::new(None));
+    if !write_or_defer(thread, key, amount, &later, |owner| write(owner, amount)) {
         return;
     }
-    let outer = thread.with(|own| own.first_writes.get());
-    let current = FirstWrite {
-        key,
-        deferred: [const { Cell::new(0) }; DEFERRED],
-        len: Cell::new(0),
-        outer,
-    };
-    thread.with(|own| own.first_writes.set(&raw const current));
-    let pop = PopOnDrop(thread, &current);
-    with_owner(thread, |owner| write(owner, value));
-    drop(pop);
-    for deferred in &current.deferred[..current.len.get()] {
-        with_owner(thread, |owner| write(owner, deferred.get()));
+    if let Some(sum) = later.0.get() {
+        with_owner(thread, |owner| write(owner, sum));
     }
+}
+
+/// [`first_write`], for values that do not add up. `lose` counts those for which there was no room.
+#[cold]
+pub(crate) fn first_write_of_value<T: CurrentThread>(
+    thread: T,
+    key: (*const (), usize),
+    value: u64,
+    write: impl Fn(Owner<'_>, u64),
+    lose: impl Fn(Owner<'_>, u64),
+) {
+    let later = DeferredValues::new();
+    if !write_or_defer(thread, key, value, &later, |owner| write(owner, value)) {
+        return;
+    }
+    if later.len.get() == 0 {
+        return;
+    }
+    with_owner(thread, |owner| {
+        for held in later.held() {
+            let (value, times) = held.get();
+            (0..times).for_each(|_| write(owner, value));
+        }
+        if later.lost.get() > 0 {
+            lose(owner, later.lost.get());
+        }
+    });
 }
