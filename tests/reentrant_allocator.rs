@@ -93,7 +93,7 @@ fn a_first_write_that_is_re_entered_by_more_than_it_defers_is_bounded() {
         let alike = meters.alike.snapshot();
         assert_eq!(
             (alike.count(), alike.sum(), alike.rejected()),
-            (calls, calls / 2, 0)
+            (calls, u128::from(calls / 2), 0)
         );
         let refused = meters.refused.snapshot();
         assert_eq!((refused.count(), refused.rejected()), (0, calls));

@@ -197,9 +197,7 @@ impl Histogram {
     /// ```
     pub fn reset(&self) -> HistogramSnapshot {
         let context = &self.core.context;
-        self.core
-            .recorder
-            .reset(context.now(), &context.generation)
+        self.core.recorder.reset(context.now(), &context.generation)
     }
 
     /// [`Self::reset`], unless it would have to wait long: `None`, and nothing is forgotten, if another reset is under way, or if

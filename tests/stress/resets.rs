@@ -61,7 +61,10 @@ fn resets_beside_tight_writers_end_and_add_up() {
         .map(|(value, count)| value * u128::from(count))
         .sum();
     assert_eq!(parts.buckets, recorded);
-    assert_eq!((parts.count, parts.sum), (recorded.iter().sum::<u64>(), sum));
+    assert_eq!(
+        (parts.count, parts.sum),
+        (recorded.iter().sum::<u64>(), sum)
+    );
 }
 
 /// A thread that records until it is told to stop. What it recorded, by value.
