@@ -175,9 +175,11 @@ impl Clock for ManualClock {
 
 /// Tokio's clock (feature `tokio`), for tests of asynchronous code: it stands still, and is advanced, with the runtime.
 ///
-/// In a runtime whose clock is [paused](https://docs.rs/tokio/1/tokio/time/fn.pause.html), a timer around a sleep of five seconds records five seconds, and
-/// the rates of a throughput follow. Pausing is a feature of tokio (`test-util`), which this crate does not turn on; without it,
-/// and in a runtime that is not paused, this is the system's monotonic clock.
+/// In a runtime whose clock is [paused], a timer around a sleep of five seconds records five seconds, and the rates of a
+/// throughput follow. Pausing is a feature of tokio (`test-util`), which this crate does not turn on; without it, and in a
+/// runtime that is not paused, this is the system's monotonic clock.
+///
+/// [paused]: https://docs.rs/tokio/1/tokio/time/fn.pause.html
 ///
 /// Which clock is read depends on the thread that asks, so write, read and render on threads of the runtime
 /// (`tokio::spawn`, `spawn_blocking` and `Runtime::enter` make one). Any other thread reads the system's clock, which knows
