@@ -252,3 +252,26 @@ fn targets_and_heads_have_limits() {
     assert_eq!(statuses(&server, request.as_bytes()), [431]);
     assert_eq!(get(0, 0), [200]);
 }
+
+/// Ten seconds is what a client has for a head, also while it is idle, and for a body.
+#[test]
+fn clients_that_are_too_slow_are_ended() {
+    let server = Server::start();
+    let start = |request: &str| {
+        let mut stream = server.connect();
+        stream
+            .write_all(request.as_bytes())
+            .expect("the server reads");
+        stream
+    };
+    let mut idle = start("");
+    let mut head = start("GET /health HTTP/1.1\r\nhost: ");
+    let mut body = start("POST /infer HTTP/1.1\r\nhost: test\r\ncontent-length: 9\r\n\r\nhalf");
+    let mut again = start(HEALTH);
+    assert_eq!(Response::read(&mut again).status, 200);
+    for silent in [&mut idle, &mut head, &mut again] {
+        assert_eq!(silent.read(&mut [0]).expect("an end"), 0);
+    }
+    assert_eq!(Response::read(&mut body).status, 408);
+    server.await_metric("http_client_errors_total{reason=\"timed_out\"}", 4.0);
+}

@@ -60,8 +60,7 @@ impl Server {
         Self::start_by(command(&ARGUMENTS))
     }
 
-    /// Starts one that may open so many files.
-    #[cfg(unix)]
+    /// Starts one that may open so many files, by way of a Unix shell.
     pub(crate) fn start_with_files(files: u32) -> Self {
         let mut shell = Command::new("sh");
         shell
