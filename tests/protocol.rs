@@ -16,6 +16,10 @@ const SMUGGLED: &str = "GET /nowhere HTTP/1.1\r\nhost: test\r\n\r\n";
 
 const HEALTH: &str = "GET /health HTTP/1.1\r\nhost: test\r\n\r\n";
 
+/// Inferences of three tokens each.
+const KNOWN_LENGTH: &str = "POST /infer HTTP/1.1\r\nhost: test\r\ncontent-length: 5\r\n\r\na b c";
+const CHUNKED: &str = "POST /infer HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n3\r\na b\r\n2;x\r\n c\r\n0\r\nx: y\r\n\r\n";
+
 /// Sends `request`, and returns the statuses of all answers until the server closes the connection, which it does at the
 /// latest when it learns that there will be nothing more.
 fn statuses(server: &Server, request: &[u8]) -> Vec<u16> {
@@ -94,16 +98,20 @@ fn ambiguous_heads_are_refused() {
     ];
     let mut refused = 0.0;
     for head in heads {
-        // Alone, and after another request.
-        for (before, expected) in [("", &[400][..]), (HEALTH, &[200, 400])] {
+        // Alone, and after other requests.
+        for (before, expected) in [
+            ("", &[400][..]),
+            (HEALTH, &[200, 400]),
+            (KNOWN_LENGTH, &[200, 400]),
+            (CHUNKED, &[200, 400]),
+        ] {
             let request = format!("{before}{head}{SMUGGLED}");
             assert_eq!(statuses(&server, request.as_bytes()), expected, "{head:?}");
             refused += 1.0;
         }
     }
     server.await_metric(MALFORMED, refused);
-    assert_eq!(server.metric(INFERRED), 0.0);
-    assert_eq!(server.get("/infer").status, 200);
+    assert_eq!(server.metric(INFERRED), 2.0 * heads.len() as f64);
 }
 
 /// Requests that look odd and are not.
@@ -134,10 +142,7 @@ fn unusual_heads_are_accepted() {
 fn pipelined_requests_are_answered_in_order_however_they_arrive() {
     let server = Server::start();
     let requests = format!(
-        "{HEALTH}POST /infer HTTP/1.1\r\nhost: test\r\ncontent-length: 5\r\n\r\na b c{SMUGGLED}\
-         POST /infer HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n\
-         3\r\na b\r\n2;x\r\n c\r\n0\r\nx: y\r\n\r\n\
-         {SMUGGLED}DELETE /infer HTTP/1.1\r\nhost: test\r\n\r\n{HEALTH}"
+        "{HEALTH}{KNOWN_LENGTH}{SMUGGLED}{CHUNKED}{SMUGGLED}DELETE /infer HTTP/1.1\r\nhost: test\r\n\r\n{HEALTH}"
     );
     let expected = [200, 200, 404, 200, 404, 405, 200];
     assert_eq!(statuses(&server, requests.as_bytes()), expected);
@@ -241,11 +246,17 @@ fn targets_and_heads_have_limits() {
     };
     assert_eq!(get(8_000, 8_000), [200]);
     assert_eq!(get(9_000, 0), [414]);
-    for target in [16_000, 16 << 10, 17_000, 60_000] {
+    // A client that sends far too much has its answer too.
+    for target in [16_000, 16 << 10, 17_000, 60_000, 5_000_000] {
         assert_eq!(get(target, 0), [414], "{target}");
     }
-    for header in [16_384, 17_000, 60_000] {
+    for header in [16_384, 17_000, 60_000, 5_000_000] {
         assert_eq!(get(0, header), [431], "{header}");
+    }
+    for body in [100_000, 5_000_000] {
+        let head = format!("POST /infer HTTP/1.1\r\nhost: test\r\ncontent-length: {body}\r\n\r\n");
+        let request = head + &"z".repeat(body);
+        assert_eq!(statuses(&server, request.as_bytes()), [413], "{body}");
     }
     let many = "z: z\r\n".repeat(101);
     let request = format!("GET /health HTTP/1.1\r\nhost: test\r\n{many}\r\n");
