@@ -30,7 +30,7 @@ impl Race {
             let recorder = Arc::new(recorder(config(self.queue, 0)));
             for part in self.before {
                 record(&recorder, 0, part);
-                recorder.read_now();
+                recorder.read_at(super::NOW);
             }
             record(&recorder, 0, self.unread);
             let mut all = [&self.before.concat(), self.unread, self.meanwhile].concat();
@@ -40,7 +40,7 @@ impl Race {
                 let all = all.clone();
                 spawn(&recorder, move |recorder| {
                     for _ in 0..self.folds {
-                        held = assert_prefix(&recorder.read_now(), &all, held);
+                        held = assert_prefix(&recorder.read_at(super::NOW), &all, held);
                     }
                 })
             };
@@ -49,7 +49,7 @@ impl Race {
             for part in AFTER {
                 record(&recorder, 0, part);
                 all.extend(part);
-                let snapshot = recorder.read_now();
+                let snapshot = recorder.read_at(super::NOW);
                 assert_eq!(
                     snapshot.outcome.uncertain, 0,
                     "no writer is inside a record"
@@ -226,15 +226,15 @@ fn recent_samples_come_once() {
     explore("block::recent_samples_come_once", 2, 20, || {
         let recorder = Arc::new(recorder(config(4, 2)));
         record(&recorder, 0, &[1, 1, 1, 2]);
-        assert_eq!(recorder.read_now().tally.recent, [1, 2]);
+        assert_eq!(recorder.read_at(super::NOW).tally.recent, [1, 2]);
         let writer = spawn(&recorder, |recorder| record(recorder, 0, &[3]));
         let reader = spawn(&recorder, |recorder| {
-            recorder.read_now();
+            recorder.read_at(super::NOW);
         });
         writer.join().unwrap();
         reader.join().unwrap();
         record(&recorder, 0, &[1]);
-        let tally = &recorder.read_now().tally;
+        let tally = &recorder.read_at(super::NOW).tally;
         assert_eq!((tally.count(), tally.sum), (6, 9));
         assert_eq!(
             tally.recent,

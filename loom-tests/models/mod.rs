@@ -205,12 +205,12 @@ fn record(recorder: &Recorder<Tally>, by: usize, values: &[u64]) {
 impl SnapshotSource for Recorder<Tally> {
     type Snapshot = Snapshot;
 
-    fn is_current(&self, snapshot: &Snapshot) -> bool {
+    fn is_current(&self, snapshot: &Snapshot, _second: u64) -> bool {
         self.is_current(snapshot)
     }
 
-    fn read_now(&self) -> Arc<Snapshot> {
-        self.read(|_| false, || Duration::ZERO)
+    fn read_at(&self, now: Moment) -> Arc<Snapshot> {
+        self.read(|_, _| false, || now.exact)
     }
 }
 
@@ -273,12 +273,12 @@ fn tracker() -> Tracker<Forgotten> {
 impl SnapshotSource for Tracker<Forgotten> {
     type Snapshot = Added;
 
-    fn is_current(&self, snapshot: &Added) -> bool {
-        self.is_current(snapshot, NOW.coarse.as_secs())
+    fn is_current(&self, snapshot: &Added, second: u64) -> bool {
+        self.is_current(snapshot, second)
     }
 
-    fn read_now(&self) -> Arc<Added> {
-        self.read(|_| false, || NOW.coarse.as_secs(), || NOW)
+    fn read_at(&self, now: Moment) -> Arc<Added> {
+        self.read(|_| false, now.coarse.as_secs(), || now)
     }
 }
 

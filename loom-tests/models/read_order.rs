@@ -36,7 +36,9 @@ fn write_all(metrics: &Metrics) {
 }
 
 fn read(metrics: &Metrics) -> Readout<Snapshot, Added> {
-    metrics.sources().read(&mut PageCache::default())
+    metrics
+        .sources()
+        .read(&mut PageCache::default(), super::NOW)
 }
 
 /// How much a reading shows of each metric, in the order in which [`write_all`] writes.
@@ -101,7 +103,7 @@ fn a_reset_shows() {
                         .expect("no writer is inside a record");
                 }
                 for throughput in &metrics.throughputs {
-                    throughput.reset(|| super::NOW, &metrics.generation);
+                    throughput.reset(super::NOW, &metrics.generation);
                 }
             });
             let reader = spawn(&metrics, read);
@@ -130,12 +132,19 @@ fn a_write_is_not_marked_clean() {
         let reader = spawn(&metrics, read);
         writer.join().unwrap();
         let readout = reader.join().unwrap();
-        if metrics.sources().is_current(&readout) {
+        if metrics
+            .sources()
+            .is_current(&readout, super::NOW.coarse.as_secs())
+        {
             assert_eq!(shown(&readout), [2, 2], "current, but incomplete");
         }
         let last = read(&metrics);
-        assert!(metrics.sources().is_current(&last));
+        assert!(
+            metrics
+                .sources()
+                .is_current(&last, super::NOW.coarse.as_secs())
+        );
         assert_eq!(shown(&last), [2, 2]);
-        assert!(metrics.histograms[0].is_current(&metrics.histograms[0].read_now()));
+        assert!(metrics.histograms[0].is_current(&metrics.histograms[0].read_at(super::NOW)));
     });
 }

@@ -39,7 +39,7 @@ fn two_writers_and_a_reader() {
             })
         });
         let reader = spawn(&recorder, |recorder| {
-            let snapshot = recorder.read_now();
+            let snapshot = recorder.read_at(super::NOW);
             assert!(snapshot.tally.count() <= 2);
             assert_not_torn(&snapshot);
         });
@@ -47,7 +47,7 @@ fn two_writers_and_a_reader() {
             writer.join().unwrap();
         }
         reader.join().unwrap();
-        let last = recorder.read_now();
+        let last = recorder.read_at(super::NOW);
         assert_eq!(
             (last.tally.count(), last.tally.sum, last.outcome.uncertain),
             (2, 3, 0)
@@ -71,7 +71,7 @@ fn read_your_write_through_a_hit() {
                 record(&recorder, 1, &[1]);
                 let writer = spawn(&recorder, move |recorder| {
                     record(recorder, mine, &[2]);
-                    let snapshot = recorder.read_now();
+                    let snapshot = recorder.read_at(super::NOW);
                     assert!(
                         snapshot.tally.buckets[2] >= 1,
                         "own write missing: {snapshot:?}"
@@ -79,7 +79,7 @@ fn read_your_write_through_a_hit() {
                 });
                 let reader = spawn(&recorder, move |recorder| {
                     record(recorder, other, &[1]);
-                    let snapshot = recorder.read_now();
+                    let snapshot = recorder.read_at(super::NOW);
                     assert!(
                         snapshot.tally.count() >= 3,
                         "own write missing: {snapshot:?}"
@@ -100,13 +100,15 @@ fn write_during_a_rebuild() {
         let recorder = Arc::new(recorder(config(4, 0)));
         record(&recorder, 0, &[1]);
         let writer = spawn(&recorder, |recorder| record(recorder, 0, &[2]));
-        let reader = spawn(&recorder, |recorder| recorder.read_now().tally.count());
+        let reader = spawn(&recorder, |recorder| {
+            recorder.read_at(super::NOW).tally.count()
+        });
         writer.join().unwrap();
         assert!(reader.join().unwrap() >= 1);
-        let snapshot = recorder.read_now();
+        let snapshot = recorder.read_at(super::NOW);
         assert_prefix(&snapshot, &[1, 2], 2);
         assert!(
-            std::sync::Arc::ptr_eq(&snapshot, &recorder.read_now()),
+            std::sync::Arc::ptr_eq(&snapshot, &recorder.read_at(super::NOW)),
             "nothing changed, so the same snapshot"
         );
     });
@@ -128,7 +130,7 @@ fn reset_races_a_write() {
             });
             writer.join().unwrap();
             let forgotten = reset.join().unwrap();
-            let rest = recorder.read_now();
+            let rest = recorder.read_at(super::NOW);
             assert_eq!(rest.outcome.uncertain, 0);
             assert_not_torn(&rest);
             forgotten.iter().for_each(assert_not_torn);
@@ -166,7 +168,7 @@ fn a_reset_is_seen() {
         };
         let shared = Arc::new(shared);
         record(&shared.recorder, 0, &[1]);
-        assert_eq!(shared.recorder.read_now().tally.count(), 1);
+        assert_eq!(shared.recorder.read_at(super::NOW).tally.count(), 1);
         let reset = spawn(&shared, |shared| {
             shared
                 .recorder
@@ -175,7 +177,7 @@ fn a_reset_is_seen() {
         });
         let reader = spawn(&shared, |shared| {
             let generation = shared.generation.get();
-            let snapshot = shared.recorder.read_now();
+            let snapshot = shared.recorder.read_at(super::NOW);
             assert!(
                 generation == 0 || snapshot.tally.count() == 0,
                 "after the reset: {snapshot:?}"
@@ -186,7 +188,7 @@ fn a_reset_is_seen() {
         assert_eq!(
             (
                 shared.generation.get(),
-                shared.recorder.read_now().tally.count()
+                shared.recorder.read_at(super::NOW).tally.count()
             ),
             (1, 0)
         );
@@ -213,7 +215,7 @@ fn a_reset_cuts_each_slot_by_itself() {
         for writer in writers {
             writer.join().unwrap();
         }
-        let (forgotten, rest) = (reset.join().unwrap(), recorder.read_now());
+        let (forgotten, rest) = (reset.join().unwrap(), recorder.read_at(super::NOW));
         for side in [&forgotten, &rest] {
             assert_eq!(side.outcome.uncertain, 0);
             assert_not_torn(side);
@@ -230,7 +232,7 @@ fn a_reset_cuts_each_slot_by_itself() {
 /// less than before unless the reset is complete. Fails if readers do not see what a reset has cut, or what it has not.
 #[test]
 fn a_reader_beside_a_reset() {
-    explore("recorder::a_reader_beside_a_reset", 2, 100, || {
+    explore("recorder::a_reader_beside_a_reset", 1, 100, || {
         let shared = Arc::new(Resettable {
             recorder: recorder(config(2, 0)),
             generation: Generation::default(),
@@ -244,7 +246,7 @@ fn a_reader_beside_a_reset() {
         let reader = spawn(&shared, |shared| {
             let mut last = 4;
             for _ in 0..2 {
-                let snapshot = shared.recorder.read_now();
+                let snapshot = shared.recorder.read_at(super::NOW);
                 assert_not_torn(&snapshot);
                 let count = snapshot.tally.count();
                 // What was recorded before the reset is there as a whole, or not at all.
@@ -257,7 +259,7 @@ fn a_reader_beside_a_reset() {
         });
         writer.join().unwrap();
         reader.join().unwrap();
-        let (forgotten, rest) = (reset.join().unwrap(), shared.recorder.read_now());
+        let (forgotten, rest) = (reset.join().unwrap(), shared.recorder.read_at(super::NOW));
         let count = |side: &Snapshot| side.tally.count();
         assert_eq!(count(&forgotten) + count(&rest), 6);
         assert_eq!(forgotten.tally.sum + rest.tally.sum, 12);
@@ -279,7 +281,7 @@ fn a_reset_is_counted_once() {
             shared.recorder.reset(Duration::ZERO, &shared.generation)
         });
         writer.join().unwrap();
-        let (before, after) = (reset.join().unwrap(), shared.recorder.read_now());
+        let (before, after) = (reset.join().unwrap(), shared.recorder.read_at(super::NOW));
         assert_eq!(shared.generation.get(), 1, "resets");
         assert_eq!(
             before.tally.count() + after.tally.count(),
@@ -316,7 +318,9 @@ fn a_before_b() {
             record(&metrics.histograms[1], 0, &[1]);
         });
         let reader = spawn(&metrics, |metrics| {
-            let readout = metrics.sources().read(&mut PageCache::default());
+            let readout = metrics
+                .sources()
+                .read(&mut PageCache::default(), super::NOW);
             let [c, d] = &*readout.histograms else {
                 unreachable!()
             };
@@ -360,13 +364,13 @@ fn hand_over_of_a_block() {
             })
         });
         let reader = spawn(&shared, |shared| {
-            assert_not_torn(&shared.recorder.read_now())
+            assert_not_torn(&shared.recorder.read_at(super::NOW))
         });
         for writer in writers {
             writer.join().unwrap();
         }
         reader.join().unwrap();
-        let snapshot = shared.recorder.read_now();
+        let snapshot = shared.recorder.read_at(super::NOW);
         assert_eq!(
             (
                 snapshot.tally.count(),

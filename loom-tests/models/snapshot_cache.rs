@@ -82,6 +82,52 @@ fn read_your_write_through_a_hit() {
     );
 }
 
+/// Writers go on, so that no value is current when a reader has the lock. A thread raises the number and reads while another
+/// reader rebuilds: it gets its own number, also from a rebuild of the other one. Fails with a request or a rebuild's start
+/// Relaxed, or if a request is no read-modify-write.
+#[test]
+fn a_later_rebuild_serves_who_waits() {
+    // Nothing but the cache orders the number.
+    fn read(copied: &Copied) -> u64 {
+        *copied.cache.read(
+            |_| false,
+            |rebuilds, _| {
+                *rebuilds += 1;
+                copied.number.load(Relaxed)
+            },
+        )
+    }
+    let name = "snapshot_cache::a_later_rebuild_serves_who_waits";
+    explore(name, 3, 50, || {
+        let copied = Arc::new(Copied::new(0));
+        let writer = spawn(&copied, |copied| {
+            copied.number.store(1, Relaxed);
+            assert_eq!(read(copied), 1, "own write missing");
+        });
+        let reader = spawn(&copied, |copied| {
+            let first = read(copied);
+            assert!(first <= read(copied), "went back");
+        });
+        writer.join().unwrap();
+        reader.join().unwrap();
+    });
+    // Two that wait get one rebuild.
+    explore(name, 3, 10, || {
+        let copied = Arc::new(Copied::new(0));
+        let requests = [(); 2].map(|()| copied.cache.request());
+        let answers = requests.map(|request| {
+            spawn(&copied, |copied| {
+                let rebuild = |rebuilds: &mut u64, _: &u64| {
+                    *rebuilds += 1;
+                    *rebuilds
+                };
+                *copied.cache.answer(request, |_, newer| newer, rebuild)
+            })
+        });
+        assert_eq!(answers.map(|answer| answer.join().unwrap()), [1, 1]);
+    });
+}
+
 /// A copy of a number, and a second cached value that is derived from the copy.
 struct Derived {
     copied: Copied,

@@ -3,11 +3,13 @@
 use super::{NOW, explore, in_slot, spawn, tracker};
 use crate::engine::generation::Generation;
 use crate::engine::read_order::SnapshotSource;
-use crate::engine::throughput::Tracker;
+use crate::engine::throughput::{Amounts, Moment, Summarize, Tracker};
 use loom::sync::Arc;
+use std::collections::HashMap;
+use std::time::Duration;
 
 /// Adds 10 for each of `seconds`, as a thread that owns slot 0.
-fn add<S: crate::engine::throughput::Summarize>(tracker: &Tracker<S>, seconds: &[u64]) {
+fn add<S: Summarize>(tracker: &Tracker<S>, seconds: &[u64]) {
     in_slot(0, |thread| {
         seconds
             .iter()
@@ -23,7 +25,7 @@ fn counted_is_visible() {
         let tracker = Arc::new(tracker());
         let writer = spawn(&tracker, |tracker| add(tracker, &[1, 1, 2]));
         let reader = spawn(&tracker, |tracker| {
-            let added = tracker.read_now();
+            let added = tracker.read_at(super::NOW);
             let [first, second] = added.seconds;
             assert!(
                 added.total >= added.calls * 10,
@@ -37,7 +39,7 @@ fn counted_is_visible() {
         });
         writer.join().unwrap();
         reader.join().unwrap();
-        let added = tracker.read_now();
+        let added = tracker.read_at(super::NOW);
         assert_eq!((added.calls, added.total, added.seconds), (3, 30, [20, 10]));
     });
 }
@@ -49,7 +51,7 @@ fn a_snapshot_is_not_marked_clean() {
     explore("throughput::a_snapshot_is_not_marked_clean", 3, 100, || {
         let tracker = Arc::new(tracker());
         let writer = spawn(&tracker, |tracker| add(tracker, &[1, 2]));
-        let reader = spawn(&tracker, |tracker| tracker.read_now());
+        let reader = spawn(&tracker, |tracker| tracker.read_at(super::NOW));
         writer.join().unwrap();
         let snapshot = reader.join().unwrap();
         if tracker.is_current(&snapshot, NOW.coarse.as_secs()) {
@@ -59,7 +61,7 @@ fn a_snapshot_is_not_marked_clean() {
                 "current, but incomplete"
             );
         }
-        let last = tracker.read_now();
+        let last = tracker.read_at(super::NOW);
         assert_eq!((last.calls, last.total, last.seconds), (2, 20, [10, 10]));
     });
 }
@@ -74,10 +76,10 @@ fn reset_races_an_addition() {
         add(&tracker, &[1]);
         let writer = spawn(&tracker, |tracker| add(tracker, &[1, 2]));
         let reset = spawn(&tracker, |tracker| {
-            tracker.reset(|| NOW, &Generation::default())
+            tracker.reset(NOW, &Generation::default())
         });
         writer.join().unwrap();
-        let (before, after) = (reset.join().unwrap(), tracker.read_now());
+        let (before, after) = (reset.join().unwrap(), tracker.read_at(super::NOW));
         assert_eq!(before.total + after.total, 30, "{before:?} {after:?}");
         for (second, added) in [20, 10].into_iter().enumerate() {
             assert_eq!(
@@ -87,4 +89,49 @@ fn reset_races_an_addition() {
             );
         }
     });
+}
+
+/// A reader of second 3 waits while one of second 2 rebuilds: it does not get the other one's rates, but what was rebuilt for
+/// second 3 serves one of second 2. Fails if whatever was rebuilt after a request serves it.
+#[test]
+fn a_later_second_is_not_served_an_earlier_one() {
+    explore(
+        "throughput::a_later_second_is_not_served_an_earlier_one",
+        2,
+        10,
+        || {
+            let at = |second| Moment {
+                coarse: Duration::from_secs(second),
+                ..NOW
+            };
+            let tracker = Arc::new(Tracker::new(Stamped, at(0)));
+            let readers = [2, 3].map(|second| {
+                spawn(&tracker, move |tracker| {
+                    let read = tracker.read(|_| false, second, || at(second));
+                    assert!(*read >= second, "{read} served to a reader of {second}");
+                })
+            });
+            for reader in readers {
+                reader.join().unwrap();
+            }
+        },
+    );
+}
+
+/// Snapshots that are nothing but their second.
+#[derive(Debug)]
+struct Stamped;
+
+impl Summarize for Stamped {
+    type Snapshot = u64;
+
+    fn summarize(&self, now: Moment, _: &Amounts<'_>) -> Self::Snapshot {
+        now.coarse.as_secs()
+    }
+
+    fn reset(&mut self, _: Moment, _: &Amounts<'_>, _: HashMap<u64, u64>) {}
+
+    fn epoch(second: &Self::Snapshot) -> (u64, u64) {
+        (0, *second)
+    }
 }

@@ -16,7 +16,7 @@ pub struct Transition {
     pub from: Arc<str>,
     /// The mode after.
     pub to: Arc<str>,
-    /// When it changed: the collector's uptime.
+    /// When it changed: the collector's uptime. Never less than that of the change before.
     pub at: Duration,
 }
 
@@ -53,10 +53,12 @@ impl ModeSnapshot {
             after.count += 1;
             let surplus = (after.transitions.len() + 1).saturating_sub(KEPT);
             after.transitions.drain(..surplus);
+            // Two threads may have read the clock in another order than they change the mode.
+            let last = after.transitions.last().map_or(at, |last| last.at);
             after.transitions.push(Transition {
                 from,
                 to: Arc::clone(&to),
-                at,
+                at: at.max(last),
             });
         }
         Self {
@@ -66,9 +68,10 @@ impl ModeSnapshot {
     }
 }
 
-/// Enters a mode. `now` runs under the lock of the log, so the log is in order of time.
+/// Enters a mode. `now` is called before the log is locked.
 pub(super) fn enter(modes: &CachedValue<ModeSnapshot>, mode: &str, now: impl FnOnce() -> Duration) {
     if modes.latest().mode.as_deref() != Some(mode) {
-        modes.update(|before| before.after(mode, now()));
+        let at = now();
+        modes.update(|before| before.after(mode, at));
     }
 }

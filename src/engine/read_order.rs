@@ -16,16 +16,18 @@
 use super::counter::page::Page;
 use super::counter::page_cache::{PageCache, total_epoch};
 use super::generation::Generation;
+use crate::engine::throughput::Moment;
 use std::sync::Arc;
 
 /// A metric with a snapshot of its own.
 pub(crate) trait SnapshotSource {
     type Snapshot;
 
-    /// Whether a snapshot that was loaded before this call holds everything.
-    fn is_current(&self, snapshot: &Self::Snapshot) -> bool;
-    /// A snapshot that holds everything, whatever staleness is allowed.
-    fn read_now(&self) -> Arc<Self::Snapshot>;
+    /// Whether a snapshot that was loaded before this call holds everything, in this second.
+    fn is_current(&self, snapshot: &Self::Snapshot, second: u64) -> bool;
+    /// A snapshot that holds everything, whatever staleness is allowed. `now`: a time before this call. It is given rather than
+    /// read, because a registry's lock is held.
+    fn read_at(&self, now: Moment) -> Arc<Self::Snapshot>;
 }
 
 /// All metrics of a registry, each kind in the order of registration.
@@ -61,11 +63,15 @@ impl<H, T> Default for Readout<H, T> {
 }
 
 impl<H: SnapshotSource, T: SnapshotSource> Sources<'_, H, T> {
-    /// Reads everything.
-    pub(crate) fn read(&self, cache: &mut PageCache) -> Readout<H::Snapshot, T::Snapshot> {
+    /// Reads everything, at the time `now`.
+    pub(crate) fn read(
+        &self,
+        cache: &mut PageCache,
+        now: Moment,
+    ) -> Readout<H::Snapshot, T::Snapshot> {
         let generation = self.generation.get();
-        let histograms = read_backwards(self.histograms);
-        let throughputs = read_backwards(self.throughputs);
+        let histograms = read_backwards(self.histograms, now);
+        let throughputs = read_backwards(self.throughputs, now);
         let epoch = cache.refresh(self.pages);
         let pages = cache.values().map(Arc::clone).collect();
         Readout {
@@ -82,27 +88,31 @@ impl<H: SnapshotSource, T: SnapshotSource> Sources<'_, H, T> {
         self.generation.get() != readout.generation
     }
 
-    /// Whether a reading that was loaded before this call holds everything, resets aside.
-    pub(crate) fn is_current(&self, readout: &Readout<H::Snapshot, T::Snapshot>) -> bool {
+    /// Whether a reading that was loaded before this call holds everything in this second, resets aside.
+    pub(crate) fn is_current(
+        &self,
+        readout: &Readout<H::Snapshot, T::Snapshot>,
+        second: u64,
+    ) -> bool {
         readout.epoch == total_epoch(self.pages)
             && self
                 .histograms
                 .iter()
                 .zip(&readout.histograms)
-                .all(|(source, held)| source.is_current(held))
+                .all(|(source, held)| source.is_current(held, second))
             && self
                 .throughputs
                 .iter()
                 .zip(&readout.throughputs)
-                .all(|(source, held)| source.is_current(held))
+                .all(|(source, held)| source.is_current(held, second))
     }
 }
 
-fn read_backwards<S: SnapshotSource>(sources: &[Arc<S>]) -> Box<[Arc<S::Snapshot>]> {
+fn read_backwards<S: SnapshotSource>(sources: &[Arc<S>], now: Moment) -> Box<[Arc<S::Snapshot>]> {
     let mut snapshots: Vec<_> = sources
         .iter()
         .rev()
-        .map(|source| source.read_now())
+        .map(|source| source.read_at(now))
         .collect();
     snapshots.reverse();
     snapshots.into()

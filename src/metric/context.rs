@@ -35,6 +35,12 @@ impl MetricContext {
         self.clock.now()
     }
 
+    /// [`Self::now`], if any staleness is allowed: otherwise a hit need not know it.
+    #[inline]
+    pub(crate) fn now_for_staleness(&self) -> Option<Duration> {
+        (self.max_staleness > Duration::ZERO).then(|| self.now())
+    }
+
     /// The second that throughputs add to.
     #[inline]
     pub(crate) fn second(&self) -> u64 {
@@ -49,14 +55,11 @@ impl MetricContext {
         }
     }
 
-    /// Whether a snapshot that was taken at `taken`, by [`Self::now`], may be served even if it is not current.
+    /// Whether a snapshot that was taken at `taken`, by [`Self::now`], may be served at the time `now` even if it is not current.
     #[inline]
-    pub(crate) fn within_staleness(&self, taken: Duration) -> bool {
+    pub(crate) fn within_staleness(&self, taken: Duration, now: Duration) -> bool {
         // If the clock went back, no snapshot is within the staleness.
-        self.max_staleness > Duration::ZERO
-            && self
-                .now()
-                .checked_sub(taken)
-                .is_some_and(|age| age < self.max_staleness)
+        now.checked_sub(taken)
+            .is_some_and(|age| age < self.max_staleness)
     }
 }

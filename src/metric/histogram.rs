@@ -3,6 +3,7 @@
 use crate::clock::nanos;
 use crate::engine::histogram::Recorder;
 use crate::engine::read_order::SnapshotSource;
+use crate::engine::throughput::Moment;
 use crate::error::RecordError;
 use crate::fold::histogram::Accumulator;
 use crate::kind::Unit;
@@ -60,25 +61,17 @@ impl HistogramCore {
             context,
         }
     }
-
-    #[inline]
-    fn read(
-        &self,
-        within_staleness: impl Fn(&HistogramSnapshot) -> bool,
-    ) -> Arc<HistogramSnapshot> {
-        self.recorder.read(within_staleness, || self.context.now())
-    }
 }
 
 impl SnapshotSource for HistogramCore {
     type Snapshot = HistogramSnapshot;
 
-    fn is_current(&self, snapshot: &HistogramSnapshot) -> bool {
+    fn is_current(&self, snapshot: &HistogramSnapshot, _second: u64) -> bool {
         self.recorder.is_current(snapshot)
     }
 
-    fn read_now(&self) -> Arc<HistogramSnapshot> {
-        self.read(|_| false)
+    fn read_at(&self, now: Moment) -> Arc<HistogramSnapshot> {
+        self.recorder.read(|_, _| false, || now.exact)
     }
 }
 
@@ -166,8 +159,11 @@ impl Histogram {
     /// Waits for no writer. Of readers that find something new at the same time, one builds and the others wait for it.
     #[inline]
     pub fn snapshot(&self) -> Arc<HistogramSnapshot> {
-        self.core
-            .read(|published| self.core.context.within_staleness(published.taken))
+        let context = &self.core.context;
+        self.core.recorder.read(
+            |published, now| context.within_staleness(published.taken, now),
+            || context.now(),
+        )
     }
 
     /// The last published snapshot, however old, without waiting.

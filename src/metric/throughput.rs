@@ -1,6 +1,7 @@
 //! Throughput: what was finished in the last seconds, without a thread that keeps it up to date.
 
 use crate::engine::read_order::SnapshotSource;
+use crate::engine::throughput::Moment;
 use crate::engine::throughput::Tracker;
 use crate::engine::throughput::ring::SECONDS;
 use crate::error::OptionsError;
@@ -66,15 +67,6 @@ impl ThroughputCore {
             context,
         })
     }
-
-    fn read(
-        &self,
-        within_staleness: impl Fn(&ThroughputSnapshot) -> bool,
-    ) -> Arc<ThroughputSnapshot> {
-        let context = &self.context;
-        self.tracker
-            .read(within_staleness, || context.second(), || context.moment())
-    }
 }
 
 /// The windows in seconds.
@@ -101,12 +93,12 @@ fn valid_windows(windows: &[Duration]) -> Result<Box<[u64]>, OptionsError> {
 impl SnapshotSource for ThroughputCore {
     type Snapshot = ThroughputSnapshot;
 
-    fn is_current(&self, snapshot: &ThroughputSnapshot) -> bool {
-        self.tracker.is_current(snapshot, self.context.second())
+    fn is_current(&self, snapshot: &ThroughputSnapshot, second: u64) -> bool {
+        self.tracker.is_current(snapshot, second)
     }
 
-    fn read_now(&self) -> Arc<ThroughputSnapshot> {
-        self.read(|_| false)
+    fn read_at(&self, now: Moment) -> Arc<ThroughputSnapshot> {
+        self.tracker.read(|_| false, now.coarse.as_secs(), || now)
     }
 }
 
@@ -128,8 +120,14 @@ impl Throughput {
 
     /// Total and rates: the same snapshot as last time if nothing was added and the second is the same.
     pub fn snapshot(&self) -> Arc<ThroughputSnapshot> {
-        self.core
-            .read(|published| self.core.context.within_staleness(published.taken))
+        let context = &self.core.context;
+        let (second, now) = (context.second(), context.now_for_staleness());
+        let young = |taken| now.is_some_and(|now| context.within_staleness(taken, now));
+        self.core.tracker.read(
+            |published| young(published.taken),
+            second,
+            || context.moment(),
+        )
     }
 
     /// The last published snapshot, however old, without waiting.
@@ -145,7 +143,7 @@ impl Throughput {
         let context = &self.core.context;
         self.core
             .tracker
-            .reset(|| context.moment(), &context.generation)
+            .reset(context.moment(), &context.generation)
     }
 }
 

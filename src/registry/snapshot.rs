@@ -41,6 +41,8 @@ pub struct RegistrySnapshot {
     /// The version of the catalog.
     pub(super) version: usize,
     pub(super) readout: Readout<HistogramSnapshot, ThroughputSnapshot>,
+    /// Of the clock's coarse method: rates were read in it.
+    pub(super) second: u64,
     pub(super) taken: Duration,
 }
 

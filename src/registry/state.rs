@@ -6,6 +6,7 @@
 use crate::engine::counter::page_cache::PageCache;
 use crate::engine::read_order::{Readout, Sources};
 use crate::engine::snapshot_cache::SnapshotCache;
+use crate::engine::throughput::Moment;
 use crate::engine::versioned::Versioned;
 use crate::error::RegisterError;
 use crate::metric::context::MetricContext;
@@ -20,6 +21,7 @@ use crate::sample::description::FamilyDescription;
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// See the module's header.
 #[derive(Debug)]
@@ -56,6 +58,7 @@ impl RegistryState {
             catalog: Arc::default(),
             version: 0,
             readout: Readout::default(),
+            second: 0,
             taken,
         };
         Self {
@@ -134,36 +137,49 @@ impl RegistryState {
     }
 
     pub(super) fn snapshot(&self) -> Arc<RegistrySnapshot> {
-        self.cache.read(
-            |published| self.is_current(published),
-            |pages, _| self.rebuild(pages),
-        )
+        // Before anything is locked: the clock is the user's code.
+        let (second, exact) = (self.context.second(), self.context.now_for_staleness());
+        let published = self.cache.latest();
+        if self.is_current(&published, second, exact) {
+            return published;
+        }
+        // The request first: a rebuild that started before it is not of a later second than `now`, and may be replaced.
+        let request = self.cache.request();
+        let now = self.context.moment();
+        let second = now.coarse.as_secs();
+        // One that was rebuilt after the request holds everything, but another reader's time may be of an earlier second.
+        let serves = |published: &RegistrySnapshot, newer| {
+            newer && published.second >= second || self.is_current(published, second, exact)
+        };
+        self.cache
+            .answer(request, serves, |pages, _| self.rebuild(pages, now))
     }
 
     pub(super) fn latest(&self) -> Arc<RegistrySnapshot> {
         self.cache.latest()
     }
 
-    fn is_current(&self, published: &RegistrySnapshot) -> bool {
+    fn is_current(&self, published: &RegistrySnapshot, second: u64, now: Option<Duration>) -> bool {
         let sources = self.sources(&published.catalog);
         // What is newly registered or reset shows at once, whatever staleness is allowed.
         if self.registered.version() != published.version || sources.was_reset(&published.readout) {
             return false;
         }
-        sources.is_current(&published.readout) || self.context.within_staleness(published.taken)
+        sources.is_current(&published.readout, second)
+            || now.is_some_and(|now| self.context.within_staleness(published.taken, now))
     }
 
-    fn rebuild(&self, pages: &mut PageCache) -> RegistrySnapshot {
-        let taken = self.context.now();
+    fn rebuild(&self, pages: &mut PageCache, now: Moment) -> RegistrySnapshot {
         let (catalog, version) = self
             .registered
             .read(|registered, version| (Arc::clone(&registered.catalog), version));
-        let readout = self.sources(&catalog).read(pages);
+        let readout = self.sources(&catalog).read(pages, now);
         RegistrySnapshot {
             catalog,
             version,
             readout,
-            taken,
+            second: now.coarse.as_secs(),
+            taken: now.exact,
         }
     }
 

@@ -1,9 +1,11 @@
 //! Clocks that go back, stall or jump, for rates, timers and staleness.
 
-use crate::beside_others;
-use crate::metrics::{shown, shown_three, three};
-use epoch_metrics::{HistogramOptions, ManualClock, Registry, Throughput};
-use std::sync::Arc;
+use crate::metrics::{Metrics, shown, shown_three, three};
+use crate::{beside_others, until};
+use epoch_metrics::{CachedValue, Clock, HistogramOptions, ManualClock, Registry, Throughput};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 
 #[test]
@@ -266,6 +268,111 @@ fn staleness_survives_a_clock_that_goes_back_stalls_or_jumps() {
     assert_eq!(histogram.latest().age, Duration::ZERO);
     write();
     assert_eq!(histogram.snapshot().count(), 4);
+}
+
+/// A clock that reads and writes metrics of the registry that asks it for the time, but not from inside itself.
+#[derive(Default)]
+struct ReadsMetrics {
+    metrics: OnceLock<Arc<Metrics>>,
+    calls: AtomicU64,
+}
+
+impl std::fmt::Debug for ReadsMetrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ReadsMetrics")
+    }
+}
+
+impl Clock for ReadsMetrics {
+    fn now(&self) -> Duration {
+        thread_local! {
+            static INSIDE: Cell<bool> = const { Cell::new(false) };
+        }
+        let call = self.calls.fetch_add(1, SeqCst);
+        if let Some(metrics) = self.metrics.get()
+            && !INSIDE.replace(true)
+        {
+            metrics.counter.inc();
+            metrics.histogram.record(7);
+            metrics.throughput.add(3);
+            metrics.histogram.snapshot();
+            metrics.throughput.snapshot();
+            metrics.collector.registry().snapshot();
+            metrics
+                .collector
+                .record_mode_transition(if call % 2 == 0 { "even" } else { "odd" });
+            // Something is new for the one who asked.
+            metrics.histogram.record(7);
+            metrics.throughput.add(3);
+            INSIDE.set(false);
+        }
+        Duration::from_micros(call)
+    }
+}
+
+/// No lock is held while a clock is asked, except those of the collector's sections, which this one does not read.
+#[test]
+fn a_clock_may_read_metrics() {
+    let _beside = beside_others();
+    let clock = Arc::new(ReadsMetrics::default());
+    let metrics = Arc::new(Metrics::by(clock.clone()));
+    assert!(clock.metrics.set(Arc::clone(&metrics)).is_ok());
+    let (done, is_done) = mpsc::channel();
+    // Left alone if it never ends.
+    std::thread::spawn(move || {
+        for round in 0..3 {
+            for (what, read) in metrics.reads() {
+                metrics.write(1 + 400 * round);
+                read();
+                done.send(what).unwrap();
+            }
+            metrics.histogram.reset();
+            metrics.histogram.try_reset();
+            metrics.throughput.reset();
+            metrics.collector.record_mode_transition("by hand");
+            metrics.collector.reset();
+            metrics.histogram.start().stop().unwrap();
+            done.send("resets").unwrap();
+        }
+    });
+    let mut last = "nothing";
+    loop {
+        match is_done.recv_timeout(seconds(30)) {
+            Ok(what) => last = what,
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("a deadlock after {last}"),
+        }
+    }
+    assert_eq!(last, "resets");
+    assert!(clock.calls.load(SeqCst) > 100);
+}
+
+/// While writers go on, no value is current when the next reader has the lock. Sixteen readers wait for one that rebuilds; they
+/// do not rebuild one after the other.
+#[test]
+fn a_rebuild_serves_every_reader_that_waited() {
+    const READERS: u64 = 16;
+    let _beside = beside_others();
+    let (cached, looked) = (CachedValue::new(()), AtomicU64::new(0));
+    let outdated = |(): &()| {
+        looked.fetch_add(1, SeqCst);
+        false
+    };
+    std::thread::scope(|scope| {
+        let read = || {
+            cached.read(outdated, || {
+                // The first one waits until all others have found the value outdated, and stand before the lock.
+                until("all have looked", || looked.load(SeqCst) >= READERS);
+                std::thread::sleep(Duration::from_millis(50));
+            });
+        };
+        (0..READERS).for_each(|_| {
+            scope.spawn(read);
+        });
+    });
+    let stats = cached.stats();
+    assert_eq!(stats.hits + stats.rebuilds, READERS);
+    assert!(stats.rebuilds <= READERS / 2, "{stats:?}");
 }
 
 pub(crate) fn seconds(n: u64) -> Duration {

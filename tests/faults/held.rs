@@ -97,7 +97,7 @@ extern "C" fn hold(_: libc::c_int) {
     });
 }
 
-/// The rebuilds that the reader has begun, and whether it is inside of one.
+/// The rebuilds that the reader was about to begin, and whether it is at one.
 static BEGUN: AtomicU64 = AtomicU64::new(0);
 static INSIDE: AtomicBool = AtomicBool::new(false);
 
@@ -158,9 +158,7 @@ impl Subject {
         let mut reads = 0;
         while self.running.load(SeqCst) {
             let before = self.returned.load(SeqCst);
-            // A throughput asks the clock twice whether to rebuild at all.
-            let nth = if reads % 8 == 1 { 3 } else { 1 };
-            let (_, shown) = armed(nth, begin, || self.read_one(reads % 8));
+            let (_, shown) = armed(1, begin, || self.read_one(reads % 8));
             INSIDE.store(false, SeqCst);
             let after = self.started.load(SeqCst);
             for count in shown.expect("no assertion failed") {

@@ -1,4 +1,4 @@
-//! A reader that stands still inside of the gate.
+//! A reader that stands still where it asks for the time: before the gates of metrics, inside of those of a collector's sections.
 
 use crate::metrics::Metrics;
 use crate::trap::armed;

@@ -1,4 +1,5 @@
-//! A clock that makes the thread that reads it panic, or stand still. The library reads it inside of each rebuild.
+//! A clock that makes the thread that reads it panic, or stand still. The library reads it before each
+//! rebuild of a metric or a registry, and inside of the rebuilds of a collector's sections.
 
 use epoch_metrics::Clock;
 use std::cell::Cell;

@@ -123,17 +123,27 @@ impl<A: Accumulate> Recorder<A> {
         A::epoch(snapshot) == epoch
     }
 
-    /// The published snapshot if it is current or `within_staleness`, otherwise a new one. `now` is called before the fold.
+    /// The published snapshot if it is current or, at the time `now`, `within_staleness`; otherwise a new one. `now` is called
+    /// before the fold and before anything is locked, and not at all if the published one is current.
     #[inline]
     pub(crate) fn read(
         &self,
-        within_staleness: impl Fn(&A::Snapshot) -> bool,
+        within_staleness: impl Fn(&A::Snapshot, Duration) -> bool,
         now: impl FnOnce() -> Duration,
     ) -> Arc<A::Snapshot> {
-        self.cache.read(
-            |published| self.is_current(published) || within_staleness(published),
-            |state, _| state.read(&self.blocks, &self.config, now()),
-        )
+        let published = self.cache.latest();
+        if self.is_current(&published) {
+            return published;
+        }
+        let now = now();
+        if within_staleness(&published, now) {
+            return published;
+        }
+        let serves = |published: &_, newer| {
+            newer || self.is_current(published) || within_staleness(published, now)
+        };
+        let rebuild = |state: &mut FoldState<A>, _: &_| state.read(&self.blocks, &self.config, now);
+        self.cache.answer(self.cache.request(), serves, rebuild)
     }
 
     /// The last published snapshot.

@@ -106,30 +106,41 @@ impl<S: Summarize> Tracker<S> {
 
     /// The published snapshot if it is current or `within_staleness`, otherwise a new one.
     ///
-    /// `second` is the cheap half of `now`: all that a hit needs.
+    /// `second`: now, or a moment ago; all that a hit needs. `now` is called before anything is locked, and only if a new
+    /// snapshot is needed.
     pub(crate) fn read(
         &self,
         within_staleness: impl Fn(&S::Snapshot) -> bool,
-        second: impl Fn() -> u64,
-        now: impl Fn() -> Moment,
+        second: u64,
+        now: impl FnOnce() -> Moment,
     ) -> Arc<S::Snapshot> {
-        self.cache.read(
-            |published| self.is_current(published, second()) || within_staleness(published),
-            |summary, _| {
-                let now = now();
-                // Before the amounts: what is added from here on is read again next time.
-                let calls = self.calls();
-                let in_second = |second| self.in_second(second);
-                summary.summarize(
-                    now,
-                    &Amounts {
-                        calls,
-                        total: self.total(),
-                        in_second: &in_second,
-                    },
-                )
-            },
-        )
+        let published = self.cache.latest();
+        if self.is_current(&published, second) || within_staleness(&published) {
+            return published;
+        }
+        // The request first: a rebuild that started before it is not of a later second than `now`, and may be replaced.
+        let request = self.cache.request();
+        let now = now();
+        let second = now.coarse.as_secs();
+        // One that was rebuilt after the request holds everything, but another reader's time may be of an earlier second.
+        let serves = |published: &_, newer| {
+            newer && S::epoch(published).1 >= second
+                || self.is_current(published, second)
+                || within_staleness(published)
+        };
+        self.cache.answer(request, serves, |summary, _| {
+            // Before the amounts: what is added from here on is read again next time.
+            let calls = self.calls();
+            let in_second = |second| self.in_second(second);
+            summary.summarize(
+                now,
+                &Amounts {
+                    calls,
+                    total: self.total(),
+                    in_second: &in_second,
+                },
+            )
+        })
     }
 
     /// The last published snapshot.
@@ -137,10 +148,9 @@ impl<S: Summarize> Tracker<S> {
         self.cache.latest()
     }
 
-    /// Forgets what was added so far and returns it, then bumps the generation.
-    pub(crate) fn reset(&self, now: impl Fn() -> Moment, generation: &Generation) -> S::Snapshot {
+    /// Forgets what was added so far and returns it, then bumps the generation. `now`: read while nothing was locked.
+    pub(crate) fn reset(&self, now: Moment, generation: &Generation) -> S::Snapshot {
         let before = self.cache.update(|summary, _| {
-            let now = now();
             // Before the amounts, as in `read`; and these are read once, for both sides of the cut.
             let calls = self.calls();
             let (total, seconds) = (self.total(), self.seconds());
