@@ -584,7 +584,13 @@ fn without_samples_there_is_no_best_value() {
             latency.max,
             latency.mean,
         ];
-        let sizes = [batch.current, batch.min, batch.max];
+        let sizes = [batch.min, batch.max];
+        // That one needs no recent samples.
+        assert_eq!(
+            batch.current.is_some(),
+            !batch.lifetime.is_empty(),
+            "{what}"
+        );
         let json: serde_json::Value = serde_json::from_str(&collector.render_json()).unwrap();
         let recent = &json["latency_seconds"]["recent"];
         let keys = ["p50", "p95", "p99", "min", "max", "mean"];
@@ -592,7 +598,7 @@ fn without_samples_there_is_no_best_value() {
             assert_eq!(value.is_some(), samples > 0, "{what}: {key}");
             assert_eq!(recent[key].is_number(), samples > 0, "{what}: {key}");
         }
-        for (key, value) in ["current", "min", "max"].into_iter().zip(sizes) {
+        for (key, value) in ["min", "max"].into_iter().zip(sizes) {
             assert_eq!(value.is_some(), samples > 0, "{what}: {key}");
             assert_eq!(json["batch"][key].is_number(), samples > 0, "{what}: {key}");
         }
@@ -647,4 +653,39 @@ fn without_samples_there_is_no_best_value() {
     assert!(!without.render_prometheus().contains("_recent"));
     assert!(!without.registry().render_json().contains("_recent"));
     assert_eq!(without.latency().lifetime.count(), 1);
+}
+
+/// Strictly after each other, in threads that share nothing else, with and without a read in between.
+#[test]
+fn the_current_batch_is_the_one_that_was_recorded_last() {
+    let collector = MetricsCollector::new();
+    let record = |sizes: &[u64]| {
+        std::thread::scope(|scope| {
+            // In a thread of its own, which may get the slot of the one before.
+            scope.spawn(|| {
+                sizes
+                    .iter()
+                    .for_each(|size| collector.record_batch_size(*size))
+            });
+        });
+    };
+    // This thread keeps its slot, so that the others have a second one.
+    [1, 2, 3]
+        .into_iter()
+        .for_each(|size| collector.record_batch_size(size));
+    record(&[9]);
+    assert_eq!(collector.batch().current, Some(9));
+    record(&[8]);
+    [4, 5]
+        .into_iter()
+        .for_each(|size| collector.record_batch_size(size));
+    record(&[7, 1 << 21]);
+    assert_eq!(
+        collector.batch().current,
+        Some(7),
+        "the larger one was refused"
+    );
+    assert_eq!(collector.snapshot().batch.current, Some(7));
+    collector.reset();
+    assert_eq!(collector.batch().current, None);
 }

@@ -154,7 +154,7 @@ impl Oracle {
             (recent.count(), recent.is_empty()),
             (sorted.len(), sorted.is_empty())
         );
-        assert_eq!(recent.last(), newest.last().copied());
+        assert_eq!(recent.last_read(), newest.last().copied());
         let ends = (sorted.first().copied(), sorted.last().copied());
         assert_eq!((recent.min(), recent.max()), ends);
         let sum: u128 = sorted.iter().map(|value| u128::from(*value)).sum();
@@ -589,7 +589,7 @@ const MS: Duration = Duration::from_millis(1);
 #[test]
 fn a_timer_records_when_it_is_dropped_or_stopped_and_not_when_discarded() {
     let (clock, ours) = with_clock(Duration::ZERO);
-    let last = || ours.snapshot().recent().unwrap().last().unwrap();
+    let last = || ours.snapshot().recent().unwrap().last_read().unwrap();
     {
         let _timer = ours.start();
         clock.advance(3 * MS);

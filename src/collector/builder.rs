@@ -6,6 +6,9 @@ use crate::{Clock, DurationOptions, HistogramOptions, RegisterError, Registry, R
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The largest batch that is recorded.
+pub(super) const MAX_BATCH: u64 = 1 << 20;
+
 /// Builder for a [`MetricsCollector`](crate::MetricsCollector);
 /// [`MetricsCollector::builder`](crate::MetricsCollector::builder) makes one.
 ///
@@ -118,7 +121,7 @@ impl CollectorBuilder {
             "Time from arrival to answer.",
             latency,
         )?;
-        let batch = HistogramOptions::values(0, 1 << 20)
+        let batch = HistogramOptions::values(0, MAX_BATCH)
             .significant_digits(3)
             .recent(self.recent);
         let batch = registry.histogram(&name("batch_size"), "Requests in a batch.", batch)?;
@@ -131,11 +134,13 @@ impl CollectorBuilder {
         )?;
         let queue_depth = registry.gauge(&name("queue_depth"), "Requests that wait.")?;
 
+        let last_batch = Registry::new().gauge("last_batch", "")?;
+
         let started = registry.clock().now();
         let sections = Arc::new(Sections::new(
             [latency, batch],
             [tokens, requests],
-            queue_depth,
+            [queue_depth, last_batch],
             started,
         ));
         derived::register(&sections, &registry, &self.prefix)?;

@@ -14,6 +14,7 @@ pub use sections::CollectorCacheStats;
 pub use snapshot::{BatchSnapshot, CollectorSnapshot, LatencySnapshot, ThroughputSection};
 
 use crate::{Histogram, Page, RegisterError, Registry, Timer};
+use builder::MAX_BATCH;
 use sections::Sections;
 use std::fmt;
 use std::sync::Arc;
@@ -113,6 +114,10 @@ impl MetricsCollector {
     /// Records the size of a batch: 0 to 2^20. Larger ones count as rejected.
     #[inline]
     pub fn record_batch_size(&self, requests: u64) {
+        if requests <= MAX_BATCH {
+            // First: a reader that finds the size in the histogram finds it here.
+            self.sections.last_batch.set(requests as i64);
+        }
         self.sections.batch.record(requests);
     }
 
@@ -205,6 +210,7 @@ impl MetricsCollector {
     pub fn reset(&self) {
         let sections = &*self.sections;
         sections.latency.reset();
+        sections.last_batch.set(0);
         sections.batch.reset();
         sections.tokens.reset();
         sections.requests.reset();

@@ -24,6 +24,8 @@ pub struct CollectorCacheStats {
 pub(super) struct Sections {
     pub(super) latency: Histogram,
     pub(super) batch: Histogram,
+    /// The last size. A gauge of no exposed registry: a histogram does not know which of two threads recorded last.
+    pub(super) last_batch: Gauge,
     pub(super) tokens: Throughput,
     pub(super) requests: Throughput,
     pub(super) queue_depth: Gauge,
@@ -38,18 +40,19 @@ impl Sections {
     pub(super) fn new(
         [latency, batch]: [Histogram; 2],
         [tokens, requests]: [Throughput; 2],
-        queue_depth: Gauge,
+        [queue_depth, last_batch]: [Gauge; 2],
         started: Duration,
     ) -> Self {
         Self {
             latency_section: CachedValue::new(LatencySnapshot::new(latency.snapshot())),
-            batch_section: CachedValue::new(BatchSnapshot::new(batch.snapshot())),
+            batch_section: CachedValue::new(BatchSnapshot::new(batch.snapshot(), 0)),
             throughput_section: CachedValue::new(ThroughputSection::new(
                 tokens.snapshot(),
                 requests.snapshot(),
             )),
             latency,
             batch,
+            last_batch,
             tokens,
             requests,
             queue_depth,
@@ -68,7 +71,7 @@ impl Sections {
     pub(super) fn batch(&self) -> Arc<BatchSnapshot> {
         self.batch_section.read(
             |section| Arc::ptr_eq(&section.lifetime, &self.batch.snapshot()),
-            || BatchSnapshot::new(self.batch.snapshot()),
+            || BatchSnapshot::new(self.batch.snapshot(), self.last_batch.get()),
         )
     }
 
@@ -101,7 +104,7 @@ impl Sections {
     ) -> Arc<BatchSnapshot> {
         match snapshot.histogram(&self.batch) {
             Some(held) if !Arc::ptr_eq(held, &cached.lifetime) => {
-                Arc::new(BatchSnapshot::new(Arc::clone(held)))
+                Arc::new(BatchSnapshot::new(Arc::clone(held), self.last_batch.get()))
             }
             _ => cached,
         }

@@ -54,8 +54,7 @@ pub struct LatencySnapshot {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct BatchSnapshot {
-    /// The newest size. `None`, as the next three, if there are no recent sizes: nothing was recorded yet, or the builder was
-    /// told to keep none.
+    /// The size that was recorded last, by whichever thread; `None` if there is none since the start or the last reset.
     pub current: Option<u64>,
     /// The smallest recent size.
     pub min: Option<u64>,
@@ -128,10 +127,10 @@ impl LatencySnapshot {
 }
 
 impl BatchSnapshot {
-    pub(super) fn new(lifetime: Arc<HistogramSnapshot>) -> Self {
+    pub(super) fn new(lifetime: Arc<HistogramSnapshot>, current: i64) -> Self {
         let recent = lifetime.recent();
         Self {
-            current: recent.and_then(Recent::last),
+            current: (!lifetime.is_empty()).then_some(current.unsigned_abs()),
             min: recent.and_then(Recent::min),
             max: recent.and_then(Recent::max),
             mean: recent.and_then(Recent::mean),

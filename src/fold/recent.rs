@@ -140,7 +140,12 @@ mod tests {
             (Some(10.0), Some(40.0), Some(10.0))
         );
         assert_eq!(
-            (recent.mean(), recent.min(), recent.max(), recent.last()),
+            (
+                recent.mean(),
+                recent.min(),
+                recent.max(),
+                recent.last_read()
+            ),
             (Some(25.0), Some(10), Some(40), Some(40))
         );
     }

@@ -50,8 +50,9 @@ impl Recent {
         self.sorted.last().copied()
     }
 
-    /// The newest sample; `None` if there are none.
-    pub fn last(&self) -> Option<u64> {
+    /// The last of the samples in the order in which they were read; `None` if there are none. It is the newest of its thread. If
+    /// several threads recorded between two reads, another thread's may be newer: a sample carries no time.
+    pub fn last_read(&self) -> Option<u64> {
         self.last
     }
 

@@ -205,7 +205,7 @@ fn a_timer_survives_a_clock_that_goes_back_stalls_or_jumps() {
         (snapshot.count(), snapshot.rejected(), snapshot.sum()),
         (6, 0, 90_000_000_003 + days(2).as_nanos() + end.as_nanos())
     );
-    assert_eq!(snapshot.recent().unwrap().last(), Some(u64::MAX));
+    assert_eq!(snapshot.recent().unwrap().last_read(), Some(u64::MAX));
 }
 
 #[test]
@@ -300,7 +300,11 @@ impl Clock for ReadsMetrics {
             metrics.collector.registry().snapshot();
             metrics
                 .collector
-                .record_mode_transition(if call % 2 == 0 { "even" } else { "odd" });
+                .record_mode_transition(if call.is_multiple_of(2) {
+                    "even"
+                } else {
+                    "odd"
+                });
             // Something is new for the one who asked.
             metrics.histogram.record(7);
             metrics.throughput.add(3);

@@ -85,7 +85,7 @@ impl HistogramModel {
             assert_eq!(self.recent, 0, "none were asked for");
             return;
         };
-        let (shown, last) = (recent.sorted(), recent.last());
+        let (shown, last) = (recent.sorted(), recent.last_read());
         assert!(shown.is_sorted());
         assert_eq!(
             (recent.count(), recent.is_empty()),
