@@ -152,17 +152,13 @@ pub(crate) struct StillClock {
 
 impl Clock for StillClock {
     fn now(&self) -> Duration {
-        Duration::from_nanos(self.nanos.load(SeqCst))
-    }
-
-    fn coarse(&self) -> Duration {
         CLOCK_WAS_READ.set(true);
         single_step::resume();
-        self.now()
+        Duration::from_nanos(self.nanos.load(SeqCst))
     }
 }
 
 thread_local! {
-    /// Whether this thread has read the coarse clock since its stepped call began.
+    /// Whether this thread has read the clock since its stepped call began.
     static CLOCK_WAS_READ: Cell<bool> = const { Cell::new(false) };
 }
