@@ -30,7 +30,7 @@
 //! |---|---|
 //! | `collector` | the bundle, made of public parts only (its `render_json` is in `export/collector.rs`) |
 //! | `export` | one file for each format; all encode the model in `sample` |
-//! | `registry` | names, families, the snapshot of everything, observable metrics |
+//! | `registry` | names, families, the snapshot of everything, observable metrics, pages of one registry or several |
 //! | `metric` | the handles |
 //! | `fold` | what a reader keeps between reads |
 //! | `snapshot`, `sample` | plain immutable values; the model of families and samples |

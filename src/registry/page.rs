@@ -103,13 +103,15 @@ impl Page {
     /// Encodes all families: of each registry the registered ones first, then the observed ones, each in the order of
     /// registration. A family that several registries have comes where the first one has it.
     pub(crate) fn encode(&self, encoder: &mut dyn Encoder) {
-        for group in self.groups() {
-            // An observed family that reported nothing is left out.
-            if group.iter().any(|family| family.is_shown()) {
-                encoder.begin_family(group[0].description());
-                group.iter().for_each(|family| family.encode(encoder));
-                encoder.end_family();
-            }
+        match &*self.parts {
+            // Nothing to bring together.
+            [part] => part
+                .families()
+                .for_each(|family| encode_group(&[family], encoder)),
+            _ => self
+                .groups()
+                .iter()
+                .for_each(|group| encode_group(group, encoder)),
         }
     }
 
@@ -127,6 +129,16 @@ impl Page {
             }
         }
         groups
+    }
+}
+
+/// Encodes families of one name.
+fn encode_group(group: &[PageFamily<'_>], encoder: &mut dyn Encoder) {
+    // An observed family that reported nothing is left out.
+    if group.iter().any(PageFamily::is_shown) {
+        encoder.begin_family(group[0].description());
+        group.iter().for_each(|family| family.encode(encoder));
+        encoder.end_family();
     }
 }
 
