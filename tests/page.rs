@@ -160,6 +160,8 @@ fn rejections_are_counted_by_series() {
     family.with(&["x", ""]).unwrap().record(1);
     let both = registry.histogram_family("b", "", values(), &["exported_metric", "metric"]);
     both.unwrap().with(&["1", "2"]).unwrap().reject();
+    let turned = registry.histogram_family("c", "", values(), &["metric", "exported_metric"]);
+    turned.unwrap().with(&["2", "1"]).unwrap().reject();
     let page = registry.render_prometheus();
     let lines = page
         .lines()
@@ -168,6 +170,7 @@ fn rejections_are_counted_by_series() {
         r#"{metric="a",zone="1",of="x",exported_metric="y"} 2"#,
         r#"{metric="a",zone="1",of="x",exported_metric=""} 0"#,
         r#"{metric="b",zone="1",exported_metric="1",exported_exported_metric="2"} 1"#,
+        r#"{metric="c",zone="1",exported_exported_metric="2",exported_metric="1"} 1"#,
     ];
     assert_eq!(lines.collect::<Vec<_>>(), expected);
 }
