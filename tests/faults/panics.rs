@@ -11,32 +11,31 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 fn a_reader_that_panics_in_the_gate_leaves_it_open() {
     let _beside = beside_others();
     let metrics = Metrics::new();
-    let mut written = 0;
+    let (mut written, mut contained) = (0, 0);
     for (what, read) in metrics.reads() {
-        let mut panics = 0;
         for nth in 1.. {
             // Now and then more than a queue holds.
             let burst = if nth % 3 == 0 { 1_000 } else { 1 };
             metrics.write(burst);
             written += burst;
             let (fired, result) = armed(nth, unwind, &read);
-            // In the callback of an observable metric the panic ends there: the page lacks that family.
-            assert!(fired || result.is_ok());
-            panics += u64::from(result.is_err());
+            // A panic inside a callback of the collector's costs a page one family, and does not leave it.
+            let page =
+                ["Registry::render_prometheus", "MetricsCollector::snapshot"].contains(&what);
+            contained += u32::from(fired && result.is_ok());
+            assert!(fired == result.is_err() || (fired && page), "{what}");
             std::thread::scope(|scope| {
                 scope.spawn(|| metrics.check(written, what));
             });
             metrics.check(written, what);
             if !fired {
-                assert!(panics > 0, "{what} never panicked, so nothing was tested");
-                println!(
-                    "{what}: panicked at {panics} of {} readings of the clock",
-                    nth - 1
-                );
+                assert!(nth > 1, "{what} reads no clock, so nothing was tested");
+                println!("{what}: panicked at {} readings of the clock", nth - 1);
                 break;
             }
         }
     }
+    assert!(contained > 0, "no callback read the clock");
 }
 
 #[test]
