@@ -48,6 +48,8 @@ fn snapshots_serialize() {
 #[test]
 fn sections_serialize() {
     let metrics = MetricsCollector::new();
+    let empty = serde_json::to_value(&*MetricsCollector::new().latency()).unwrap();
+    assert_eq!((&empty["count"], &empty["p99"]), (&json!(0), &json!(null)));
     metrics.record_latency(Duration::from_millis(5));
     metrics.record_throughput(7, 1);
     metrics.record_mode_transition("fast");

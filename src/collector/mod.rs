@@ -47,8 +47,8 @@ impl CollectorBuilder {
     /// The collector.
     ///
     /// # Errors
-    /// If the prefix does not make valid names, a window is not 1 to 60 whole seconds, or more recent samples are wanted
-    /// than a histogram keeps.
+    /// If the prefix does not make valid names, a window is not 1 to 60 whole seconds, more recent samples are wanted than a
+    /// histogram keeps, or a constant label is one that the collector uses itself.
     pub fn build(self) -> Result<MetricsCollector, RegisterError> {
         let (registry, sections) = self.register()?;
         Ok(MetricsCollector { registry, sections })

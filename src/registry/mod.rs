@@ -108,7 +108,7 @@ impl Registry {
     /// Registers a histogram. A unit's suffix (`_seconds`, `_bytes`) is added to the name if it is not there.
     ///
     /// # Errors
-    /// If the name is invalid or taken, or the options contradict each other.
+    /// If the name is invalid or taken, the options contradict each other, or the registry has a constant label `le`.
     pub fn histogram(
         &self,
         name: &str,
@@ -131,7 +131,7 @@ impl Registry {
     /// (`_per_second`, with the label `window`).
     ///
     /// # Errors
-    /// If the name is invalid or taken.
+    /// If the name is invalid or taken, or the registry has a constant label `window`.
     pub fn throughput(&self, name: &str, help: &str) -> Result<Throughput, RegisterError> {
         self.throughput_with_windows(name, help, &[5, 30, 60].map(Duration::from_secs))
     }
@@ -139,7 +139,8 @@ impl Registry {
     /// Registers a throughput with windows of your own: whole seconds, 1 to 60.
     ///
     /// # Errors
-    /// If the name is invalid or taken, or a window is repeated, not a whole number of seconds, or outside 1 to 60 s.
+    /// If the name is invalid or taken, a window is repeated, not a whole number of seconds, or outside 1 to 60 s, or the registry
+    /// has a constant label `window`.
     ///
     /// ```
     /// use std::time::Duration;
@@ -182,7 +183,7 @@ impl Registry {
     /// Registers counters that differ in the values of the given labels.
     ///
     /// # Errors
-    /// If the name is invalid or taken, or a label's name is invalid, reserved or repeated.
+    /// If the name is invalid or taken, or a label's name is invalid, reserved, repeated or that of a constant label.
     pub fn counter_family(
         &self,
         name: &str,
@@ -196,7 +197,7 @@ impl Registry {
     /// Registers gauges that differ in the values of the given labels.
     ///
     /// # Errors
-    /// If the name is invalid or taken, or a label's name is invalid, reserved or repeated.
+    /// If the name is invalid or taken, or a label's name is invalid, reserved, repeated or that of a constant label.
     pub fn gauge_family(
         &self,
         name: &str,
@@ -210,7 +211,7 @@ impl Registry {
     /// Registers histograms that differ in the values of the given labels.
     ///
     /// # Errors
-    /// If the name is invalid or taken, a label's name is invalid, reserved or repeated, or the options contradict each
+    /// If the name is invalid or taken, a label's name is invalid, reserved, repeated or that of a constant label, or the options contradict each
     /// other.
     pub fn histogram_family(
         &self,

@@ -18,7 +18,7 @@ impl Registry {
     /// ([`epoch_metrics_callback_panics`](crate::RegistryBuilder::own_metrics_prefix)), and the next page calls it again.
     ///
     /// # Errors
-    /// If the name is invalid or taken, or a label's name is invalid, reserved or repeated.
+    /// If the name is invalid or taken, or a label's name is invalid, reserved, repeated or that of a constant label.
     ///
     /// ```
     /// use std::sync::atomic::{AtomicU64, Ordering};
@@ -48,6 +48,17 @@ impl Registry {
     ///
     /// # Errors
     /// If the name is invalid or taken.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    ///
+    /// let (accepted, registry) = (Arc::new(AtomicU64::new(7)), epoch_metrics::Registry::new());
+    /// let counted = Arc::clone(&accepted);
+    /// registry.observable_counter_fn("accepted", "Connections accepted.", move || counted.load(Ordering::Relaxed))?;
+    /// assert!(registry.render_prometheus().contains("accepted_total 7\n"));
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
     pub fn observable_counter_fn(
         &self,
         name: &str,
@@ -60,7 +71,7 @@ impl Registry {
     /// Registers a gauge whose values `callback` reports, as [`Self::observable_counter`] does.
     ///
     /// # Errors
-    /// If the name is invalid or taken, or a label's name is invalid, reserved or repeated.
+    /// If the name is invalid or taken, or a label's name is invalid, reserved, repeated or that of a constant label.
     pub fn observable_gauge(
         &self,
         name: &str,
@@ -102,7 +113,7 @@ impl Registry {
     /// the name if it is not there.
     ///
     /// # Errors
-    /// If the name is invalid or taken, or a label's name is invalid, reserved or repeated.
+    /// If the name is invalid or taken, or a label's name is invalid, reserved, repeated or that of a constant label.
     ///
     /// ```
     /// use epoch_metrics::{Registry, Summary, Unit};
