@@ -62,13 +62,15 @@ impl CollectorBuilder {
     }
 
     /// How old a section may be and still be served although something changed. Zero, the default, always serves a current
-    /// one. A server whose controller reads as often as requests come gets its cache hits from here.
+    /// one. A server whose controller reads as often as requests come gets its cache hits from here. Its granularity is that of
+    /// [`RegistryBuilder::max_staleness`](crate::RegistryBuilder::max_staleness).
     pub fn max_staleness(mut self, age: Duration) -> Self {
         self.registry = self.registry.max_staleness(age);
         self
     }
 
-    /// The time source; defaults to the system's clock.
+    /// The time source; defaults to the system's clock. What it may do is said at
+    /// [`RegistryBuilder::clock`](crate::RegistryBuilder::clock).
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.registry = self.registry.clock(clock);
         self

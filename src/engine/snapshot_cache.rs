@@ -22,7 +22,7 @@
 //! | request: `started`, a read-modify-write | Release | a rebuild's start | the rebuild misses what precedes the request, and serves it | `snapshot_cache::a_later_rebuild_serves_who_waits` |
 //! | a rebuild's start: `started` | Acquire | request | the same | `snapshot_cache::a_later_rebuild_serves_who_waits` |
 //!
-//! **Progress.** A hit is as wait-free as `ArcSwap::load_full`; a rebuild blocks other readers that also need one. A reader
+//! **Progress.** A hit is as wait-free as `ArcSwap::load_full`, whose fallback may be repeated while values are published; a rebuild blocks other readers that also need one. A reader
 //! that panics inside a rebuild leaves the last published value in place and the lock usable.
 
 use crate::published::Published;

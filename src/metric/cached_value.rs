@@ -86,7 +86,9 @@ impl<T> CachedValue<T> {
 
     /// The held value if `is_current` says so, otherwise what `build` returns, which is held from then on.
     ///
-    /// `is_current` may be called twice. `build` runs under a lock: it must not read this same cache.
+    /// `is_current` may be called twice, the second time under the lock that `build` runs under: neither may read this same cache. A
+    /// value whose `build` began after this call was made serves it, whatever `is_current` would say: while something changes all
+    /// the time, of the readers that wait one builds for all.
     pub fn read(&self, is_current: impl Fn(&T) -> bool, build: impl FnOnce() -> T) -> Arc<T> {
         let mut rebuilt = false;
         let value = self.cache.read(is_current, |(), _| {

@@ -7,7 +7,11 @@ use std::sync::Arc;
 
 /// A number that only goes up, until it wraps at 2^64.
 ///
-/// Adding is two stores to memory that no other thread writes. Clones count into the same metric.
+/// Adding is two stores to memory that no other thread writes. A thread's first write to a page of 256 counters and gauges allocates
+/// and may block. Clones count into the same metric.
+///
+/// Not for signal handlers: one that interrupts a write to any counter or gauge of the registry on its own thread, or any metric's
+/// first write, may lose a write or deadlock.
 ///
 /// ```
 /// let requests = epoch_metrics::Registry::new().counter("requests", "Requests answered.")?;

@@ -9,7 +9,8 @@ use std::sync::Arc;
 /// A whole number that goes up and down.
 ///
 /// [`set`](Self::set) is a store. The other methods are one atomic read-modify-write, whose cost grows with the number of
-/// threads that write the same gauge at the same time.
+/// threads that write the same gauge at the same time. A thread's first write allocates and may block. Not for signal handlers, as a
+/// [`Counter`](crate::Counter).
 ///
 /// ```
 /// let queued = epoch_metrics::Registry::new().gauge("queued", "Requests that wait.")?;

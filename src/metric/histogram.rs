@@ -18,7 +18,11 @@ use std::time::Duration;
 
 /// A distribution of values: whole numbers, or durations.
 ///
-/// Recording is a handful of stores to memory that no other thread writes. Clones record into the same metric.
+/// Recording is a handful of stores to memory that no other thread writes. A thread's first record allocates and may block. Clones
+/// record into the same metric. Not for signal handlers, as a [`Counter`](crate::Counter).
+///
+/// A global allocator may record into it. What it records during a thread's first write, which allocates, is written after that: 32
+/// different values, each as often as it came. Further ones count as rejected.
 ///
 /// ```
 /// use epoch_metrics::{HistogramOptions, Registry};
@@ -153,7 +157,7 @@ impl Histogram {
     }
 
     /// A snapshot that holds everything that was recorded before this call, or, with
-    /// [`max_staleness`](crate::RegistryBuilder::max_staleness), is no older than that. It is the same `Arc` as last time if
+    /// [`max_staleness`](crate::RegistryBuilder::max_staleness), is no older than that by the coarse clock. It is the same `Arc` as last time if
     /// nothing was recorded since.
     ///
     /// Waits for no writer. Of readers that find something new at the same time, one builds and the others wait for it.

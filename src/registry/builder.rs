@@ -45,13 +45,19 @@ impl Default for RegistryBuilder {
 
 impl RegistryBuilder {
     /// The time source; defaults to [`SystemClock`].
+    ///
+    /// No lock of a metric, a snapshot or the registry is held while the clock is asked, so it may read and write metrics of the same
+    /// registry, as long as it does not ask itself for the time without end. It must not call [`Family::with`](crate::Family::with),
+    /// read a collector's sections, or read a [`CachedValue`](crate::CachedValue): those may be what asks.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
         self
     }
 
     /// How old a snapshot may be and still be served although something changed. Zero, the default, always serves a current
-    /// one.
+    /// one. By [`Clock::coarse`], whose time stands
+    /// still between ticks: with the default clock on Linux a snapshot may be served for up to one tick longer, 1 to 10 ms by the
+    /// kernel's configuration. A read looks whether something changed first, whatever is allowed.
     pub fn max_staleness(mut self, age: Duration) -> Self {
         self.max_staleness = age;
         self

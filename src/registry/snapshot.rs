@@ -22,7 +22,8 @@ use std::time::Duration;
 /// **A before B.** If every thread or task writes to A before B, tasks that change threads in between included, no snapshot
 /// shows more of B than of A, resets and [`uncertain`](HistogramSnapshot::uncertain) samples aside. This follows from the order
 /// of reading: first the histograms, then the throughputs, then counters and gauges, and of each kind the last registered
-/// first. So A and B may be of one kind, with A registered first, or of two kinds, with B's read first.
+/// first. So A and B may be of one kind, with A registered first, or of two kinds, with B's read first. One exception: what a global
+/// allocator writes to A during a thread's first write to A is put off until that write is done, and may show after B.
 ///
 /// ```
 /// let registry = epoch_metrics::Registry::new();

@@ -24,6 +24,10 @@
 //! | reader: `gauge` | Acquire | gauge | the value is visible, what preceded it is not | `counter::gauge_publishes` |
 //! | reader: epoch | Acquire | writer: epoch | a write marked clean unread | `counter::write_during_a_rebuild` |
 //!
+//! **Limits.** One thread writes. The cells of a slot share one epoch, so a signal handler that interrupts a write on its own thread
+//! and writes to any counter or gauge of the same page may take the epoch back: a reader then marks a write clean that it has not
+//! read. Handlers are outside the contract for all of a registry's counters and gauges, and for every first write.
+//!
 //! **Progress.** Writers are wait-free after their first write, except that `update_gauge` is a compare-exchange loop. A reader
 //! repeats a page only if a slot's cells appeared during the reading: at most once for each thread.
 

@@ -23,7 +23,7 @@
 //! counters are reserved zeroed at the slot's first record, and the operating system backs them page by page.
 //!
 //! **Limits.** One thread writes. A signal handler that interrupts a record on its own thread and records into the same
-//! histogram is outside the contract.
+//! histogram is outside the contract, as is one that interrupts any first write ([`owner`](crate::engine::slot::owner)).
 
 use super::bucket_layout::{BucketLayout, MAX_OCTAVES};
 use crate::engine::slot::once_box::OnceBox;

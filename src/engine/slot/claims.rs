@@ -9,7 +9,8 @@
 //! | claim: take the flag | Acquire | release | the new owner continues from old cells: counts are lost | `slots::hand_over` |
 //! | release: clear the flag | Release | claim | the same | `slots::hand_over` |
 //!
-//! **Progress.** Lock-free: a claim fails on a flag only because another thread took it. The first use of a segment allocates.
+//! **Progress.** Lock-free: a claim fails on a flag only because another thread took it. The first use of a segment allocates,
+//! and allocators lock.
 
 use super::growing_table::{GrowingTable, SlotId};
 use crate::sync::{Acquire, AtomicBool, Relaxed, Release};

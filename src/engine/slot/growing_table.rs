@@ -13,7 +13,7 @@
 //! | install: success | Release | `get` | the same | `counter::first_touch_across_pages` |
 //! | install: failure | Relaxed | nothing: the loser looks again with `get` | | |
 //!
-//! **Progress.** Wait-free; `get_or_alloc` allocates. **Limit.** 2^29 entries, more than any system has threads.
+//! **Progress.** Wait-free; `get_or_alloc` allocates, which may block. **Limit.** 2^29 entries, more than any system has threads.
 
 use crate::sync::{Acquire, AtomicPtr, Relaxed, Release};
 use crate::tuning::INLINE_ENTRIES;

@@ -9,7 +9,7 @@
 //! | `set`: success | Release | `get`, failure | the same | `once_box::made_before_it_is_seen` |
 //! | `set`: failure | Acquire | the install | the same, for the thread that came second | `once_box::two_set_one` |
 //!
-//! **Progress.** Wait-free.
+//! **Progress.** Wait-free, given the allocated value.
 
 use crate::sync::{Acquire, AtomicPtr, Relaxed, Release};
 use std::marker::PhantomData;

@@ -13,6 +13,13 @@
 //! the allocator records into. What is deferred takes bounded space: amounts are added up; of values, as a histogram records
 //! them, 32 different ones are kept, and [`first_write_of_value`] counts the others as lost.
 //!
+//! Until the outer write is done the inner ones are missing: another thread may see what the hook wrote to B and not yet what it
+//! wrote to A before.
+//!
+//! **Progress.** A first write blocks where what it uses does: the allocator, the mapping of memory, the initialisation of the
+//! process' table of slots (a `Once`), the registration of a thread-local's destructor. A signal handler must not interrupt one
+//! and write.
+//!
 //! What threads share here is in [`claims`](super::claims), which has the orderings.
 
 use super::claims::SlotClaims;

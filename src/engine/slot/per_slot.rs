@@ -10,7 +10,7 @@
 //! |---|---|---|---|---|
 //! | `len` raised, read | Relaxed | nothing | a thread that must see an entry already synchronizes with its owner's first write | `counter::first_touch_across_pages` |
 //!
-//! **Progress.** Wait-free. Only the first write allocates or executes a read-modify-write.
+//! **Progress.** Wait-free, but for the first write: it allocates, which may block, and executes a read-modify-write.
 
 use super::growing_table::{GrowingTable, SlotId};
 use super::once_box::OnceBox;
