@@ -57,7 +57,7 @@ impl Report {
         let (inferences, seconds) = (metrics.inferences(), self.started.elapsed().as_secs_f64());
         let collector = &metrics.collector;
         let latency = &collector.latency().lifetime;
-        let quantile = |q| millis(latency.quantile_duration(q));
+        let quantile = |q| millis(latency.quantile_duration(q).unwrap_or_default());
         let errors = &metrics.client_errors;
         let cache = collector.cache_stats().latency;
         let cost = recording(metrics).map_or("not sampled".to_owned(), |(median, min)| {

@@ -62,7 +62,7 @@ impl CollectorBuilder {
     }
 
     /// How old a section may be and still be served although something changed. Zero, the default, always serves a current
-    /// one. A server whose controller reads as often as requests come gets its cache hits from here. Its granularity is that of
+    /// one. A server whose controller reads as often as requests come gets its cache hits from here. See
     /// [`RegistryBuilder::max_staleness`](crate::RegistryBuilder::max_staleness).
     pub fn max_staleness(mut self, age: Duration) -> Self {
         self.registry = self.registry.max_staleness(age);

@@ -44,7 +44,7 @@ impl Accumulator {
             sum: 0,
             origin: Source::new(),
             rejected: 0,
-            recent: (recent > 0).then(|| RecentSamples::new(recent)),
+            recent: (recent > 0).then(|| RecentSamples::new(recent, unit)),
         }
     }
 

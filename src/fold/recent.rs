@@ -1,5 +1,6 @@
 //! The last N samples of a histogram, as they come in from its slots.
 
+use crate::kind::Unit;
 use crate::snapshot::recent::Recent;
 use std::collections::VecDeque;
 
@@ -7,6 +8,7 @@ use std::collections::VecDeque;
 #[derive(Clone, Debug)]
 pub(crate) struct RecentSamples {
     capacity: usize,
+    unit: Unit,
     arrived: VecDeque<u64>,
     sorted: Vec<u64>,
     sum: u128,
@@ -16,9 +18,10 @@ pub(crate) struct RecentSamples {
 }
 
 impl RecentSamples {
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize, unit: Unit) -> Self {
         Self {
             capacity,
+            unit,
             arrived: VecDeque::with_capacity(capacity),
             sorted: Vec::with_capacity(capacity),
             sum: 0,
@@ -39,7 +42,7 @@ impl RecentSamples {
     }
 
     pub(crate) fn clear(&mut self) {
-        *self = Self::new(self.capacity);
+        *self = Self::new(self.capacity, self.unit);
     }
 
     /// Merges what came in since the last call, and returns the last N.
@@ -63,6 +66,7 @@ impl RecentSamples {
             sorted: self.sorted.as_slice().into(),
             sum: self.sum,
             last: self.arrived.back().copied(),
+            unit: self.unit,
         }
     }
 
@@ -90,7 +94,7 @@ mod tests {
     use super::*;
 
     fn window(capacity: usize, folds: &[&[&[u64]]]) -> (RecentSamples, Recent) {
-        let mut window = RecentSamples::new(capacity);
+        let mut window = RecentSamples::new(capacity, Unit::Unitless);
         let mut recent = window.merge();
         for fold in folds {
             for slot in *fold {

@@ -55,9 +55,7 @@ impl RegistryBuilder {
     }
 
     /// How old a snapshot may be and still be served although something changed. Zero, the default, always serves a current
-    /// one. By [`Clock::coarse`], whose time stands
-    /// still between ticks: with the default clock on Linux a snapshot may be served for up to one tick longer, 1 to 10 ms by the
-    /// kernel's configuration. A read looks whether something changed first, whatever is allowed.
+    /// one. It is measured by [`Clock::now`], to the nanosecond. A read looks whether something changed first, whatever is allowed.
     pub fn max_staleness(mut self, age: Duration) -> Self {
         self.max_staleness = age;
         self

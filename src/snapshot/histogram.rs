@@ -32,7 +32,7 @@ pub(crate) struct Octave {
 /// let snapshot = latency.snapshot();
 /// assert_eq!(snapshot.count(), 100);
 /// assert_eq!(snapshot.sum(), 5_050_000_000); // nanoseconds
-/// let p99 = snapshot.quantile_duration(0.99);
+/// let p99 = snapshot.quantile_duration(0.99).expect("there are values, and they are durations");
 /// assert!(p99 >= Duration::from_millis(99) && p99 < Duration::from_millis(100)); // 2 digits: within one percent
 /// # Ok::<(), epoch_metrics::RegisterError>(())
 /// ```
@@ -166,6 +166,9 @@ impl HistogramSnapshot {
     /// as, in whole numbers. It is the high end of that value's bucket, so it is never too low, and too high by one part in
     /// 10^digits or less.
     ///
+    /// These are the values since the start or the last reset. They hide an incident: after 100,000 requests of a millisecond, 100
+    /// of half a second leave the 99th percentile at a millisecond. What decides something now reads [`Self::recent`].
+    ///
     /// `q` is clamped to 0 to 1; NaN counts as 0. The answer is 0 if the histogram is empty.
     ///
     /// ```
@@ -211,10 +214,10 @@ impl HistogramSnapshot {
             .high(octave.octave * self.layout.octave_len() + index)
     }
 
-    /// [`Self::quantile`] as a duration, if the unit is [`Unit::Seconds`]. Values of any other unit are taken for nanoseconds
-    /// all the same.
-    pub fn quantile_duration(&self, q: f64) -> Duration {
-        Duration::from_nanos(self.quantile(q))
+    /// [`Self::quantile`] as a duration; `None` if the histogram is empty or does not take durations.
+    pub fn quantile_duration(&self, q: f64) -> Option<Duration> {
+        let filled = !self.is_empty() && self.unit == Unit::Seconds;
+        filled.then(|| Duration::from_nanos(self.quantile(q)))
     }
 
     /// How many values are in buckets that end at or below `value`. Exact if `value` is the high end of a bucket.

@@ -1,7 +1,9 @@
 //! The last N samples, exact.
 
+use crate::kind::Unit;
 use crate::snapshot::rank::Fraction;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The last N samples of a histogram that [keeps them](crate::HistogramOptions::recent), exact.
 ///
@@ -27,6 +29,8 @@ pub struct Recent {
     pub(crate) sorted: Arc<[u64]>,
     pub(crate) sum: u128,
     pub(crate) last: Option<u64>,
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(crate) unit: Unit,
 }
 
 impl Recent {
@@ -69,6 +73,12 @@ impl Recent {
         let above = (below + 1).min(last);
         let (low, high) = (self.sorted[below], self.sorted[above]);
         Some(low as f64 + (high - low) as f64 * rest)
+    }
+
+    /// [`Self::quantile`] as a duration; `None` if there are no samples, or if the histogram does not take durations.
+    pub fn quantile_duration(&self, q: f64) -> Option<Duration> {
+        let nanos = self.quantile(q).filter(|_| self.unit == Unit::Seconds)?;
+        Some(Duration::from_nanos(nanos.round() as u64))
     }
 
     /// The samples in rising order.
