@@ -52,13 +52,13 @@ const PROMISES: [Promise; 6] = [
     },
     Promise {
         function: "hot_histogram_record_duration",
-        instructions: 59,
+        instructions: 60,
         stores: 4,
         readings: 0,
     },
     Promise {
         function: "hot_timer",
-        instructions: 114,
+        instructions: 115,
         stores: 4,
         readings: 2,
     },

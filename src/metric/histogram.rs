@@ -114,11 +114,17 @@ impl Histogram {
     /// if it is outside an explicit range, or if the unit is not [`Unit::Seconds`].
     #[inline]
     pub fn record_duration(&self, duration: Duration) {
-        if self.core.unit == Unit::Seconds {
-            self.record(nanos(duration));
-        } else {
-            self.reject();
+        match u64::try_from(duration.as_nanos()) {
+            Ok(nanos) if self.core.unit == Unit::Seconds => self.record(nanos),
+            _ => self.record_rare_duration(duration),
         }
+    }
+
+    /// Out of line, so that the common case stays short.
+    #[cold]
+    fn record_rare_duration(&self, duration: Duration) {
+        // The error is for those who ask for it.
+        let _ = self.try_record_duration(duration);
     }
 
     /// [`Self::record_duration`], with the reason why a duration was rejected.
