@@ -49,7 +49,7 @@ impl CollectorBuilder {
     }
 
     /// The number of recent samples over which percentiles are exact; defaults to 1000. With 0, the sections
-    /// have no recent values, and the page has neither the summary nor the gauges of them.
+    /// have no recent values, and the page has neither their summary nor their gauges.
     pub fn recent(mut self, samples: usize) -> Self {
         self.recent = samples;
         self

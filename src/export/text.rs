@@ -111,7 +111,7 @@ impl TextEncoder {
     /// The text with backslashes and newlines escaped, and quotes if it is a label's value.
     fn escaped(&mut self, mut text: &str, quotes: bool) {
         let special = |byte: u8| matches!(byte, b'\\' | b'\n') || (quotes && byte == b'"');
-        // What lies between two special characters is copied as a whole. All of these are ASCII, so text is cut between
+        // What lies between two special characters is copied as a whole. They are all ASCII, so text is cut between
         // characters.
         while let Some(at) = text.bytes().position(special) {
             self.out.push_str(&text[..at]);

@@ -5,7 +5,7 @@ use crate::engine::histogram::bucket_layout::BucketLayout;
 use crate::fold::recent::RecentSamples;
 use crate::kind::Unit;
 use crate::snapshot::histogram::{HistogramSnapshot, Octave};
-use crate::snapshot::origin::{Origin, Source};
+use crate::snapshot::origin::Origin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub(crate) struct Accumulator {
     count: u64,
     sum: u128,
     /// Of this histogram, as it is since the last reset.
-    origin: Source,
+    origin: Origin,
     rejected: u64,
     recent: Option<RecentSamples>,
 }
@@ -42,7 +42,7 @@ impl Accumulator {
             published: Vec::new(),
             count: 0,
             sum: 0,
-            origin: Source::new(),
+            origin: Origin::new(),
             rejected: 0,
             recent: (recent > 0).then(|| RecentSamples::new(recent, unit)),
         }
@@ -113,7 +113,7 @@ impl Accumulate for Accumulator {
         self.totals.fill(0);
         self.published.clear();
         (self.changed, self.count, self.sum) = (0, 0, 0);
-        self.origin = Source::new();
+        self.origin = Origin::new();
         self.rejected = 0;
         if let Some(recent) = &mut self.recent {
             recent.clear();
@@ -136,7 +136,7 @@ impl Accumulate for Accumulator {
             rejected: self.rejected,
             uncertain: outcome.uncertain,
             recent: self.recent.as_mut().map(RecentSamples::merge),
-            origin: Some(Origin::from(&self.origin)),
+            origin: Some(self.origin.clone()),
             epoch: outcome.epoch,
             samples_folded: outcome.samples,
             taken,

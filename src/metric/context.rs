@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// Clock, staleness, and the generation that resets bump.
 ///
-/// Times that are subtracted (ages, staleness, timers, uptime) come from [`Self::now`], all of them. The clock's coarse method
+/// Times that are subtracted (ages, staleness, timers, uptime) all come from [`Self::now`]. The clock's coarse method
 /// only tells throughputs which second it is. So nothing depends on how well the two methods agree.
 #[derive(Debug)]
 pub(crate) struct MetricContext {

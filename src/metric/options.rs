@@ -61,13 +61,6 @@ pub(crate) struct ValidOptions {
     pub(crate) bounds: Vec<Bound>,
 }
 
-/// Whether a histogram is alone or one of a family, which decides what it keeps by default.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Multiplicity {
-    Single,
-    Family,
-}
-
 impl Default for HistogramOptions {
     /// Every value of 64 bits, without a unit, with 2 significant digits.
     fn default() -> Self {
@@ -199,7 +192,7 @@ impl DurationOptions {
     /// Which bounds are exported as `le`, as [`HistogramOptions::export_bounds`] says.
     ///
     /// The default is [`DEFAULT_BOUNDS`](Self::DEFAULT_BOUNDS), or, with an explicit range, 1, 2.5 and 5 in each decade from the last step at or below
-    /// its start to the first one at or above its end. A service that answers within a second needs a third of them; one that
+    /// its start to the first one at or above its end. A service that answers within a second needs a third as many; one that
     /// is measured in nanoseconds or hours needs others.
     pub fn export_bounds(self, bounds: &[Duration]) -> Self {
         let bounds: Vec<u64> = bounds.iter().map(|&bound| nanos(bound)).collect();
@@ -215,16 +208,11 @@ impl From<DurationOptions> for HistogramOptions {
 
 /// Only the registry calls these.
 impl HistogramOptions {
-    pub(crate) fn validate(
-        &self,
-        multiplicity: Multiplicity,
-    ) -> Result<ValidOptions, OptionsError> {
+    /// `recent`: how many recent samples are kept if the options do not say.
+    pub(crate) fn validate(&self, recent: usize) -> Result<ValidOptions, OptionsError> {
         let Self { unit, digits, .. } = *self;
         let (min, max) = self.range.unwrap_or((0, u64::MAX));
-        let recent = self.recent.unwrap_or(match multiplicity {
-            Multiplicity::Single => Self::DEFAULT_RECENT,
-            Multiplicity::Family => 0,
-        });
+        let recent = self.recent.unwrap_or(recent);
         if unit == Unit::Seconds && !self.durations {
             return Err(OptionsError::NotDurations);
         }

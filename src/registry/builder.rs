@@ -28,7 +28,7 @@ pub struct RegistryBuilder {
     clock: Option<Arc<dyn Clock>>,
     max_staleness: Duration,
     naming: Naming,
-    /// What the names of the library's own metrics begin with; `None` if there are to be none.
+    /// What the names of the library's own metrics begin with; `None` if it has none.
     own: Option<String>,
 }
 

@@ -27,7 +27,7 @@ use crate::metric::counter::Counter;
 use crate::metric::family::Family;
 use crate::metric::gauge::{FloatGauge, Gauge};
 use crate::metric::histogram::{Histogram, HistogramCore};
-use crate::metric::options::{HistogramOptions, Multiplicity, ValidOptions};
+use crate::metric::options::{HistogramOptions, ValidOptions};
 use crate::metric::throughput::{Throughput, ThroughputCore};
 use crate::sample::description::FamilyDescription;
 use crate::snapshot::latest::Latest;
@@ -115,7 +115,7 @@ impl Registry {
         help: &str,
         options: impl Into<HistogramOptions>,
     ) -> Result<Histogram, RegisterError> {
-        let options = options.into().validate(Multiplicity::Single)?;
+        let options = options.into().validate(HistogramOptions::DEFAULT_RECENT)?;
         let description = self.describe_histograms(name, help, &[], &options)?;
         let core = Arc::new(HistogramCore::new(
             &options,
@@ -220,7 +220,7 @@ impl Registry {
         options: impl Into<HistogramOptions>,
         labels: &[&str],
     ) -> Result<Family<Histogram>, RegisterError> {
-        let options = options.into().validate(Multiplicity::Family)?;
+        let options = options.into().validate(0)?;
         let description = self.describe_histograms(name, help, labels, &options)?;
         let state = Arc::clone(&self.state);
         let family = state.register(vec![description], |_, family| family)?;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// What the names begin with unless the builder says otherwise.
 pub(super) const PREFIX: &str = "epoch_metrics";
 
-/// The label that names the metric of which a series speaks.
+/// The label that names the metric that a series is about.
 const METRIC: &str = "metric";
 
 /// What is put before the name of a label that would clash with another one, as Prometheus does with scraped labels.
@@ -43,7 +43,7 @@ impl OwnFamilies {
         }
     }
 
-    /// All of them.
+    /// All descriptions.
     pub(super) fn descriptions(&self) -> [&Arc<FamilyDescription>; 2] {
         [&self.rejected, &self.panics]
     }

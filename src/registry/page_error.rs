@@ -45,7 +45,7 @@ pub enum PageError {
     DuplicateSeries {
         /// The family's name.
         family: String,
-        /// The labels with their values, by name.
+        /// The labels with their values, sorted.
         labels: Vec<(String, String)>,
     },
 }

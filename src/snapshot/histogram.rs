@@ -109,8 +109,8 @@ impl HistogramSnapshot {
     /// The sum of the values, exact: nanoseconds if the histogram takes durations.
     ///
     /// Its 128 bits do not wrap. One limit remains: it is exact as long as what one thread records between two reads adds up to
-    /// less than 2^67 (4,600 years of nanoseconds; 2^70 with two digits or more), not counting values of 2^53 and more, of which
-    /// there may be 2^15.
+    /// less than 2^67 (4,600 years of nanoseconds; 2^70 with two digits or more), not counting values of 2^53 and more; there
+    /// may be 2^15 such values.
     pub fn sum(&self) -> u128 {
         self.sum
     }

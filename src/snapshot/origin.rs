@@ -2,33 +2,22 @@
 
 use std::sync::Arc;
 
-/// A histogram between two resets, the same in all clones. Compared by address, which no other one has while a snapshot holds it.
-#[derive(Clone, Debug)]
-pub(crate) struct Source(Arc<u8>);
-
-/// The histograms that a snapshot's values come from: one, or those of all merged snapshots.
+/// The histograms that a snapshot's values come from, each between two of its resets: one, or those of all merged snapshots.
+/// They are compared by address, which no other one has while a snapshot holds it.
 #[derive(Clone, Debug)]
 pub(crate) enum Origin {
+    // Not a zero-sized value: those share addresses.
     One(Arc<u8>),
     /// In the order of their addresses.
     Merged(Arc<[Arc<u8>]>),
 }
 
-impl Source {
-    /// Different from all others.
-    pub(crate) fn new() -> Self {
-        // Not a zero-sized value: those share addresses.
-        Self(Arc::new(0))
-    }
-}
-
-impl From<&Source> for Origin {
-    fn from(source: &Source) -> Self {
-        Self::One(Arc::clone(&source.0))
-    }
-}
-
 impl Origin {
+    /// A histogram that is created, or was reset: different from all others.
+    pub(crate) fn new() -> Self {
+        Self::One(Arc::new(0))
+    }
+
     fn sources(&self) -> &[Arc<u8>] {
         match self {
             Self::One(source) => std::slice::from_ref(source),
@@ -37,12 +26,8 @@ impl Origin {
     }
 
     pub(crate) fn merge(&self, other: &Self) -> Self {
-        let mut sources: Vec<_> = self
-            .sources()
-            .iter()
-            .chain(other.sources())
-            .cloned()
-            .collect();
+        let all = self.sources().iter().chain(other.sources());
+        let mut sources: Vec<_> = all.cloned().collect();
         sources.sort_unstable_by_key(Arc::as_ptr);
         Self::Merged(sources.into())
     }

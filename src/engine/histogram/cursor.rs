@@ -86,7 +86,7 @@ fn floor_of(block: BlockReader<'_>, bucket: usize, count: u64) -> u128 {
     }
 }
 
-/// A bank's sum, of which its cell holds the lower 64 bits: the number with these bits that is nearest to `floor`, the least that
+/// A bank's sum. Its cell holds the lower 64 bits; the sum is the number with these bits that is nearest to `floor`, the least that
 /// its values can add up to. Right while that is less than 2^63 off. Each value that is not large is off by less than a
 /// 16th of itself with one digit, a 128th with two: together they reach 2^67, or 2^70. A large one is off by less than 2^48.
 /// A sum that was read while samples were being recorded may lack some; it is still the nearest number.

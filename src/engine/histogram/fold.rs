@@ -13,7 +13,7 @@
 //! after                            + new        takes the place of `total` when every slot is cut
 //! ```
 //!
-//! So a writer that is stopped inside a record keeps only its own slot from being cut, and readers go on meanwhile. A reset
+//! So a writer that is stopped inside a record keeps only its own slot from being cut, and readers go on. A reset
 //! that is given up drops `before` and `after`; `total` has missed nothing. A slot whose first record comes after the
 //! beginning belongs to `after` as a whole.
 //!

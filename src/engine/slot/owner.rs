@@ -226,7 +226,7 @@ impl<T: CurrentThread> Drop for PopOnDrop<'_, T> {
 }
 
 /// Calls `write` with a slot, unless a first write of `key` is under way on this thread: then defers `value` to it and returns
-/// `false`. What comes meanwhile is deferred to `deferred`.
+/// `false`. Values that are written during the call are deferred to `deferred`.
 fn write_or_defer<T: CurrentThread>(
     thread: T,
     key: (*const (), usize),
