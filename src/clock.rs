@@ -74,7 +74,13 @@ pub struct SystemClock {
 
 impl SystemClock {
     /// A clock that begins now. With `quanta` the first one in a process calibrates the counter, up to 200 ms.
+    ///
+    /// # Panics
+    /// On `wasm32-unknown-unknown`, which has no clock of its own: give a registry one with
+    /// [`RegistryBuilder::clock`](crate::RegistryBuilder::clock).
     pub fn new() -> Self {
+        #[cfg(all(target_family = "wasm", target_os = "unknown"))]
+        panic!("this target has no clock: give one to Registry::builder().clock(..)");
         #[cfg(feature = "quanta")]
         let counter = quanta::Clock::new();
         Self {

@@ -39,6 +39,12 @@
 
 #[cfg(feature = "tokio")]
 pub use clock::TokioClock;
+#[cfg(not(target_has_atomic = "64"))]
+compile_error!(
+    "epoch-metrics needs 64-bit atomics, and this target has none (32-bit PowerPC and MIPS, for example): counters and epochs are \
+     64-bit words that readers load as a whole"
+);
+
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use collector::{
     BatchSnapshot, CollectorBuilder, CollectorCacheStats, CollectorSnapshot, LatencySnapshot,

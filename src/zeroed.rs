@@ -6,6 +6,7 @@
 
 use crate::sync::{AtomicU32, AtomicU64};
 use memmap2::{MmapMut, MmapOptions};
+use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use std::ptr::NonNull;
 
 /// Zeroed 32-bit cells.
@@ -68,16 +69,19 @@ impl Drop for Zeroed {
     }
 }
 
-/// `len` zeroed 64-bit cells from the allocator.
+/// `len` zeroed 64-bit cells from the allocator; at least one.
 pub(crate) fn zeroed_u64(len: usize) -> Box<[AtomicU64]> {
-    let cells = Box::into_raw(vec![0_u64; len].into_boxed_slice());
-    // SAFETY: AtomicU64 has the size, the bit validity and (checked below) the alignment of u64, and the box that the
-    // pointer came from has given up its ownership.
-    unsafe { Box::from_raw(cells as *mut [AtomicU64]) }
+    assert!(len > 0, "an allocation of no bytes");
+    // Not a `Vec<u64>`: on 32-bit x86 that is aligned to 4 bytes, and an AtomicU64 is to 8.
+    let layout = Layout::array::<AtomicU64>(len).expect("as many cells as fit into memory");
+    // SAFETY: the layout has a size.
+    let cells = unsafe { alloc_zeroed(layout) };
+    if cells.is_null() {
+        handle_alloc_error(layout);
+    }
+    let cells = std::ptr::slice_from_raw_parts_mut(cells.cast::<AtomicU64>(), len);
+    // SAFETY: allocated above with the layout of `[AtomicU64; len]`, which is valid when it is zero.
+    unsafe { Box::from_raw(cells) }
 }
 
 const _: () = assert!(align_of::<AtomicU32>() == align_of::<u32>());
-const _: () = assert!(
-    align_of::<AtomicU64>() == align_of::<u64>(),
-    "epoch-metrics needs 8-byte aligned u64"
-);
