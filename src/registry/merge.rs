@@ -2,18 +2,16 @@
 
 use crate::error::RegisterError;
 use crate::registry::names::reserve;
-use crate::registry::page::{PageFamily, Part};
 use crate::registry::page_error::PageError;
+use crate::registry::page_part::{PageFamily, Part};
 use crate::sample::labels::LabelSet;
 use crate::sample::value::Value;
 use std::collections::{HashMap, HashSet};
 
-/// A series of the library's own: its family's name, and its labels.
-type OwnSeries = (String, Vec<(String, String)>);
-
 /// Adds up series of the library's own counters that have equal labels; the first part that has one keeps it.
 pub(super) fn add_up_own(parts: &mut [Part]) {
-    let mut totals: HashMap<OwnSeries, u64> = HashMap::new();
+    // By the family's name and the labels.
+    let mut totals: HashMap<(String, Vec<(String, String)>), u64> = HashMap::new();
     for family in parts.iter().flat_map(|part| &part.observed) {
         for (labels, value) in family.series.iter().filter(|_| family.own) {
             if let Value::Counter(count) = value {

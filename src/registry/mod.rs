@@ -9,6 +9,7 @@ mod observer;
 mod own;
 mod page;
 mod page_error;
+mod page_part;
 mod snapshot;
 mod state;
 

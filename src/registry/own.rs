@@ -2,7 +2,7 @@
 
 use crate::kind::MetricKind;
 use crate::registry::names::Naming;
-use crate::registry::observer::{ObservedFamily, ObservedSeries, Observer};
+use crate::registry::observer::{ObservedFamily, Observer};
 use crate::registry::snapshot::{FamilySnapshot, RegistrySnapshot};
 use crate::sample::description::FamilyDescription;
 use crate::sample::labels::{LabelSet, SharedLabels};
@@ -71,7 +71,7 @@ impl OwnFamilies {
     }
 }
 
-fn add_rejected(family: FamilySnapshot<'_>, series: &mut ObservedSeries) {
+fn add_rejected(family: FamilySnapshot<'_>, series: &mut Vec<(LabelSet, Value)>) {
     let (shared, names) = own_labels(family.description(), true);
     for one in family.series() {
         if let Value::Histogram(histogram) = one.value() {

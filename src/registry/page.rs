@@ -1,13 +1,12 @@
 //! Everything that one registry, or several, expose at one moment.
 
 use crate::registry::merge;
-use crate::registry::observer::{ObservedFamily, Observer};
+use crate::registry::observer::Observer;
 use crate::registry::own::OwnFamilies;
 use crate::registry::page_error::PageError;
-use crate::registry::snapshot::{FamilySnapshot, RegistrySnapshot};
+use crate::registry::page_part::{PageFamily, Part};
+use crate::registry::snapshot::RegistrySnapshot;
 use crate::sample::Encoder;
-use crate::sample::description::FamilyDescription;
-use crate::sample::labels::LabelSet;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -26,22 +25,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Page {
     /// One for each registry.
-    pub(super) parts: Vec<Part>,
-}
-
-/// What a page shows of one registry.
-#[derive(Clone)]
-pub(super) struct Part {
-    snapshot: Arc<RegistrySnapshot>,
-    /// In the order of registration, also those that reported nothing: their names stay theirs.
-    pub(super) observed: Vec<ObservedFamily>,
-}
-
-/// A family of one part.
-#[derive(Clone, Copy)]
-pub(super) enum PageFamily<'a> {
-    Registered(FamilySnapshot<'a>),
-    Observed(&'a ObservedFamily),
+    parts: Vec<Part>,
 }
 
 impl Page {
@@ -139,47 +123,6 @@ fn encode_group(group: &[PageFamily<'_>], encoder: &mut dyn Encoder) {
         encoder.begin_family(group[0].description());
         group.iter().for_each(|family| family.encode(encoder));
         encoder.end_family();
-    }
-}
-
-impl Part {
-    fn families(&self) -> impl Iterator<Item = PageFamily<'_>> {
-        let registered = self.snapshot.families().map(PageFamily::Registered);
-        registered.chain(self.observed.iter().map(PageFamily::Observed))
-    }
-}
-
-impl<'a> PageFamily<'a> {
-    pub(super) fn description(&self) -> &'a FamilyDescription {
-        match self {
-            Self::Registered(family) => family.description(),
-            Self::Observed(family) => &family.description,
-        }
-    }
-
-    pub(super) fn label_sets(&self) -> Vec<&'a LabelSet> {
-        match self {
-            Self::Registered(family) => family.series().map(|series| series.label_set()).collect(),
-            Self::Observed(family) => family.series.iter().map(|(labels, _)| labels).collect(),
-        }
-    }
-
-    fn is_shown(&self) -> bool {
-        match self {
-            Self::Registered(_) => true,
-            Self::Observed(family) => !family.series.is_empty(),
-        }
-    }
-
-    fn encode(&self, encoder: &mut dyn Encoder) {
-        match self {
-            Self::Registered(family) => family.series().for_each(|series| {
-                encoder.series(self.description(), series.label_set(), &series.value());
-            }),
-            Self::Observed(family) => family.series.iter().for_each(|(labels, value)| {
-                encoder.series(&family.description, labels, value);
-            }),
-        }
     }
 }
 
