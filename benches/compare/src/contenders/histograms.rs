@@ -20,7 +20,7 @@ fn bounds() -> Vec<f64> {
         .collect()
 }
 
-/// HdrHistogram with the range and the digits of `epoch_metrics::HistogramOptions::durations()`.
+/// HdrHistogram with the digits of `epoch_metrics::HistogramOptions::durations()`, up to an hour.
 pub(crate) fn hdr() -> hdrhistogram::Histogram<u64> {
     hdrhistogram::Histogram::new_with_bounds(1, 3_600_000_000_000, 2).expect("valid bounds")
 }
@@ -113,7 +113,8 @@ impl Contender for OursAsText {
 }
 
 pub(crate) fn our_histogram(registry: &epoch_metrics::Registry) -> epoch_metrics::Histogram {
-    let options = epoch_metrics::HistogramOptions::durations();
+    // No other contender keeps recent samples.
+    let options = epoch_metrics::HistogramOptions::durations().recent(0);
     registry
         .histogram("latency", "Latency.", options)
         .expect("a valid name")
