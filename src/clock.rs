@@ -205,7 +205,7 @@ impl Clock for ManualClock {
 ///     let latency = registry.histogram("latency", "Latency.", HistogramOptions::durations())?;
 ///     let timer = latency.start();
 ///     tokio::time::sleep(Duration::from_secs(5)).await; // returns at once
-///     assert_eq!(timer.stop(), Duration::from_secs(5));
+///     assert_eq!(timer.stop(), Ok(Duration::from_secs(5)));
 ///     Ok::<(), epoch_metrics::RegisterError>(())
 /// })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
