@@ -52,13 +52,13 @@ const PROMISES: [Promise; 6] = [
     },
     Promise {
         function: "hot_histogram_record_duration",
-        instructions: 60,
+        instructions: 59,
         stores: 4,
         readings: 0,
     },
     Promise {
         function: "hot_timer",
-        instructions: 115,
+        instructions: 114,
         stores: 4,
         readings: 2,
     },

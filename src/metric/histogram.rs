@@ -116,15 +116,18 @@ impl Histogram {
     pub fn record_duration(&self, duration: Duration) {
         match u64::try_from(duration.as_nanos()) {
             Ok(nanos) if self.core.unit == Unit::Seconds => self.record(nanos),
-            _ => self.record_rare_duration(duration),
+            _ => self.record_no_nanoseconds(),
         }
     }
 
-    /// Out of line, so that the common case stays short.
+    /// A duration that has no number of nanoseconds here: it is too long for one, or the histogram does not take durations.
     #[cold]
-    fn record_rare_duration(&self, duration: Duration) {
-        // The error is for those who ask for it.
-        let _ = self.try_record_duration(duration);
+    fn record_no_nanoseconds(&self) {
+        if self.core.unit == Unit::Seconds {
+            self.record(u64::MAX);
+        } else {
+            self.reject();
+        }
     }
 
     /// [`Self::record_duration`], with the reason why a duration was rejected.
