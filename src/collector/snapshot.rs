@@ -150,7 +150,7 @@ impl ThroughputSection {
         Self { tokens, requests }
     }
 
-    /// Whether it was made of these.
+    /// Whether it shows these two snapshots.
     pub(super) fn shows(
         &self,
         tokens: &Arc<ThroughputSnapshot>,

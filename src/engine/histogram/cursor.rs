@@ -76,6 +76,19 @@ impl Provisional {
     }
 }
 
+/// Hands every bucket of a bank to `each`. Returns how many samples they hold, and the sum of the bank's values.
+fn read_bank(block: BlockReader<'_>, bank: usize, mut each: impl FnMut(usize, u64)) -> (u64, u128) {
+    // Before the buckets, both.
+    let (sum, mut floor) = (block.sum(bank), block.large(bank));
+    let mut samples = 0_u64;
+    block.for_each_bucket(bank, |bucket, count| {
+        samples += count;
+        floor = floor.wrapping_add(floor_of(block, bucket, count));
+        each(bucket, count);
+    });
+    (samples, widen(sum, floor))
+}
+
 /// The least that the values of a bucket can add up to; large values are in [`BlockReader::large`].
 fn floor_of(block: BlockReader<'_>, bucket: usize, count: u64) -> u128 {
     let low = block.config.layout.low(bucket);
@@ -228,14 +241,8 @@ impl SlotCursor {
         let begin = recent.len();
         let first = self.copy_whole_queue(block, recent);
         let bank = self.source();
-        let sum = block.sum(bank);
-        let (mut samples, mut floor) = (0_u64, block.large(bank));
-        block.for_each_bucket(bank, |bucket, count| {
-            samples += count;
-            floor = floor.wrapping_add(floor_of(block, bucket, count));
-            to.add(bucket, count);
-        });
-        self.replace_provisional(Provisional::default(), widen(sum, floor), to);
+        let (samples, sum) = read_bank(block, bank, |bucket, count| to.add(bucket, count));
+        self.replace_provisional(Provisional::default(), sum, to);
         block.clear(bank);
         self.base += samples;
         self.folded = self.base;
@@ -257,14 +264,8 @@ impl SlotCursor {
     ) -> Scan {
         let bank = self.source();
         let mut scanned = Provisional::default();
-        let sum = block.sum(bank);
-        let (mut samples, mut floor) = (0_u64, block.large(bank));
-        block.for_each_bucket(bank, |bucket, count| {
-            samples += count;
-            floor = floor.wrapping_add(floor_of(block, bucket, count));
-            scanned.add(bucket, count);
-        });
-        scanned.sum = widen(sum, floor);
+        let (samples, sum) = read_bank(block, bank, |bucket, count| scanned.add(bucket, count));
+        scanned.sum = sum;
         let Some(more) = samples.checked_sub(tail - self.base) else {
             return Scan::WriterLeft;
         };
