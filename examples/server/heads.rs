@@ -34,7 +34,7 @@ const CUT: &[u8] = b" HTTP/1.1\r\nhost: cut\r\n\r\n";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Head,
-    /// A body of known length, of which so many bytes are left.
+    /// A body of known length, with the number of its bytes that are still to come.
     Body(u64),
     ChunkSize,
     /// A chunk and the end of its line.
@@ -72,6 +72,16 @@ pub(crate) struct Checked {
     linger: Option<Pin<Box<Sleep>>>,
 }
 
+/// How many of the `left` bytes of a part are available, and what the byte after them belongs to.
+fn pass(available: usize, left: u64, more: fn(u64) -> Part, then: Part) -> (usize, Part) {
+    let passed = left.min(available as u64);
+    let next = match left - passed {
+        0 => then,
+        left => more(left),
+    };
+    (passed as usize, next)
+}
+
 impl Checked {
     pub(crate) fn new(stream: TcpStream) -> Self {
         Self {
@@ -89,14 +99,7 @@ impl Checked {
         let available = self.buffer.len();
         (self.cleared, self.part) = match self.part {
             Part::Head => return self.clear_head(),
-            Part::Body(left) => {
-                let taken = left.min(available as u64);
-                let rest = match left - taken {
-                    0 => Part::Head,
-                    left => Part::Body(left),
-                };
-                (taken as usize, rest)
-            }
+            Part::Body(left) => pass(available, left, Part::Body, Part::Head),
             Part::ChunkSize => match parse_chunk_size(&self.buffer) {
                 Ok(Status::Complete((length, 0))) => (length, Part::Trailers),
                 Ok(Status::Complete((length, size))) => {
@@ -105,14 +108,7 @@ impl Checked {
                 Ok(Status::Partial) if available < MAX_HEAD => (0, Part::ChunkSize),
                 _ => (available, Part::Unknown),
             },
-            Part::Chunk(left) => {
-                let taken = left.min(available as u64);
-                let rest = match left - taken {
-                    0 => Part::ChunkSize,
-                    left => Part::Chunk(left),
-                };
-                (taken as usize, rest)
-            }
+            Part::Chunk(left) => pass(available, left, Part::Chunk, Part::ChunkSize),
             Part::Trailers => {
                 match parse_headers(&self.buffer, &mut [httparse::EMPTY_HEADER; MAX_HEADERS]) {
                     Ok(Status::Complete((length, _))) => (length, Part::Head),
