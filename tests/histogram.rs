@@ -1,8 +1,8 @@
 //! Histograms against oracles: HdrHistogram for what buckets keep, a sorted vector for what is exact.
 
 use epoch_metrics::{
-    Histogram, HistogramOptions, HistogramSnapshot, ManualClock, MergeError, RecordError, Registry,
-    Unit,
+    Histogram, HistogramOptions, HistogramSnapshot, ManualClock, MergeError, Recent, RecordError,
+    Registry, Unit,
 };
 use hdrhistogram::Histogram as Hdr;
 use proptest::prelude::*;
@@ -839,4 +839,57 @@ proptest! {
             }
         }
     }
+}
+
+/// Whatever a snapshot of durations says is to be had as a `Duration`, and is missing where there is none.
+#[test]
+fn snapshots_of_durations_answer_in_durations() {
+    let registry = Registry::new();
+    let latency = registry
+        .histogram("latency", "", HistogramOptions::durations())
+        .expect("registers");
+    let answers = || {
+        let snapshot = latency.snapshot();
+        let recent = snapshot.recent().expect("kept by default");
+        let whole = [
+            snapshot.min_duration(),
+            snapshot.max_duration(),
+            snapshot.mean_duration(),
+            snapshot.sum_duration(),
+        ];
+        let last = [
+            recent.min_duration(),
+            recent.max_duration(),
+            recent.mean_duration(),
+            recent.last_read_duration(),
+        ];
+        (whole, last)
+    };
+    assert_eq!(answers(), ([None; 4], [None; 4]));
+    for seconds in [1, 2, 4] {
+        latency.record_duration(Duration::from_secs(seconds));
+    }
+    let seconds = |seconds| Some(Duration::from_secs_f64(seconds));
+    let ([min, max, mean, sum], last) = answers();
+    assert!(min <= seconds(1.0) && min > seconds(0.99), "{min:?}");
+    assert!(max >= seconds(4.0) && max < seconds(4.04), "{max:?}");
+    let third = Some(Duration::from_nanos(2_333_333_333));
+    assert_eq!((mean, sum), (third, seconds(7.0)));
+    assert_eq!(last, [seconds(1.0), seconds(4.0), third, seconds(4.0)]);
+
+    // 2^64 nanoseconds and more.
+    (0..3).for_each(|_| latency.record_duration(Duration::MAX));
+    let sum = 7_000_000_000 + 3 * u128::from(u64::MAX);
+    assert_eq!(
+        latency.snapshot().sum_duration().map(|sum| sum.as_nanos()),
+        Some(sum)
+    );
+
+    let sizes = registry
+        .histogram("sizes", "", HistogramOptions::values(0, 100))
+        .expect("registers");
+    sizes.record(7);
+    let snapshot = sizes.snapshot();
+    assert_eq!(snapshot.sum_duration(), None, "not durations");
+    assert_eq!(snapshot.recent().and_then(Recent::max_duration), None);
 }

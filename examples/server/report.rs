@@ -76,7 +76,7 @@ impl Report {
             quantile(0.5),
             quantile(0.95),
             quantile(0.99),
-            millis(Duration::from_nanos(latency.max())),
+            millis(latency.max_duration().unwrap_or_default()),
             collector.batch().lifetime.count(),
             collector.batch().lifetime.mean(),
             collector.mode_transitions().count,

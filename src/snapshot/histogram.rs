@@ -214,12 +214,6 @@ impl HistogramSnapshot {
             .high(octave.octave * self.layout.octave_len() + index)
     }
 
-    /// [`Self::quantile`] as a duration; `None` if the histogram is empty or does not take durations.
-    pub fn quantile_duration(&self, q: f64) -> Option<Duration> {
-        let filled = !self.is_empty() && self.unit == Unit::Seconds;
-        filled.then(|| Duration::from_nanos(self.quantile(q)))
-    }
-
     /// How many values are in buckets that end at or below `value`. Exact if `value` is the high end of a bucket.
     ///
     /// ```

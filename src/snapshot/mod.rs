@@ -1,6 +1,7 @@
 //! Plain immutable values: what readers get, share and keep.
 
 mod arithmetic;
+mod durations;
 pub(crate) mod histogram;
 pub(crate) mod latest;
 pub(crate) mod origin;

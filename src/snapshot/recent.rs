@@ -3,7 +3,6 @@
 use crate::kind::Unit;
 use crate::snapshot::rank::Fraction;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The last N samples of a histogram that [keeps them](crate::HistogramOptions::recent), exact.
 ///
@@ -73,12 +72,6 @@ impl Recent {
         let above = (below + 1).min(last);
         let (low, high) = (self.sorted[below], self.sorted[above]);
         Some(low as f64 + (high - low) as f64 * rest)
-    }
-
-    /// [`Self::quantile`] as a duration; `None` if there are no samples, or if the histogram does not take durations.
-    pub fn quantile_duration(&self, q: f64) -> Option<Duration> {
-        let nanos = self.quantile(q).filter(|_| self.unit == Unit::Seconds)?;
-        Some(Duration::from_nanos(nanos.round() as u64))
     }
 
     /// The samples in rising order.
