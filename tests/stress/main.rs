@@ -11,6 +11,7 @@ mod interrupts;
 mod preempted;
 mod resets;
 mod samples;
+mod sections;
 #[cfg(target_os = "linux")]
 mod victims;
 
