@@ -9,4 +9,4 @@ pub(crate) const LARGE_BITS: u32 = 53;
 pub(crate) const LARGE_SHIFT: u32 = 48;
 pub(crate) const MAX_PROVISIONAL: usize = 3;
 pub(crate) const MIN_QUEUE: usize = 4;
-pub(crate) const RESET_ATTEMPTS: usize = 2;
+pub(crate) const RESET_ATTEMPTS: usize = 1;
