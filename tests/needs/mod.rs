@@ -40,6 +40,15 @@ pub(crate) fn program(name: &str, package: &str) -> Option<String> {
 }
 
 /// Runs the tests as the command line says.
+#[allow(dead_code, reason = "a target runs its tests in one way")]
 pub(crate) fn run(trials: Vec<Trial>) -> Conclusion {
     libtest_mimic::run(&Arguments::from_args(), trials)
+}
+
+/// [`run`], with a thread for each test: for tests that wait for another process most of the time.
+#[allow(dead_code, reason = "a target runs its tests in one way")]
+pub(crate) fn run_at_once(trials: Vec<Trial>) -> Conclusion {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(trials.len());
+    libtest_mimic::run(&arguments, trials)
 }

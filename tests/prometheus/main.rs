@@ -1,0 +1,50 @@
+//! A real Prometheus scrapes pages of this crate, and its query API says what it read.
+//!
+//! Each check runs a Prometheus of its own, with an empty database. Without the program the checks are ignored, and under CI they
+//! fail: `tests/needs` says how.
+
+mod bounds;
+mod counts;
+mod endpoint;
+mod labels;
+mod monitor;
+#[path = "../needs/mod.rs"]
+mod needs;
+#[path = "../exposition/parser.rs"]
+#[allow(dead_code, reason = "the tests that read expositions use the rest")]
+mod parser;
+mod quantiles;
+#[path = "../exposition/subjects.rs"]
+mod subjects;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let prometheus = || needs::program("prometheus", "prometheus");
+    let checks: [(&str, fn()); 7] = [
+        (
+            "quantiles_lie_in_the_bucket_of_the_truth",
+            quantiles::lie_in_the_bucket_of_the_truth,
+        ),
+        (
+            "a_bound_selects_one_series_of_each_target",
+            bounds::select_one_series_of_each_target,
+        ),
+        (
+            "builds_of_different_digits_add_up",
+            bounds::of_builds_with_different_digits_add_up,
+        ),
+        ("labels_come_back", labels::come_back),
+        (
+            "every_sample_of_a_page_comes_back",
+            labels::every_sample_of_a_page_comes_back,
+        ),
+        ("counts_are_what_was_counted", counts::are_what_was_counted),
+        (
+            "a_page_that_is_wrong_is_noticed",
+            labels::a_page_that_is_wrong_is_noticed,
+        ),
+    ];
+    let trials = checks.map(|(name, check)| needs::trial(name, prometheus, check));
+    needs::run_at_once(trials.into()).exit_code()
+}

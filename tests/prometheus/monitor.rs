@@ -1,0 +1,206 @@
+//! A Prometheus process, and its HTTP API.
+
+use crate::endpoint::Endpoint;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{self, Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub(crate) type Labels = BTreeMap<String, String>;
+
+/// How long anything may take before it has failed: generous, for machines that do much else.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A Prometheus that is killed when the check ends, whichever way, and whose files are then removed.
+pub(crate) struct Prometheus {
+    child: Child,
+    folder: PathBuf,
+    address: String,
+}
+
+/// A time at which Prometheus had read what a check needs. Later scrapes, and those that fail, do not change the answers.
+pub(crate) struct Moment<'a> {
+    prometheus: &'a Prometheus,
+    time: String,
+}
+
+/// One series of an answer.
+#[derive(Debug)]
+pub(crate) struct Series {
+    pub(crate) labels: Labels,
+    pub(crate) value: f64,
+    /// When the query was evaluated, as Prometheus wrote it.
+    time: String,
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Prometheus {
+    /// Starts one that scrapes the endpoints each second.
+    pub(crate) fn scraping(endpoints: &[&Endpoint]) -> Self {
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        let (id, number) = (process::id(), STARTED.fetch_add(1, SeqCst));
+        let folder = format!("prometheus-{id}-{number}");
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
+        // Of an earlier process with this id, which was killed.
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).expect("a folder for the database");
+        let targets: Vec<String> = endpoints.iter().map(|it| it.instance()).collect();
+        // A list of strings reads the same in Rust and in YAML.
+        let config = format!(
+            "global: {{scrape_interval: 1s}}\nscrape_configs: [{{job_name: test, static_configs: [{{targets: {targets:?}}}]}}]\n"
+        );
+        fs::write(folder.join("config.yml"), config).expect("a file can be written");
+        let log = File::create(folder.join("log")).expect("a file can be written");
+        let child = Command::new("prometheus")
+            .current_dir(&folder)
+            .args(["--config.file=config.yml", "--storage.tsdb.path=data"])
+            // A free port, which the log names.
+            .arg("--web.listen-address=127.0.0.1:0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("prometheus starts");
+        let mut started = Self {
+            child,
+            folder,
+            address: String::new(),
+        };
+        started.address = started.until(|| started.listening().ok_or("it does not listen".into()));
+        started
+    }
+
+    /// Waits until every target's last scrape succeeded.
+    pub(crate) fn scraped(&self, endpoints: &[&Endpoint]) -> Moment<'_> {
+        self.wait_for("sum(up)", endpoints.len() as f64)
+    }
+
+    /// Waits until a query has one series with this value.
+    pub(crate) fn wait_for(&self, query: &str, expected: f64) -> Moment<'_> {
+        let time = self.until(|| match &*self.try_query(query, None)? {
+            [series] if series.value == expected => Ok(series.time.clone()),
+            other => Err(format!("{query} is not {expected}, but {other:?}")),
+        });
+        let prometheus = self;
+        Moment { prometheus, time }
+    }
+
+    /// The reason why each target's last scrape failed; empty if it did not.
+    pub(crate) fn scrape_errors(&self) -> Result<Vec<String>, String> {
+        let targets = self.get("/api/v1/targets")?;
+        let targets = targets["activeTargets"].as_array().expect("a list");
+        let error = |target: &Value| target["lastError"].as_str().expect("a text").to_owned();
+        Ok(targets.iter().map(error).collect())
+    }
+
+    /// Tries until it succeeds, and panics with the last error when that takes too long.
+    pub(crate) fn until<T>(&self, attempt: impl Fn() -> Result<T, String>) -> T {
+        let started = Instant::now();
+        loop {
+            match attempt() {
+                Ok(found) => return found,
+                Err(error) if started.elapsed() > PATIENCE => {
+                    let errors = self.scrape_errors();
+                    panic!("{error}\nscrapes: {errors:?}\n{}", self.log())
+                }
+                Err(_) => thread::sleep(Duration::from_millis(50)),
+            }
+        }
+    }
+
+    /// The address, once the log names it.
+    fn listening(&self) -> Option<String> {
+        let log = self.log();
+        let line = log
+            .split_inclusive('\n')
+            .find(|line| line.contains("msg=\"Listening on\"") && line.ends_with('\n'))?;
+        let (_, address) = line.split_once("address=")?;
+        Some(address.split_whitespace().next()?.to_owned())
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).expect("the log is text")
+    }
+
+    fn try_query(&self, query: &str, time: Option<&str>) -> Result<Vec<Series>, String> {
+        let encoded: String = query.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let time = time.map_or_else(String::new, |time| format!("&time={time}"));
+        let data = self.get(&format!("/api/v1/query?query={encoded}{time}"))?;
+        assert_eq!(data["resultType"], "vector", "{query}");
+        let series = data["result"].as_array().expect("a vector is a list");
+        Ok(series.iter().map(Series::read).collect())
+    }
+
+    /// The data of an answer of the API.
+    fn get(&self, target: &str) -> Result<Value, String> {
+        let response = self.exchange(target).map_err(|error| error.to_string())?;
+        let (_, body) = response.split_once("\r\n\r\n").ok_or("no end of a head")?;
+        let mut answer: Value =
+            serde_json::from_str(body).map_err(|error| format!("{error} in {response}"))?;
+        match answer["status"].as_str() {
+            Some("success") => Ok(answer["data"].take()),
+            _ => Err(format!("{target}: {answer}")),
+        }
+    }
+
+    /// An exchange in HTTP/1.0, in which bodies have no chunks and end with the connection.
+    fn exchange(&self, target: &str) -> io::Result<String> {
+        let mut stream = TcpStream::connect(&self.address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        write!(stream, "GET {target} HTTP/1.0\r\n\r\n")?;
+        let mut response = String::new();
+        stream.read_to_string(&mut response)?;
+        Ok(response)
+    }
+}
+
+impl Moment<'_> {
+    /// What a query says.
+    pub(crate) fn query(&self, query: &str) -> Vec<Series> {
+        let answer = self.prometheus.try_query(query, Some(&self.time));
+        answer.unwrap_or_else(|error| panic!("{query}: {error}"))
+    }
+
+    /// What a query says that has one series.
+    pub(crate) fn value(&self, query: &str) -> f64 {
+        match &*self.query(query) {
+            [series] => series.value,
+            other => panic!("{query} is not one series, but {other:?}"),
+        }
+    }
+}
+
+impl Series {
+    fn read(json: &Value) -> Self {
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let labels = json["metric"].as_object().expect("labels");
+        let (time, value) = (&json["value"][0], text(&json["value"][1]));
+        Self {
+            labels: labels
+                .iter()
+                .map(|(name, value)| (name.clone(), text(value)))
+                .collect(),
+            value: value.parse().expect("a number"),
+            time: time.to_string(),
+        }
+    }
+
+    /// A label's value; empty if the series does not have it, as in PromQL.
+    pub(crate) fn label(&self, name: &str) -> &str {
+        self.labels.get(name).map_or("", String::as_str)
+    }
+}
