@@ -69,7 +69,7 @@ fn spreads(range: &RangeInclusive<u64>) -> BTreeMap<String, Vec<u64>> {
     let mut spreads = BTreeMap::from([("zero".to_owned(), within(range, [0]))]);
     for exponent in 0..20 {
         let decade = 10_u128.pow(exponent);
-        for tenths in [10, 17, 31, 50] {
+        for tenths in [10, 17, 22, 31, 50] {
             spreads.insert(
                 format!("{tenths}e{exponent}"),
                 within(range, [decade * tenths / 10]),
@@ -106,6 +106,7 @@ pub(crate) fn lie_in_the_bucket_of_the_truth() {
     let prometheus = Prometheus::scraping(&[&endpoint]);
     let moment = prometheus.scraped(&[&endpoint]);
     for subject in &subjects {
+        check_bounds(subject, &moment);
         check_each(subject, &moment);
         let samples = spreads(&subject.range).into_values().flatten();
         check_sum(
@@ -116,6 +117,20 @@ pub(crate) fn lie_in_the_bucket_of_the_truth() {
             &moment,
         );
     }
+}
+
+/// What is exported are the bounds that the documentation names.
+fn check_bounds(subject: &Subject, moment: &Moment<'_>) {
+    let exported = moment.query(&format!("count by (le) ({}_bucket)", subject.name));
+    let mut exported: Vec<f64> = exported
+        .iter()
+        .map(|series| series.label("le").parse().expect("a number"))
+        .collect();
+    exported.sort_by(f64::total_cmp);
+    let bounds = subject.bounds.iter();
+    let bounds = bounds.map(|&bound| bound as f64 / subject.scale);
+    let bounds: Vec<f64> = bounds.chain([f64::INFINITY]).collect();
+    assert_eq!(exported, bounds, "{}", subject.name);
 }
 
 /// Quantiles of each series.
