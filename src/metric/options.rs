@@ -141,6 +141,9 @@ impl HistogramOptions {
     /// Counts come from the buckets, so a value within half a bucket of a bound may count on the other side of it: with 2 digits
     /// that is half a percent of the bound or less. Up to 2 × 10^digits every value has a bucket of its own, and counts are exact.
     ///
+    /// Values beyond the last bound are exported as `le="+Inf"` alone: for a quantile among them, Prometheus' `histogram_quantile`
+    /// answers the last bound.
+    ///
     /// The default is 1, 2 and 5 in each decade: from 1 to 10^9, or, with an explicit range, from the last step at or below its
     /// start to the first one at or above its end.
     ///
