@@ -1,13 +1,12 @@
 //! A family of counters as text.
 
 use crate::Run;
+use crate::contenders::pages;
 use crate::timing::{Entry, interleave, ns_each, print_table};
 use measured::label::StaticLabelSet;
 use measured::label::{
     FixedCardinalityLabel, LabelGroup, LabelGroupVisitor, LabelName, LabelValue, LabelVisitor,
 };
-use measured::metric::MetricFamilyEncoding;
-use measured::metric::name::MetricName;
 use metrics::Recorder;
 use std::hint::black_box;
 use std::time::Instant;
@@ -73,9 +72,7 @@ impl Family for Prometheus {
     }
 
     fn render(&self) -> impl AsRef<[u8]> {
-        prometheus::TextEncoder::new()
-            .encode_to_string(&self.registry.gather())
-            .expect("encodable")
+        pages::prometheus(&self.registry)
     }
 }
 
@@ -101,9 +98,7 @@ impl Family for PrometheusClient {
     }
 
     fn render(&self) -> impl AsRef<[u8]> {
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &self.registry).expect("encodable");
-        text
+        pages::prometheus_client(&self.registry)
     }
 }
 
@@ -179,10 +174,7 @@ impl Family for Fastmetrics {
     }
 
     fn render(&self) -> impl AsRef<[u8]> {
-        let mut text = String::new();
-        let profile = fastmetrics::format::text::TextProfile::PrometheusV0_0_4;
-        fastmetrics::format::text::encode(&mut text, &self.registry, profile).expect("encodable");
-        text
+        pages::fastmetrics(&self.registry)
     }
 }
 
@@ -232,11 +224,7 @@ impl<const N: usize> Family for Measured<N> {
     }
 
     fn render(&self) -> impl AsRef<[u8]> {
-        let mut encoder = measured::text::BufferedTextEncoder::new();
-        let Ok(()) = self
-            .family
-            .collect_family_into(MetricName::from_str("requests_total"), &mut encoder);
-        encoder.finish()
+        pages::measured("requests_total", &self.family)
     }
 }
 

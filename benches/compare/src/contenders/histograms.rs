@@ -2,14 +2,13 @@
 
 use super::Contender;
 use super::counters::metadata;
-use measured::metric::MetricFamilyEncoding;
+pub(crate) use super::hdr::{HdrMutex, HdrPlain, HdrSync, hdr};
+use super::pages;
 use measured::metric::histogram::Thresholds;
-use measured::metric::name::MetricName;
-use measured::text::BufferedTextEncoder;
 use metrics::Recorder;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::hint::black_box;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 const FIRST_BUCKET: f64 = 0.0001;
 const BUCKETS: usize = 14;
@@ -18,15 +17,6 @@ fn bounds() -> Vec<f64> {
     (0..BUCKETS)
         .map(|i| FIRST_BUCKET * f64::powi(2.0, i as i32))
         .collect()
-}
-
-/// HdrHistogram with the digits of `epoch_metrics::HistogramOptions::durations()`, up to an hour.
-pub(crate) fn hdr() -> hdrhistogram::Histogram<u64> {
-    hdrhistogram::Histogram::new_with_bounds(1, 3_600_000_000_000, 2).expect("valid bounds")
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().expect("nobody panics inside")
 }
 
 /// The part of an implementation that is alike for all: handles are clones, and recording is one call.
@@ -47,6 +37,8 @@ macro_rules! cloned {
         }
     };
 }
+
+pub(super) use cloned;
 
 /// Does nothing: what the loop itself takes.
 pub(crate) struct Nothing;
@@ -176,11 +168,7 @@ impl Contender for Prometheus {
     }
 
     fn scrape(&self) {
-        black_box(
-            prometheus::TextEncoder::new()
-                .encode_to_string(&self.registry.gather())
-                .expect("encodable"),
-        );
+        black_box(pages::prometheus(&self.registry));
     }
 }
 
@@ -208,9 +196,7 @@ impl Contender for PrometheusClient {
     }
 
     fn scrape(&self) {
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &self.registry).expect("encodable");
-        black_box(text);
+        black_box(pages::prometheus_client(&self.registry));
     }
 }
 
@@ -234,10 +220,7 @@ impl Contender for Measured {
     }
 
     fn scrape(&self) {
-        let mut encoder = BufferedTextEncoder::new();
-        let name = MetricName::from_str("latency_seconds");
-        let Ok(()) = self.histogram.collect_family_into(name, &mut encoder);
-        black_box(encoder.finish());
+        black_box(pages::measured("latency_seconds", &*self.histogram));
     }
 }
 
@@ -267,11 +250,12 @@ impl Contender for Fastmetrics {
     }
 
     fn scrape(&self) {
-        let mut text = String::new();
-        let profile = fastmetrics::format::text::TextProfile::PrometheusV0_0_4;
-        fastmetrics::format::text::encode(&mut text, &self.registry, profile).expect("encodable");
-        black_box(text);
+        black_box(pages::fastmetrics(&self.registry));
     }
+}
+
+pub(super) fn atomic() -> Arc<histogram::AtomicHistogram> {
+    Arc::new(histogram::AtomicHistogram::new(7, 64).expect("a valid configuration"))
 }
 
 /// The histogram of the `histogram` crate, by itself.
@@ -291,9 +275,7 @@ impl Contender for Atomic {
 
     fn new() -> Self {
         Self {
-            histogram: Arc::new(
-                histogram::AtomicHistogram::new(7, 64).expect("a valid configuration"),
-            ),
+            histogram: atomic(),
         }
     }
 
@@ -350,82 +332,5 @@ impl Contender for MetrikenSharded {
 
     fn scrape(&self) {
         black_box(self.histogram.load());
-    }
-}
-
-/// HdrHistogram's own answer to several threads. Its refresh waits for every recorder, so none may be idle.
-pub(crate) struct HdrSync {
-    merged: Mutex<hdrhistogram::sync::SyncHistogram<u64>>,
-}
-
-impl Contender for HdrSync {
-    const NAME: &'static str = "hdrhistogram sync Recorder";
-    type Value = u64;
-    type Handle = hdrhistogram::sync::Recorder<u64>;
-
-    fn new() -> Self {
-        Self {
-            merged: Mutex::new(hdr().into_sync()),
-        }
-    }
-
-    fn handle(&self) -> Self::Handle {
-        lock(&self.merged).recorder()
-    }
-
-    #[inline(always)]
-    fn record(handle: &mut Self::Handle, value: u64) {
-        let _ = handle.record(value);
-    }
-
-    fn settle(&self) {
-        lock(&self.merged).refresh();
-    }
-}
-
-pub(crate) struct HdrMutex {
-    histogram: Arc<Mutex<hdrhistogram::Histogram<u64>>>,
-}
-
-impl Contender for HdrMutex {
-    cloned!(
-        "Mutex<hdrhistogram>, read by cloning",
-        u64,
-        Arc<Mutex<hdrhistogram::Histogram<u64>>>,
-        |h, v| {
-            let _ = lock(h).record(v);
-        }
-    );
-
-    fn new() -> Self {
-        Self {
-            histogram: Arc::new(Mutex::new(hdr())),
-        }
-    }
-
-    fn scrape(&self) {
-        black_box(lock(&self.histogram).clone());
-    }
-}
-
-/// Each thread has its own: what the buckets cost without any sharing.
-pub(crate) struct HdrPlain;
-
-impl Contender for HdrPlain {
-    const NAME: &'static str = "floor: hdrhistogram, not shared";
-    type Value = u64;
-    type Handle = hdrhistogram::Histogram<u64>;
-
-    fn new() -> Self {
-        Self
-    }
-
-    fn handle(&self) -> Self::Handle {
-        hdr()
-    }
-
-    #[inline(always)]
-    fn record(handle: &mut Self::Handle, value: u64) {
-        let _ = handle.record(value);
     }
 }

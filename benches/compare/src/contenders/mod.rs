@@ -1,7 +1,9 @@
 //! Who is compared: one small type for each, all driven by the same loop.
 
 pub(crate) mod counters;
+mod hdr;
 pub(crate) mod histograms;
+pub(crate) mod pages;
 
 use crate::values::Sample;
 use std::hint::black_box;
