@@ -2,6 +2,7 @@
 
 use crate::Run;
 use crate::crew::Crew;
+use crate::resident::{MIB, resident};
 use crate::timing::print_table;
 use crate::values::lognormal;
 use epoch_metrics::{Histogram, HistogramOptions, Registry};
@@ -56,25 +57,14 @@ unsafe impl GlobalAlloc for Counting {
 const HISTOGRAMS: usize = 1_000;
 const THREADS: usize = 16;
 const VALUES: usize = 1_000;
-const MIB: f64 = 1024.0 * 1024.0;
-
-/// Resident pages, in MiB: of 4 KiB, as on nearly every Linux; not a number elsewhere.
-fn resident() -> f64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = statm
-        .split_whitespace()
-        .nth(1)
-        .and_then(|pages| pages.parse::<f64>().ok());
-    pages.map_or(f64::NAN, |pages| pages * 4096.0 / MIB)
-}
 
 fn now() -> [f64; 2] {
-    [BYTES.load(Relaxed) as f64 / MIB, resident()]
+    [BYTES.load(Relaxed) as f64 / MIB, resident() / MIB]
 }
 
 pub(crate) fn allocate(_: &Run) {
     let (crew, values) = (Crew::new(THREADS), Arc::<[u64]>::from(lognormal(VALUES)));
-    let before = resident();
+    let before = resident() / MIB;
     COUNTING.store(true, Relaxed);
     let registry = Registry::new();
     let family = registry.histogram_family(

@@ -3,10 +3,12 @@
 mod allocate;
 mod contenders;
 mod crew;
+mod memory;
 mod pin;
 mod read;
 mod record;
 mod render;
+mod resident;
 mod scrape;
 mod timing;
 mod unread;
@@ -26,9 +28,10 @@ impl Run {
 
 type Section = (&'static str, fn(&Run));
 
-const SECTIONS: [Section; 8] = [
+const SECTIONS: [Section; 9] = [
     // First: memory that others have given back would be taken for free.
     ("allocate", allocate::allocate),
+    ("memory", memory::memory),
     ("counter", record::counter),
     ("histogram", record::histogram),
     ("spaced", record::spaced),
@@ -40,6 +43,10 @@ const SECTIONS: [Section; 8] = [
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
+    if words.first().is_some_and(|word| word == memory::CHILD) {
+        memory::child(&words[1..]).expect("the parent names what there is");
+        return;
+    }
     let known = |word: &String| word == "quick" || SECTIONS.iter().any(|(name, _)| name == word);
     if let Some(unknown) = words.iter().find(|word| !known(word)) {
         let names = SECTIONS.map(|(name, _)| name).join(" ");

@@ -111,9 +111,11 @@ pub(crate) fn print_min_median<const N: usize>(title: &str, rows: Vec<Row<N>>) {
     print_table(title, &["min", "median"].repeat(N), rows);
 }
 
-/// As many decimals as mean something.
+/// As many decimals as mean something; a dash if it is not a number.
 fn shorten(number: f64) -> String {
     match number.abs() {
+        none if none.is_nan() => "-".to_owned(),
+        tiny if tiny < 0.1 => format!("{number:.3}"),
         small if small < 10.0 => format!("{number:.2}"),
         middle if middle < 1000.0 => format!("{number:.1}"),
         _ => format!("{number:.0}"),

@@ -10,10 +10,10 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::hint::black_box;
 use std::sync::Arc;
 
-const FIRST_BUCKET: f64 = 0.0001;
-const BUCKETS: usize = 14;
+pub(super) const FIRST_BUCKET: f64 = 0.0001;
+pub(super) const BUCKETS: usize = 14;
 
-fn bounds() -> Vec<f64> {
+pub(super) fn bounds() -> Vec<f64> {
     (0..BUCKETS)
         .map(|i| FIRST_BUCKET * f64::powi(2.0, i as i32))
         .collect()

@@ -1,6 +1,7 @@
 //! Who is compared: one small type for each, all driven by the same loop.
 
 pub(crate) mod counters;
+pub(crate) mod families;
 mod hdr;
 pub(crate) mod histograms;
 pub(crate) mod pages;
