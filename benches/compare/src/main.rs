@@ -1,6 +1,8 @@
 //! epoch-metrics beside its peers: the same work, interleaved in one run. See the README.
 
 mod allocate;
+mod caches;
+mod cold;
 mod contenders;
 mod crew;
 mod memory;
@@ -28,13 +30,14 @@ impl Run {
 
 type Section = (&'static str, fn(&Run));
 
-const SECTIONS: [Section; 9] = [
+const SECTIONS: [Section; 10] = [
     // First: memory that others have given back would be taken for free.
     ("allocate", allocate::allocate),
     ("memory", memory::memory),
     ("counter", record::counter),
     ("histogram", record::histogram),
     ("spaced", record::spaced),
+    ("cold", cold::cold),
     ("scrape", scrape::scrape),
     ("read", read::read),
     ("unread", unread::unread),

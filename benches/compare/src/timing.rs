@@ -1,6 +1,8 @@
 //! Clocks, interleaved rounds, and the tables that come of them.
 
+use std::hint::black_box;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 /// What one contender took: a number a round.
@@ -19,6 +21,15 @@ impl Times {
 
     pub(crate) fn median(&self) -> f64 {
         self.quantiles([0.5])[0]
+    }
+
+    /// The mean of the half that is in the middle; not a number if there are no times.
+    pub(crate) fn middle_mean(&self) -> f64 {
+        let mut sorted = self.0.clone();
+        sorted.sort_unstable_by(f64::total_cmp);
+        let quarter = sorted.len() / 4;
+        let middle = &sorted[quarter..sorted.len() - quarter];
+        middle.iter().sum::<f64>() / middle.len() as f64
     }
 
     /// By nearest rank; not a number if there are no times.
@@ -138,6 +149,29 @@ pub(crate) fn ticks() -> u64 {
         static ORIGIN: OnceLock<Instant> = OnceLock::new();
         ORIGIN.get_or_init(Instant::now).elapsed().as_nanos() as u64
     }
+}
+
+/// As [`ticks`], when everything before has ended, stores included, and before anything after begins.
+#[inline(always)]
+pub(crate) fn ticks_in_order() -> u64 {
+    // Waits for stores. A fence would wait for what the processor fetches on a guess as well, on some for 100 ns.
+    black_box(&AtomicU64::new(0)).fetch_add(1, SeqCst);
+    wait_for_loads();
+    let now = ticks();
+    wait_for_loads();
+    now
+}
+
+/// Nothing after it begins before everything before it has ended.
+#[inline(always)]
+fn wait_for_loads() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every x86-64 processor has the instruction, and it touches no memory.
+    unsafe {
+        core::arch::x86_64::_mm_lfence();
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    std::sync::atomic::fence(SeqCst);
 }
 
 /// How long a tick is, found by comparing with the system's clock for a while.

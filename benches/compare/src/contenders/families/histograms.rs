@@ -47,6 +47,7 @@ impl<const DIGITS: u8> Family for Ours<DIGITS> {
 
 impl<const DIGITS: u8> Handles for Ours<DIGITS> {
     type Metric = histograms::Ours;
+    const HELD: &'static str = Self::NAME;
 
     fn handle(&self, labels: Labels) -> epoch_metrics::Histogram {
         self.family.with(&labels).expect("two labels")

@@ -6,6 +6,8 @@ mod label_sets;
 
 use super::Contender;
 use crate::values::Sample;
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 const NAMES: [&str; 2] = ["route", "status"];
 
@@ -43,6 +45,80 @@ pub(crate) trait Family: Send + Sync + 'static {
 pub(crate) trait Handles: Family {
     /// How its series are recorded into.
     type Metric: Contender<Value = Self::Value>;
+    /// What a held series is called.
+    const HELD: &'static str = <Self::Metric as Contender>::NAME;
 
     fn handle(&self, labels: Labels) -> <Self::Metric as Contender>::Handle;
+}
+
+/// How many series the families have that are called one by one.
+pub(crate) const SERIES: usize = 256;
+
+/// Labels that are handed out in turn.
+struct Turns {
+    labels: Vec<Labels>,
+    next: AtomicUsize,
+}
+
+impl Turns {
+    fn new(series: usize) -> Self {
+        Self {
+            labels: labels(series),
+            next: AtomicUsize::new(0),
+        }
+    }
+
+    fn next(&self) -> Labels {
+        self.labels[self.next.fetch_add(1, Relaxed) % self.labels.len()]
+    }
+}
+
+/// [`SERIES`] series of a family: each handle is that of the next one.
+pub(crate) struct Held<F> {
+    family: F,
+    turns: Turns,
+}
+
+impl<F: Handles> Contender for Held<F> {
+    const NAME: &'static str = F::HELD;
+    type Value = F::Value;
+    type Handle = <F::Metric as Contender>::Handle;
+
+    fn new() -> Self {
+        Self {
+            family: F::new(),
+            turns: Turns::new(SERIES),
+        }
+    }
+
+    fn handle(&self) -> Self::Handle {
+        self.family.handle(self.turns.next())
+    }
+
+    #[inline(always)]
+    fn record(handle: &mut Self::Handle, value: F::Value) {
+        F::Metric::record(handle, value);
+    }
+}
+
+/// Metrics that are in no family: each handle is that of a new one.
+pub(crate) struct Apart<C>(PhantomData<fn() -> C>);
+
+impl<C: Contender> Contender for Apart<C> {
+    const NAME: &'static str = C::NAME;
+    type Value = C::Value;
+    type Handle = C::Handle;
+
+    fn new() -> Self {
+        Self(PhantomData)
+    }
+
+    fn handle(&self) -> C::Handle {
+        C::new().handle()
+    }
+
+    #[inline(always)]
+    fn record(handle: &mut C::Handle, value: C::Value) {
+        C::record(handle, value);
+    }
 }
