@@ -5,6 +5,7 @@ mod caches;
 mod cold;
 mod contenders;
 mod crew;
+mod lookup;
 mod memory;
 mod pin;
 mod read;
@@ -30,7 +31,7 @@ impl Run {
 
 type Section = (&'static str, fn(&Run));
 
-const SECTIONS: [Section; 10] = [
+const SECTIONS: [Section; 11] = [
     // First: memory that others have given back would be taken for free.
     ("allocate", allocate::allocate),
     ("memory", memory::memory),
@@ -38,6 +39,7 @@ const SECTIONS: [Section; 10] = [
     ("histogram", record::histogram),
     ("spaced", record::spaced),
     ("cold", cold::cold),
+    ("lookup", lookup::lookup),
     ("scrape", scrape::scrape),
     ("read", read::read),
     ("unread", unread::unread),

@@ -35,7 +35,7 @@ fn length(batch: &Range<Instant>) -> Duration {
     batch.end - batch.start
 }
 
-fn one_thread<C: Contender>(contender: &C, values: &[C::Value], passes: usize) -> f64 {
+pub(crate) fn one_thread<C: Contender>(contender: &C, values: &[C::Value], passes: usize) -> f64 {
     ns_each(
         length(&time_batch(contender, values, passes, || ())),
         passes * values.len(),
@@ -44,7 +44,7 @@ fn one_thread<C: Contender>(contender: &C, values: &[C::Value], passes: usize) -
 
 /// Two threads on the same metric: the slower one's time. On a busy machine one may run after the other, and then there
 /// was nothing to measure: such a try is repeated, and not a number if that does not help.
-fn two_threads<C: Contender>(contender: &C, values: &[C::Value], passes: usize) -> f64 {
+pub(crate) fn two_threads<C: Contender>(contender: &C, values: &[C::Value], passes: usize) -> f64 {
     const TRIES: usize = 4;
     let overlapping = (0..TRIES).find_map(|_| {
         let [a, b] = run_together(contender, values, passes);

@@ -7,6 +7,7 @@ mod label_sets;
 use super::Contender;
 use crate::values::Sample;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 const NAMES: [&str; 2] = ["route", "status"];
@@ -120,5 +121,40 @@ impl<C: Contender> Contender for Apart<C> {
     #[inline(always)]
     fn record(handle: &mut C::Handle, value: C::Value) {
         C::record(handle, value);
+    }
+}
+
+/// A series that is looked up for every record. There are [`SERIES`]; the handles are those of the first `USED`, in turn.
+pub(crate) struct LookUp<F, const USED: usize> {
+    family: Arc<F>,
+    turns: Turns,
+}
+
+impl<F: Family, const USED: usize> Contender for LookUp<F, USED>
+where
+    F::Value: Default,
+{
+    const NAME: &'static str = F::NAME;
+    type Value = F::Value;
+    type Handle = (Arc<F>, Labels);
+
+    fn new() -> Self {
+        let family = F::new();
+        labels(SERIES)
+            .into_iter()
+            .for_each(|labels| family.record(labels, F::Value::default()));
+        Self {
+            family: Arc::new(family),
+            turns: Turns::new(USED),
+        }
+    }
+
+    fn handle(&self) -> Self::Handle {
+        (Arc::clone(&self.family), self.turns.next())
+    }
+
+    #[inline(always)]
+    fn record((family, labels): &mut Self::Handle, value: F::Value) {
+        family.record(*labels, value);
     }
 }
