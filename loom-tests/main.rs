@@ -11,6 +11,9 @@
 #[path = "../src/engine/mod.rs"]
 mod engine;
 
+#[path = "../src/ownership.rs"]
+#[allow(unreachable_pub, reason = "the library exports it")]
+mod ownership;
 mod published;
 mod sync;
 mod tuning;

@@ -18,3 +18,7 @@ pub(crate) const MAX_PROVISIONAL: usize = 3;
 /// As for users: models choose their queues themselves.
 #[allow(dead_code, reason = "handles use it")]
 pub(crate) const MIN_QUEUE: usize = 256;
+/// A thread whose clock advances is promoted at its second look.
+pub(crate) const LOOK_EVERY: u64 = 1;
+pub(crate) const PACE: u64 = 1 << 40;
+pub(crate) const SUSTAIN: u64 = 1;

@@ -125,7 +125,7 @@ impl Clock for SystemClock {
 /// clock.
 #[cfg(target_os = "linux")]
 #[inline]
-fn read_system_clock(id: libc::clockid_t) -> Duration {
+pub(crate) fn read_system_clock(id: libc::clockid_t) -> Duration {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,

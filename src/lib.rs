@@ -62,6 +62,7 @@ pub use metric::in_flight::InFlight;
 pub use metric::options::{DurationOptions, HistogramOptions};
 pub use metric::throughput::Throughput;
 pub use metric::timer::Timer;
+pub use ownership::Ownership;
 pub use registry::{
     FamilySnapshot, Observations, Page, PageError, Registry, RegistryBuilder, RegistrySnapshot,
     SeriesSnapshot,
@@ -86,6 +87,7 @@ mod export;
 mod fold;
 mod kind;
 mod metric;
+mod ownership;
 mod published;
 mod registry;
 mod sample;
@@ -94,5 +96,7 @@ mod sync;
 #[cfg(test)]
 mod tests;
 mod thread;
+#[allow(dead_code, reason = "pages and histograms come to use it")]
+mod ticks;
 mod tuning;
 mod zeroed;

@@ -7,6 +7,7 @@
 use crate::engine::slot::claims::SlotClaims;
 use crate::engine::slot::owner::{CurrentThread, ThreadSlot};
 use crate::sync::{LazyLock, thread_local};
+use crate::ticks::coarse_millis;
 
 static CLAIMS: LazyLock<SlotClaims> = LazyLock::new(SlotClaims::default);
 
@@ -41,5 +42,9 @@ unsafe impl CurrentThread for ThisThread {
 
     fn release_at_exit(self) -> bool {
         AT_EXIT.try_with(|_| ()).is_ok()
+    }
+
+    fn ticks(self) -> u64 {
+        coarse_millis()
     }
 }

@@ -4,6 +4,12 @@
 pub(crate) const INLINE_ENTRIES: usize = 32;
 /// Cells in a page: 2 KiB of counters for each thread.
 pub(crate) const PAGE_CELLS: usize = 256;
+/// How many writes to shared cells there are from one look at the coarse clock to the next: a power of two, at most 256.
+pub(crate) const LOOK_EVERY: u64 = 256;
+/// Milliseconds that may lie between two looks of one run: with `LOOK_EVERY`, 1,024 writes a second.
+pub(crate) const PACE: u64 = 250;
+/// Milliseconds of a run that promotes its thread.
+pub(crate) const SUSTAIN: u64 = 1_000;
 /// How often a reader checks whether the writer has switched banks before it reads the bank as it is.
 pub(crate) const BANK_CHECKS: usize = 16;
 /// How often a reader scans a bank that does not add up before it accepts the scan and reports the difference.

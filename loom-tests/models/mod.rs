@@ -1,5 +1,6 @@
 //! The models, a file for each subject, and what they share.
 
+mod adaptive;
 mod block;
 mod counter;
 mod once_box;
@@ -26,7 +27,7 @@ use loom::thread::JoinHandle;
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Explores a model: all executions with at most `preemptions` preemptions. Prints how many there were, and fails if there
@@ -73,6 +74,8 @@ struct ModelThread<'a> {
     own: &'a ThreadSlot,
     /// `None`: the thread was given its slot, so it never claims one.
     claims: Option<&'a SlotClaims>,
+    /// Whether its clock advances, so that it is promoted when it goes on writing.
+    hot: bool,
 }
 
 // SAFETY: a model hands one table of slots to all of its threads, and one state to each.
@@ -90,16 +93,36 @@ unsafe impl CurrentThread for ModelThread<'_> {
     fn release_at_exit(self) -> bool {
         true
     }
+
+    /// Later with every look, or always the same.
+    fn ticks(self) -> u64 {
+        static LOOKS: AtomicU64 = AtomicU64::new(2);
+        if self.hot {
+            LOOKS.fetch_add(1, Ordering::Relaxed)
+        } else {
+            1
+        }
+    }
 }
 
-/// Runs a thread, or a part of it, that owns the slot `index` from the beginning.
+/// Runs a thread, or a part of it, that owns the slot `index` from the beginning. Its clock stands still.
 fn in_slot<R>(index: usize, run: impl FnOnce(ModelThread<'_>) -> R) -> R {
+    in_slot_with_clock(index, false, run)
+}
+
+/// [`in_slot`], with a clock that advances.
+fn in_slot_hot<R>(index: usize, run: impl FnOnce(ModelThread<'_>) -> R) -> R {
+    in_slot_with_clock(index, true, run)
+}
+
+fn in_slot_with_clock<R>(index: usize, hot: bool, run: impl FnOnce(ModelThread<'_>) -> R) -> R {
     // SAFETY: a model gives each of its threads a slot of its own. The main thread uses the same slots only before it spawns
     // the others or after it has joined them.
     let own = unsafe { ThreadSlot::assume(SlotId::new(index)) };
     run(ModelThread {
         own: &own,
         claims: None,
+        hot,
     })
 }
 
@@ -109,6 +132,7 @@ fn claiming<R>(claims: &SlotClaims, run: impl FnOnce(ModelThread<'_>) -> R) -> R
     let result = run(ModelThread {
         own: &own,
         claims: Some(claims),
+        hot: false,
     });
     own.release(claims);
     result

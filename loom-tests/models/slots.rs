@@ -129,6 +129,10 @@ unsafe impl CurrentThread for Metered<'_> {
         self.page.add(self.thread, 1, 1);
         true
     }
+
+    fn ticks(self) -> u64 {
+        self.thread.ticks()
+    }
 }
 
 /// The claim of a slot is re-entered by a write to another metric, which claims a slot as well. The thread keeps one of the two
@@ -175,6 +179,10 @@ unsafe impl CurrentThread for Ending<'_> {
     fn release_at_exit(self) -> bool {
         false
     }
+
+    fn ticks(self) -> u64 {
+        self.0.ticks()
+    }
 }
 
 /// A thread counts and ends, and counts once more from a destructor, while another thread begins. The late write claims a slot
@@ -188,6 +196,7 @@ fn a_write_at_thread_exit() {
             let thread = ModelThread {
                 own: &own,
                 claims: Some(&process.claims),
+                hot: false,
             };
             process.page.add(thread, 0, 1);
             own.release(&process.claims);

@@ -2,11 +2,12 @@
 
 use crate::clock::Clock;
 use crate::engine::generation::Generation;
+use crate::engine::slot::adaptive::Promotion;
 use crate::engine::throughput::Moment;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Clock, staleness, and the generation that resets bump.
+/// Clock, staleness, the generation that resets bump, and when threads get cells of their own.
 ///
 /// Times that are subtracted (ages, staleness, timers, uptime) all come from [`Self::now`]. The clock's coarse method
 /// only tells throughputs which second it is. So nothing depends on how well the two methods agree.
@@ -15,17 +16,25 @@ pub(crate) struct MetricContext {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) max_staleness: Duration,
     pub(crate) generation: Generation,
+    /// When threads get cells of their own.
+    #[allow(dead_code, reason = "pages and histograms come to use it")]
+    pub(crate) promotion: Arc<Promotion>,
 }
 
 /// A handle may be used on both sides of `catch_unwind`: nothing here is ever half-changed, whatever a user's clock does.
 impl std::panic::RefUnwindSafe for MetricContext {}
 
 impl MetricContext {
-    pub(crate) fn new(clock: Arc<dyn Clock>, max_staleness: Duration) -> Self {
+    pub(crate) fn new(
+        clock: Arc<dyn Clock>,
+        max_staleness: Duration,
+        promotion: Promotion,
+    ) -> Self {
         Self {
             clock,
             max_staleness,
             generation: Generation::default(),
+            promotion: Arc::new(promotion),
         }
     }
 

@@ -1,8 +1,10 @@
 //! Options of a registry.
 
 use crate::clock::{Clock, SystemClock};
+use crate::engine::slot::adaptive::Promotion;
 use crate::error::RegisterError;
 use crate::metric::context::MetricContext;
+use crate::ownership::Ownership;
 use crate::registry::Registry;
 use crate::registry::names::{Naming, check_name};
 use crate::registry::own::{self, OwnFamilies};
@@ -27,6 +29,8 @@ use std::time::Duration;
 pub struct RegistryBuilder {
     clock: Option<Arc<dyn Clock>>,
     max_staleness: Duration,
+    ownership: Ownership,
+    owned_bytes: u64,
     naming: Naming,
     /// What the names of the library's own metrics begin with; `None` if it has none.
     own: Option<String>,
@@ -37,6 +41,8 @@ impl Default for RegistryBuilder {
         Self {
             clock: None,
             max_staleness: Duration::ZERO,
+            ownership: Ownership::default(),
+            owned_bytes: Promotion::DEFAULT_LIMIT,
             naming: Naming::default(),
             own: Some(own::PREFIX.to_owned()),
         }
@@ -58,6 +64,32 @@ impl RegistryBuilder {
     /// one. It is measured by [`Clock::now`], to the nanosecond. A read looks whether something changed first, whatever is allowed.
     pub fn max_staleness(mut self, age: Duration) -> Self {
         self.max_staleness = age;
+        self
+    }
+
+    /// Whether threads share the cells of a metric or have their own; defaults to [`Ownership::Adaptive`].
+    ///
+    /// ```
+    /// use epoch_metrics::{Ownership, Registry};
+    ///
+    /// // A few metrics and threads, all of them hot: no write is ever a read-modify-write.
+    /// let registry = Registry::builder().ownership(Ownership::Always).build();
+    /// # let _ = registry;
+    /// ```
+    pub fn ownership(mut self, ownership: Ownership) -> Self {
+        self.ownership = ownership;
+        self
+    }
+
+    /// Bytes that cells of single threads may take, with [`Ownership::Adaptive`]; defaults to 64 MiB. A thread for which there is
+    /// no room goes on with the shared cells, and asks again a second later.
+    ///
+    /// ```
+    /// let registry = epoch_metrics::Registry::builder().owned_bytes(1 << 20).build();
+    /// # let _ = registry;
+    /// ```
+    pub fn owned_bytes(mut self, limit: u64) -> Self {
+        self.owned_bytes = limit;
         self
     }
 
@@ -141,7 +173,8 @@ impl RegistryBuilder {
     /// An empty registry.
     pub fn build(self) -> Registry {
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
-        let context = MetricContext::new(clock, self.max_staleness);
+        let promotion = Promotion::new(self.ownership, self.owned_bytes);
+        let context = MetricContext::new(clock, self.max_staleness, promotion);
         let own = self
             .own
             .map(|prefix| OwnFamilies::new(&self.naming, &prefix));

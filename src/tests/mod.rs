@@ -1,6 +1,7 @@
 //! Tests of the engine's parts that need neither threads nor loom. They are not in the files themselves, because `loom-tests/`
 //! compiles those.
 
+mod adaptive;
 mod block;
 mod bucket_layout;
 mod growing_table;

@@ -62,6 +62,10 @@ pub(crate) unsafe trait CurrentThread: Copy {
     /// Arranges that [`ThreadSlot::release`] is called when the thread ends. `false`: it is ending already.
     fn release_at_exit(self) -> bool;
 
+    /// The time by the crate's own coarse clock: milliseconds from some instant on, at least 1.
+    #[allow(dead_code, reason = "pages and histograms come to use it")]
+    fn ticks(self) -> u64;
+
     /// The proof of what this thread owns now.
     #[inline(always)]
     fn owner(&self) -> Owner<'_> {

@@ -29,6 +29,7 @@ pub use metric::in_flight::InFlight;
 pub use metric::options::{DurationOptions, HistogramOptions};
 pub use metric::throughput::Throughput;
 pub use metric::timer::Timer;
+pub use ownership::Ownership;
 pub use registry::{
     FamilySnapshot, Observations, Page, PageError, Registry, RegistryBuilder, RegistrySnapshot,
     SeriesSnapshot,
@@ -57,6 +58,8 @@ mod fold;
 mod kind;
 #[path = "../../../src/metric/mod.rs"]
 mod metric;
+#[path = "../../../src/ownership.rs"]
+mod ownership;
 #[path = "../../../src/registry/mod.rs"]
 mod registry;
 #[path = "../../../src/sample/mod.rs"]
