@@ -4,6 +4,7 @@
 pub(crate) const INLINE_ENTRIES: usize = 1;
 /// Two counters can be on one page, and a third on another.
 pub(crate) const PAGE_CELLS: usize = 2;
+pub(crate) const SHARED_CHUNK: usize = 1;
 /// Another check shows a reader nothing that another execution does not show it.
 pub(crate) const BANK_CHECKS: usize = 1;
 pub(crate) const BANK_SCANS: usize = 1;

@@ -96,7 +96,6 @@ mod sync;
 #[cfg(test)]
 mod tests;
 mod thread;
-#[allow(dead_code, reason = "pages and histograms come to use it")]
 mod ticks;
 mod tuning;
 mod zeroed;

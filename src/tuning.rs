@@ -2,8 +2,10 @@
 
 /// Entries of a [`GrowingTable`](crate::engine::slot::growing_table::GrowingTable) that need no allocation: a power of two.
 pub(crate) const INLINE_ENTRIES: usize = 32;
-/// Cells in a page: 2 KiB of counters for each thread.
+/// Cells in a page: 2 KiB for each thread that owns cells there.
 pub(crate) const PAGE_CELLS: usize = 256;
+/// Shared cells that are allocated together: a divisor of `PAGE_CELLS`.
+pub(crate) const SHARED_CHUNK: usize = 64;
 /// How many writes to shared cells there are from one look at the coarse clock to the next: a power of two, at most 256.
 pub(crate) const LOOK_EVERY: u64 = 256;
 /// Milliseconds that may lie between two looks of one run: with `LOOK_EVERY`, 1,024 writes a second.

@@ -34,13 +34,13 @@ struct Promise {
 const PROMISES: [Promise; 6] = [
     Promise {
         function: "hot_counter_inc",
-        instructions: 16,
+        instructions: 15,
         stores: 2,
         readings: 0,
     },
     Promise {
         function: "hot_counter_add",
-        instructions: 17,
+        instructions: 16,
         stores: 2,
         readings: 0,
     },
@@ -52,13 +52,13 @@ const PROMISES: [Promise; 6] = [
     },
     Promise {
         function: "hot_histogram_record_duration",
-        instructions: 59,
+        instructions: 54,
         stores: 4,
         readings: 0,
     },
     Promise {
         function: "hot_timer",
-        instructions: 114,
+        instructions: 108,
         stores: 4,
         readings: 2,
     },
@@ -76,7 +76,7 @@ const COLD: [&str; 9] = [
     "epoch_metrics::engine::counter::page::Page::add_slow",
     "epoch_metrics::engine::histogram::Recorder::record_slow",
     "epoch_metrics::engine::histogram::Recorder::reject",
-    "epoch_metrics::engine::throughput::Tracker::add_first",
+    "epoch_metrics::engine::throughput::Tracker::add_slow",
     "epoch_metrics::engine::slot::owner::first_write",
     "epoch_metrics::metric::histogram::Histogram::reject",
     "core::panicking::",

@@ -1,8 +1,10 @@
 //! Counters and gauges: cells, pages, epochs.
 
-use super::{ModelThread, explore, in_slot, spawn};
+use super::{ModelThread, explore, in_slot, in_slot_hot, spawn};
 use crate::engine::counter::page::Page;
 use crate::engine::counter::page_cache::{PageCache, total_epoch};
+use crate::engine::slot::adaptive::Promotion;
+use crate::ownership::Ownership;
 use crate::sync::{Acquire, AtomicBool, Relaxed, Release};
 use loom::sync::Arc;
 
@@ -18,10 +20,14 @@ const A: Metric = (0, 0);
 const B: Metric = (0, 1);
 const ON_ANOTHER_PAGE: Metric = (1, 0);
 
-fn pages(count: usize) -> Arc<Pages> {
-    let pages = (0..count).map(|_| std::sync::Arc::default()).collect();
+/// Threads that own their cells, and threads that share them.
+const OWNED_OR_SHARED: [Ownership; 2] = [Ownership::Always, Ownership::Never];
+
+fn pages(count: usize, ownership: Ownership) -> Arc<Pages> {
+    let promotion = std::sync::Arc::new(Promotion::new(ownership, Promotion::DEFAULT_LIMIT));
+    let page = || std::sync::Arc::new(Page::new(std::sync::Arc::clone(&promotion)));
     Arc::new(Pages {
-        pages,
+        pages: (0..count).map(|_| page()).collect(),
         flag: AtomicBool::new(false),
     })
 }
@@ -40,6 +46,13 @@ impl Pages {
         let epoch = cache.refresh(&self.pages);
         (cache.values().map(|page| page.to_vec()).collect(), epoch)
     }
+
+    /// The values of two metrics, of which the second is never ahead of the first.
+    fn assert_order(&self, a: Metric, b: Metric) {
+        let (values, _) = self.read(&mut PageCache::default());
+        let (a, b) = (values[a.0][usize::from(a.1)], values[b.0][usize::from(b.1)]);
+        assert!(b <= a, "{b} of B, {a} of A");
+    }
 }
 
 /// A thread counts while a reader rebuilds. Whatever the rebuild remembers as read, the write is never marked clean unread:
@@ -47,24 +60,26 @@ impl Pages {
 /// is bumped before the cell, or with the epoch Relaxed on either side.
 #[test]
 fn write_during_a_rebuild() {
-    explore("counter::write_during_a_rebuild", 3, 100, || {
-        let pages = pages(1);
-        let writer = spawn(&pages, |pages| (0..2).for_each(|_| pages.add(0, A)));
-        let reader = spawn(&pages, |pages| {
-            let mut cache = PageCache::default();
-            let (values, epoch) = pages.read(&mut cache);
-            assert!(
-                values[0][0] >= epoch,
-                "{epoch} writes are marked as read, {} were",
-                values[0][0]
-            );
-            (cache, epoch)
+    for ownership in OWNED_OR_SHARED {
+        explore("counter::write_during_a_rebuild", 3, 100, move || {
+            let pages = pages(1, ownership);
+            let writer = spawn(&pages, |pages| (0..2).for_each(|_| pages.add(0, A)));
+            let reader = spawn(&pages, |pages| {
+                let mut cache = PageCache::default();
+                let (values, epoch) = pages.read(&mut cache);
+                assert!(
+                    values[0][0] >= epoch,
+                    "{epoch} writes are marked as read, {} were",
+                    values[0][0]
+                );
+                (cache, epoch)
+            });
+            writer.join().unwrap();
+            let (mut cache, epoch) = reader.join().unwrap();
+            assert_eq!(epoch == 2, total_epoch(&pages.pages) == epoch);
+            assert_eq!(pages.read(&mut cache).0, [[2, 0]]);
         });
-        writer.join().unwrap();
-        let (mut cache, epoch) = reader.join().unwrap();
-        assert_eq!(epoch == 2, total_epoch(&pages.pages) == epoch);
-        assert_eq!(pages.read(&mut cache).0, [[2, 0]]);
-    });
+    }
 }
 
 /// A thread adds to A, then to B, on the same page and on another: no reading shows B ahead of A, also when the first
@@ -72,24 +87,92 @@ fn write_during_a_rebuild() {
 /// first one on.
 #[test]
 fn a_before_b() {
-    for b in [B, ON_ANOTHER_PAGE] {
+    for (b, ownership) in [B, ON_ANOTHER_PAGE]
+        .into_iter()
+        .flat_map(|b| OWNED_OR_SHARED.map(|ownership| (b, ownership)))
+    {
         explore("counter::a_before_b", 3, 100, move || {
-            let pages = pages(b.0 + 1);
+            let pages = pages(b.0 + 1, ownership);
             let writer = spawn(&pages, move |pages| {
                 for _ in 0..2 {
                     pages.add(0, A);
                     pages.add(0, b);
                 }
             });
-            let reader = spawn(&pages, move |pages| {
-                let (values, _) = pages.read(&mut PageCache::default());
-                let (a, b) = (values[0][0], values[b.0][usize::from(b.1)]);
-                assert!(b <= a, "{b} of B, {a} of A");
-            });
+            let reader = spawn(&pages, move |pages| pages.assert_order(A, b));
             writer.join().unwrap();
             reader.join().unwrap();
         });
     }
+}
+
+/// Two threads that share cells add to A, then to B. No reading shows B ahead of A, and nothing is lost.
+#[test]
+fn two_share_a_before_b() {
+    explore("counter::two_share_a_before_b", 2, 500, || {
+        let pages = pages(1, Ownership::Never);
+        let writers = [0, 1].map(|slot| {
+            spawn(&pages, move |pages| {
+                pages.add(slot, A);
+                pages.add(slot, B);
+            })
+        });
+        let reader = spawn(&pages, |pages| pages.assert_order(A, B));
+        writers
+            .into_iter()
+            .for_each(|writer| writer.join().unwrap());
+        reader.join().unwrap();
+        assert_eq!((pages.value(A), pages.value(B)), (2, 2));
+        assert_eq!(total_epoch(&pages.pages), 4);
+    });
+}
+
+/// A thread is promoted between the second and the third of its writes to one counter. A reader of the counter, and one of the page,
+/// see a prefix of the writes, and nothing goes back. Fails if the shared cell is read before those that threads own.
+#[test]
+fn promoted_while_read() {
+    explore("counter::promoted_while_read", 2, 100, || {
+        let pages = pages(1, Ownership::Adaptive);
+        let writer = spawn(&pages, |pages| {
+            in_slot_hot(0, |thread| {
+                // Sums of a prefix differ from those of any other set.
+                [1, 2, 4].map(|n| pages.pages[0].add(thread, 0, n));
+            });
+        });
+        let reader = spawn(&pages, |pages| {
+            let (single, second) = (pages.value(A), pages.value(A));
+            let mut cache = PageCache::default();
+            let page = pages.read(&mut cache).0[0][0];
+            for sum in [single, second, page] {
+                assert!([0, 1, 3, 7].contains(&sum), "{sum} is the sum of no prefix");
+            }
+            assert!(single <= second, "a counter went back");
+            cache
+        });
+        writer.join().unwrap();
+        let mut cache = reader.join().unwrap();
+        assert_eq!(pages.read(&mut cache).0, [[7, 0]]);
+        assert_eq!(pages.pages[0].owners(), 1);
+    });
+}
+
+/// A thread that adds to A and then to B is promoted while a reader reads the page: no reading shows B ahead of A.
+#[test]
+fn promoted_between_a_and_b() {
+    explore("counter::promoted_between_a_and_b", 2, 100, || {
+        let pages = pages(1, Ownership::Adaptive);
+        let writer = spawn(&pages, |pages| {
+            in_slot_hot(0, |thread| {
+                for index in [0, 1, 0, 1] {
+                    pages.pages[0].add(thread, index, 1);
+                }
+            });
+        });
+        let reader = spawn(&pages, |pages| pages.assert_order(A, B));
+        writer.join().unwrap();
+        reader.join().unwrap();
+        assert_eq!((pages.value(A), pages.value(B)), (2, 2));
+    });
 }
 
 /// A task adds to A on one thread, moves to another thread and adds to B there. The first thread has not written to the page
@@ -97,11 +180,12 @@ fn a_before_b() {
 #[test]
 fn first_touch_across_pages() {
     explore("counter::first_touch_across_pages", 2, 100, || {
-        let pages = pages(1);
+        let pages = pages(1, Ownership::Always);
         // The page has been written to, so it is read, whatever its epoch shows of the two additions.
         pages.add(0, A);
         let first = spawn(&pages, |pages| {
-            pages.add(1, A);
+            // The pointer to the cells of slot 2 is in a chunk that a segment of the table of chunks names.
+            pages.add(2, A);
             pages.flag.store(true, Release);
         });
         let second = spawn(&pages, |pages| {
@@ -124,29 +208,36 @@ fn first_touch_across_pages() {
 /// them read marks nothing clean for the other. Fails if a page counts as read after one metric of it was read.
 #[test]
 fn one_reading_marks_another_nothing() {
-    explore("counter::one_reading_marks_another_nothing", 2, 100, || {
-        let pages = pages(1);
-        let writer = spawn(&pages, |pages| {
-            pages.add(0, A);
-            pages.add(0, B);
-        });
-        let reader = spawn(&pages, |pages| {
-            let (mut one, mut other) = (PageCache::default(), PageCache::default());
-            let (_, epoch) = pages.read(&mut one);
-            let single = pages.value(B);
-            let (both, _) = pages.read(&mut other);
-            assert!(
-                both[0][1] >= single,
-                "a reading that began later shows less"
-            );
-            assert!(both[0].iter().sum::<u64>() >= epoch);
-            (one, other)
-        });
-        writer.join().unwrap();
-        let (mut one, mut other) = reader.join().unwrap();
-        assert_eq!(pages.read(&mut one).0, [[1, 1]]);
-        assert_eq!(pages.read(&mut other).0, [[1, 1]]);
-    });
+    for ownership in OWNED_OR_SHARED {
+        explore(
+            "counter::one_reading_marks_another_nothing",
+            2,
+            100,
+            move || {
+                let pages = pages(1, ownership);
+                let writer = spawn(&pages, |pages| {
+                    pages.add(0, A);
+                    pages.add(0, B);
+                });
+                let reader = spawn(&pages, |pages| {
+                    let (mut one, mut other) = (PageCache::default(), PageCache::default());
+                    let (_, epoch) = pages.read(&mut one);
+                    let single = pages.value(B);
+                    let (both, _) = pages.read(&mut other);
+                    assert!(
+                        both[0][1] >= single,
+                        "a reading that began later shows less"
+                    );
+                    assert!(both[0].iter().sum::<u64>() >= epoch);
+                    (one, other)
+                });
+                writer.join().unwrap();
+                let (mut one, mut other) = reader.join().unwrap();
+                assert_eq!(pages.read(&mut one).0, [[1, 1]]);
+                assert_eq!(pages.read(&mut other).0, [[1, 1]]);
+            },
+        );
+    }
 }
 
 type Change = fn(&Page, ModelThread<'_>);
@@ -174,8 +265,8 @@ fn gauge_publishes() {
 }
 
 fn gauge_publishes_by(change: Change, read: Read) {
-    let pages = pages(1);
-    pages.pages[0].create_shared();
+    let pages = pages(1, Ownership::Never);
+    pages.pages[0].create_gauge(0);
     let writer = spawn(&pages, move |pages| {
         pages.flag.store(true, Relaxed);
         in_slot(0, |thread| change(&pages.pages[0], thread));
@@ -205,7 +296,7 @@ fn gauge_publishes_by(change: Change, read: Read) {
 #[test]
 fn two_make_one_page() {
     explore("counter::two_make_one_page", 3, 20, || {
-        let pages = pages(1);
+        let pages = pages(1, Ownership::Never);
         let [first, second] = [0, 1].map(|slot| {
             spawn(&pages, move |pages| {
                 in_slot(slot, |thread| pages.pages[0].add_gauge(thread, 0, 1))

@@ -2,16 +2,27 @@
 
 use super::{ModelThread, claiming, explore, spawn};
 use crate::engine::counter::page::Page;
+use crate::engine::slot::adaptive::Promotion;
 use crate::engine::slot::claims::SlotClaims;
 use crate::engine::slot::owner::{CurrentThread, Owner, ThreadSlot, first_write_of_value};
+use crate::ownership::Ownership;
 use loom::sync::Arc;
 use std::cell::RefCell;
 
-/// The slots of a process, and a page of counters.
-#[derive(Default)]
+/// The slots of a process, and a page of counters of which every thread that writes owns cells.
 struct Process {
     claims: SlotClaims,
     page: Page,
+}
+
+impl Default for Process {
+    fn default() -> Self {
+        let promotion = Promotion::new(Ownership::Always, Promotion::DEFAULT_LIMIT);
+        Self {
+            claims: SlotClaims::default(),
+            page: Page::new(promotion.into()),
+        }
+    }
 }
 
 impl Process {
@@ -94,7 +105,8 @@ fn first_write_reentered() {
         let [first, second] = [(); 2].map(|()| {
             spawn(&process, |process| {
                 let written = RefCell::default();
-                let key = (std::ptr::from_ref(process).cast(), 0);
+                // The number is one that the page, which may lie at the same address, does not use.
+                let key = (std::ptr::from_ref(process).cast(), usize::MAX);
                 claiming(&process.claims, |thread| {
                     write_reentered(thread, process, &written, key, 1)
                 });

@@ -17,7 +17,6 @@ pub(crate) struct MetricContext {
     pub(crate) max_staleness: Duration,
     pub(crate) generation: Generation,
     /// When threads get cells of their own.
-    #[allow(dead_code, reason = "pages and histograms come to use it")]
     pub(crate) promotion: Arc<Promotion>,
 }
 

@@ -1,4 +1,4 @@
-//! Counters: one cell for each thread.
+//! Counters: one cell that threads share, and one for each thread that counts often.
 
 use crate::engine::counter::page::Page;
 use crate::thread::ThisThread;
@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 /// A number that only goes up, until it wraps at 2^64.
 ///
-/// Adding is two stores to memory that no other thread writes. A thread's first write to a page of 256 counters and gauges allocates
-/// and may block. Clones count into the same metric.
+/// Threads share its cell: adding is two atomic additions. A thread that writes often to the page of 256 counters and gauges that
+/// this one is on gets [cells of its own](crate::Ownership) there; adding is then two stores to memory that no other thread writes.
+/// A thread's first write to a page, and the write that gets it its own cells, allocate and may block; [`warm`](Self::warm)
+/// does that beforehand. Clones count into the same metric.
 ///
 /// Not for signal handlers: one that interrupts a write to any counter or gauge of the registry on its own thread, or any metric's
 /// first write, may lose a write or deadlock.
@@ -44,8 +46,27 @@ impl Counter {
         self.page.add(ThisThread, self.index, n);
     }
 
-    /// The value now: everything that was added before this call, and possibly some of what is added during it. Sums one
-    /// cell for each thread.
+    /// Makes the calling thread's own cells on this counter's page, whether the registry's
+    /// [`owned_bytes`](crate::RegistryBuilder::owned_bytes) has room or not. From then on no write of this thread to a counter of the
+    /// page allocates, or is an atomic read-modify-write. With [`Ownership::Never`](crate::Ownership::Never) it makes the shared cells,
+    /// so that writing to this counter does not allocate.
+    ///
+    /// ```
+    /// let requests = epoch_metrics::Registry::new().counter("requests", "Requests answered.")?;
+    /// let worker = std::thread::spawn(move || {
+    ///     requests.warm(); // once, before the thread serves requests
+    ///     requests.inc();
+    ///     requests.get()
+    /// });
+    /// assert_eq!(worker.join().expect("the thread ends"), 1);
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn warm(&self) {
+        self.page.warm(ThisThread, self.index);
+    }
+
+    /// The value now: everything that was added before this call, and possibly some of what is added during it. Sums the shared
+    /// cell, and one for each thread that has its own.
     pub fn get(&self) -> u64 {
         self.page.value(self.index)
     }

@@ -27,7 +27,7 @@ pub struct Gauge {
 
 impl Gauge {
     pub(crate) fn new(page: Arc<Page>, index: u8) -> Self {
-        page.create_shared();
+        page.create_gauge(index);
         Self { page, index }
     }
 
@@ -92,7 +92,7 @@ pub struct FloatGauge {
 
 impl FloatGauge {
     pub(crate) fn new(page: Arc<Page>, index: u8) -> Self {
-        page.create_shared();
+        page.create_gauge(index);
         Self { page, index }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::engine::counter::page::Page;
 use crate::engine::series_map::LabelValues;
+use crate::engine::slot::adaptive::Promotion;
 use crate::metric::histogram::HistogramCore;
 use crate::metric::throughput::ThroughputCore;
 use crate::sample::description::FamilyDescription;
@@ -16,6 +17,8 @@ pub(crate) struct Catalog {
     pub(crate) pages: Vec<Arc<Page>>,
     pub(crate) histograms: Vec<Arc<HistogramCore>>,
     pub(crate) throughputs: Vec<Arc<ThroughputCore>>,
+    /// When threads get cells of their own.
+    promotion: Arc<Promotion>,
     /// Cells in use, over all pages.
     cells: usize,
 }
@@ -44,6 +47,14 @@ pub(crate) enum Stored {
 }
 
 impl Catalog {
+    /// An empty catalog. `promotion`: the registry's.
+    pub(super) fn new(promotion: Arc<Promotion>) -> Self {
+        Self {
+            promotion,
+            ..Self::default()
+        }
+    }
+
     /// Adds a family without series.
     pub(super) fn add_family(&mut self, description: FamilyDescription) {
         self.families.push(FamilyEntry {
@@ -68,7 +79,8 @@ impl Catalog {
     ) -> (Arc<Page>, u8) {
         let (page, index) = (self.cells / PAGE_CELLS, (self.cells % PAGE_CELLS) as u8);
         if page == self.pages.len() {
-            self.pages.push(Arc::default());
+            let promotion = Arc::clone(&self.promotion);
+            self.pages.push(Arc::new(Page::new(promotion)));
         }
         self.cells += 1;
         self.add_series(family, values, stored(page, index));

@@ -50,7 +50,7 @@ impl RegistryState {
             let _ = reserve(&mut names, &[(&family.name, family.kind)]);
         }
         let registered = Registered {
-            catalog: Arc::default(),
+            catalog: Arc::new(Catalog::new(Arc::clone(&context.promotion))),
             names,
             observers: [].into(),
         };

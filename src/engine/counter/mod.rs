@@ -2,12 +2,16 @@
 //!
 //! ```text
 //!               page (256 metrics)
+//! shared        [ cell 0 | cell 1 | … | cell 255 ] epoch     written by any thread, in chunks of 64; gauges are here only
 //! slot 0        [ cell 0 | cell 1 | … | cell 255 ] epoch     written by the thread that owns slot 0
-//! slot 1        [ cell 0 | cell 1 | … | cell 255 ] epoch     written by the thread that owns slot 1
-//! shared        [ cell 0 | cell 1 | … | cell 255 ]           gauges: written by any thread
+//! slot 7        [ cell 0 | cell 1 | … | cell 255 ] epoch     written by the thread that owns slot 7
 //!                            │
 //!                            └ metric 1 of the page is the sum of this column
 //! ```
+//!
+//! A slot has cells of its own only while its owner writes to the page often: [`adaptive`](super::slot::adaptive).
 
+mod owned;
 pub(crate) mod page;
 pub(crate) mod page_cache;
+mod shared;

@@ -1,154 +1,159 @@
 //! A page: the cells of 256 counters or gauges.
 //!
-//! **Layout.** Each slot has its own cells, allocated at its first write to the page, so a counter costs 8 bytes a thread and
-//! no line is written by two threads. One more set of cells, `shared`, belongs to no slot: gauges are there, since `set` needs
-//! one last writer. A metric's value is the sum of its cells: a counter has nothing in `shared`, a gauge nothing in a slot.
+//! **Layout.** A page has [shared cells](super::shared), written by any thread, and for each thread that was
+//! [promoted](crate::engine::slot::adaptive) on this page [cells that it owns](super::owned). A counter's value is the sum of its cells. A
+//! gauge has its shared cell only, since `set` needs one last writer.
 //!
-//! A slot's cells carry an **epoch**: how often their owner wrote to them. A gauge's writer bumps the epoch of its own cells
-//! too. So one comparison for each slot tells whether anything on the page changed.
+//! **Writer.** A thread that owns cells writes to them, any other one to the shared ones. It is promoted after a write to the shared
+//! cells, so that nothing is under way while its own cells are made.
+//! **Reader of one metric.** Adds up its cells: those that threads own first, then the shared one. What one thread wrote is then
+//! always a prefix: its writes to the shared cell came before those to its own.
+//! **Reader of the page** ([`page_cache`](super::page_cache)). The epochs first, then the cells, metric by metric as above, from
+//! the last one down. A write between the two is read again next time; it is never marked clean.
 //!
-//! **Writer** ([`CellWriter`]). cell := cell + n (Release); epoch := epoch + 1 (Release), last.
-//! **Reader of one metric.** Adds up its cells (Acquire).
-//! **Reader of the page** ([`page_cache`](super::page_cache)). The epoch first (Acquire), then the cells, from the last one
-//! down. A write between the two is read again next time; it is never marked clean.
+//! *A before B.* If every thread adds to A and then to B, and A comes before B on the page, no reading shows B ahead of A: all cells of
+//! B are read before those of A. Owned cells that appear during a reading are noticed, and the page is read again.
 //!
-//! *A before B.* If every thread adds to A and then to B, and A comes before B on the page, no reading shows B ahead of A: B's
-//! cells are read in all slots before A's. Cells of a slot that appear during a reading are noticed, and the page is read again.
+//! | step | by | without it | model |
+//! |---|---|---|---|
+//! | owned cells before the shared one | program order, Acquire | later writes of a thread without earlier ones | `counter::promoted_while_read` |
+//! | B before A | program order, Acquire | B ahead of A | `counter::a_before_b` |
+//! | owned cells that appear are noticed | the Acquire of their pointer | B ahead of A | `counter::first_touch_across_pages` |
 //!
-//! | operation | ordering | pairs with | weaker: what breaks | model |
-//! |---|---|---|---|---|
-//! | writer: cell | Release | reader: cell | B ahead of A | `counter::a_before_b` |
-//! | writer: epoch | Release | reader: epoch | a write marked clean unread | `counter::write_during_a_rebuild` |
-//! | gauge: `set_gauge`, `add_gauge`, `update_gauge` | Release | reader: cell | the value is visible, what preceded it is not | `counter::gauge_publishes` |
-//! | reader: cell | Acquire | writer: cell | B ahead of A | `counter::a_before_b` |
-//! | reader: `gauge` | Acquire | gauge | the value is visible, what preceded it is not | `counter::gauge_publishes` |
-//! | reader: epoch | Acquire | writer: epoch | a write marked clean unread | `counter::write_during_a_rebuild` |
-//!
-//! **Limits.** One thread writes. The cells of a slot share one epoch, so a signal handler that interrupts a write on its own thread
+//! **Limits.** One thread writes to owned cells. They share one epoch, so a signal handler that interrupts a write on its own thread
 //! and writes to any counter or gauge of the same page may take the epoch back: a reader then marks a write clean that it has not
 //! read. Handlers are outside the contract for all of a registry's counters and gauges, and for every first write.
 //!
-//! **Progress.** Writers are wait-free after their first write, except that `update_gauge` is a compare-exchange loop. A reader
-//! repeats a page only if a slot's cells appeared during the reading: at most once for each thread.
+//! **Progress.** Writers are wait-free after their first write and their promotion, which allocate, except that `update_gauge` is a
+//! compare-exchange loop. A reader repeats a page only if a thread's own cells appeared during the reading: at most once for each.
 
+use super::owned::{CellReader, CellWriter, OwnedCells};
+use super::shared::SharedCells;
+use crate::engine::slot::adaptive::Promotion;
 use crate::engine::slot::once_box::OnceBox;
 use crate::engine::slot::owner::{CurrentThread, Owner, first_write};
 use crate::engine::slot::per_slot::PerSlot;
-use crate::sync::{Acquire, AtomicU64, Relaxed, Release};
+use crate::ownership::Ownership;
 use crate::tuning::PAGE_CELLS;
+use std::sync::Arc;
+
+/// What a thread's own cells take.
+const OWNED_BYTES: u64 = size_of::<OwnedCells>() as u64;
+
+/// First writes other than those to a counter, which have the counter's index.
+const WARM: usize = PAGE_CELLS;
+const GAUGE: usize = PAGE_CELLS + 1;
 
 /// See the module's header.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
-    owned: PerSlot<OnceBox<Cells>>,
-    shared: OnceBox<Cells>,
-}
-
-/// One slot's cells, or the shared ones. Aligned to two cache lines, since processors fetch lines in pairs.
-#[derive(Debug)]
-#[repr(align(128))]
-struct Cells {
-    cells: [AtomicU64; PAGE_CELLS],
-    epoch: AtomicU64,
-}
-
-impl Default for Cells {
-    fn default() -> Self {
-        Self {
-            cells: std::array::from_fn(|_| AtomicU64::new(0)),
-            epoch: AtomicU64::new(0),
-        }
-    }
-}
-
-/// The owner's view of its slot's cells.
-#[derive(Debug)]
-struct CellWriter<'a>(&'a Cells);
-
-impl CellWriter<'_> {
-    #[inline(always)]
-    fn add(&self, index: u8, n: u64) {
-        let cell = &self.0.cells[usize::from(index)];
-        // Relaxed: this thread's own last store. Release: a reader that sees the value sees what this thread did before.
-        cell.store(cell.load(Relaxed).wrapping_add(n), Release);
-        // Relaxed: this thread's own last store. Release, last: publishes the cell.
-        self.0
-            .epoch
-            .store(self.0.epoch.load(Relaxed).wrapping_add(1), Release);
-    }
+    owned: PerSlot<OnceBox<OwnedCells>>,
+    promotion: Arc<Promotion>,
+    shared: SharedCells,
 }
 
 impl Page {
-    /// The caller's cells, if the slot is among the first ones and has written to the page before.
-    #[inline(always)]
-    fn writer_inline(&self, owner: Owner<'_>) -> Option<CellWriter<'_>> {
-        let (_, cells) = self.owned.get_inline(owner.slot())?;
-        Some(CellWriter(cells))
+    /// `promotion`: the registry's.
+    pub(crate) fn new(promotion: Arc<Promotion>) -> Self {
+        Self {
+            promotion,
+            ..Self::default()
+        }
     }
 
-    /// The caller's cells, if it has written to the page before.
-    fn writer(&self, owner: Owner<'_>) -> Option<CellWriter<'_>> {
-        let (_, cells) = self.owned.get(owner.slot())?;
-        Some(CellWriter(cells))
-    }
-
-    /// Adds to the current thread's own cell.
+    /// Adds to a counter.
     #[inline]
     pub(crate) fn add(&self, thread: impl CurrentThread, index: u8, n: u64) {
-        match self.writer_inline(thread.owner()) {
-            Some(writer) => writer.add(index, n),
+        match self.owned.own_inline(thread.owner()) {
+            Some((_, cells)) => CellWriter(cells).add(index, n),
             None => self.add_slow(thread, index, n),
         }
     }
 
     #[inline(never)]
     fn add_slow(&self, thread: impl CurrentThread, index: u8, n: u64) {
-        if let Some(writer) = self.writer(thread.owner()) {
-            return writer.add(index, n);
+        let owner = thread.owner();
+        if let Some((_, cells)) = self.owned.get(owner.slot()) {
+            return CellWriter(cells).add(index, n);
         }
-        let key = (std::ptr::from_ref(self).cast(), usize::from(index));
-        first_write(thread, key, n, |owner, n| {
-            let (_, cells) = self.owned.get_or_create(owner.slot(), Cells::default);
-            CellWriter(cells).add(index, n);
+        match self.shared.writer(owner, index) {
+            Some(writer) => {
+                if writer.add(n, || thread.ticks()) {
+                    self.promote(owner);
+                }
+            }
+            None => self.add_first(thread, index, n),
+        }
+    }
+
+    #[cold]
+    fn add_first(&self, thread: impl CurrentThread, index: u8, n: u64) {
+        first_write(thread, self.key(usize::from(index)), n, |owner, n| {
+            if self.promotion.ownership == Ownership::Always {
+                return CellWriter(self.own(owner)).add(index, n);
+            }
+            let writer = self.shared.writer_or_create(owner, index);
+            if writer.add(n, || thread.ticks()) {
+                self.promote(owner);
+            }
         });
     }
 
-    /// Creates the shared cells, so that changing a gauge allocates only the thread's own epoch.
-    pub(crate) fn create_shared(&self) {
-        self.shared();
+    /// Tells one kind of write to this page from all other writes.
+    fn key(&self, kind: usize) -> (*const (), usize) {
+        (std::ptr::from_ref(self).cast(), kind)
     }
 
-    fn shared(&self) -> &Cells {
-        self.shared
-            .get()
-            .unwrap_or_else(|| self.shared.set(Box::default()))
+    /// Gives a thread cells of its own, if there is room for them.
+    #[cold]
+    fn promote(&self, owner: Owner<'_>) {
+        if self.promotion.ownership == Ownership::Never {
+            return;
+        }
+        if let Some(room) = self.promotion.try_room(OWNED_BYTES) {
+            self.owned.get_or_create(owner, || OwnedCells::new(room));
+        }
     }
 
-    #[inline]
-    fn gauge_cell(&self, index: u8) -> &AtomicU64 {
-        &self.shared().cells[usize::from(index)]
+    /// The caller's own cells, made if there are none, whether there is room or not.
+    fn own(&self, owner: Owner<'_>) -> &OwnedCells {
+        let create = || OwnedCells::new(self.promotion.room(OWNED_BYTES));
+        self.owned.get_or_create(owner, create).1
+    }
+
+    /// Makes what the calling thread's writes to a counter need: cells of its own, unless threads never own any.
+    pub(crate) fn warm(&self, thread: impl CurrentThread, index: u8) {
+        first_write(thread, self.key(WARM), 0, |owner, _| {
+            if self.promotion.ownership == Ownership::Never {
+                self.shared.writer_or_create(owner, index);
+            } else {
+                self.own(owner);
+            }
+        });
+    }
+
+    /// Creates a gauge's cell, so that changing the gauge allocates only the thread's own epoch.
+    pub(crate) fn create_gauge(&self, index: u8) {
+        self.shared.create_gauge(index);
     }
 
     /// A gauge's value.
     pub(crate) fn gauge(&self, index: u8) -> u64 {
-        // Acquire: what preceded the value is visible to the caller.
-        self.gauge_cell(index).load(Acquire)
+        self.shared.value(index)
     }
 
     /// Sets a gauge.
     #[inline]
     pub(crate) fn set_gauge(&self, thread: impl CurrentThread, index: u8, value: u64) {
-        // Release: a reader that sees the value sees what preceded it.
-        self.gauge_cell(index).store(value, Release);
-        self.bump_epoch(thread, index);
+        self.shared.set_gauge(index, value);
+        self.bump_gauge_epoch(thread);
     }
 
     /// Adds to a gauge.
     #[inline]
     pub(crate) fn add_gauge(&self, thread: impl CurrentThread, index: u8, n: u64) {
-        // Release: as in `set_gauge`.
-        self.gauge_cell(index).fetch_add(n, Release);
-        self.bump_epoch(thread, index);
+        self.shared.add_gauge(index, n);
+        self.bump_gauge_epoch(thread);
     }
 
     /// Changes a gauge to what `change` makes of it. `change` is called again if another thread was faster.
@@ -158,36 +163,32 @@ impl Page {
         index: u8,
         change: impl Fn(u64) -> u64,
     ) {
-        let cell = self.gauge_cell(index);
-        // Relaxed: a guess, which the exchange checks.
-        let mut value = cell.load(Relaxed);
-        // Release: as in `set_gauge`. Relaxed on failure: the next guess.
-        while let Err(now) = cell.compare_exchange_weak(value, change(value), Release, Relaxed) {
-            value = now;
-        }
-        self.bump_epoch(thread, index);
+        self.shared.update_gauge(index, change);
+        self.bump_gauge_epoch(thread);
     }
 
     /// Makes readers look at the page again: the last step of every change to a gauge.
     #[inline]
-    fn bump_epoch(&self, thread: impl CurrentThread, index: u8) {
-        self.add(thread, index, 0);
+    fn bump_gauge_epoch(&self, thread: impl CurrentThread) {
+        if !self.shared.try_bump_gauge_epoch(thread.owner()) {
+            first_write(thread, self.key(GAUGE), 1, |owner, times| {
+                self.shared.bump_gauge_epoch(owner, times);
+            });
+        }
     }
 
     /// A metric's value. It wraps at 2^64.
     pub(crate) fn value(&self, index: u8) -> u64 {
-        let mut sum = self
-            .shared
-            .get()
-            .map_or(0, |cells| CellReader(cells).value(index.into()));
+        let mut sum = 0_u64;
         self.owned
             .for_each(|_, _, cells| sum = sum.wrapping_add(CellReader(cells).value(index.into())));
-        sum
+        // After the owned ones: see the header.
+        sum.wrapping_add(self.shared.value(index))
     }
 
     /// How often anything on the page was written.
     pub(crate) fn epoch(&self) -> u64 {
-        let mut epoch = 0_u64;
+        let mut epoch = self.shared.epoch();
         self.owned
             .for_each(|_, _, cells| epoch = epoch.wrapping_add(CellReader(cells).epoch()));
         epoch
@@ -195,46 +196,36 @@ impl Page {
 
     /// Reads the values of the page's first `out.len()` cells, the last one first. Load the epoch before.
     pub(crate) fn read_into(&self, out: &mut [u64]) {
-        let mut sets = self.readers();
+        let mut owned = self.owned_readers();
         loop {
             for (index, value) in out.iter_mut().enumerate().rev() {
-                *value = sets
+                let own = owned
                     .iter()
                     .fold(0, |sum, cells| cells.value(index).wrapping_add(sum));
+                // After the owned ones: see the header. An index of a page fits.
+                *value = own.wrapping_add(self.shared.value(index as u8));
             }
-            let now = self.readers();
-            if now.len() == sets.len() {
+            let now = self.owned_readers();
+            if now.len() == owned.len() {
                 return;
             }
-            // A slot wrote to the page for the first time during the reading, and a later write of another thread, ordered after it, may
-            // already be in `out`.
-            sets = now;
+            // A thread was promoted during the reading, and a later write of another thread, ordered after it, may already be in
+            // `out`.
+            owned = now;
         }
     }
 
-    /// All cells that exist now, the shared ones included.
-    fn readers(&self) -> Vec<CellReader<'_>> {
-        let mut found: Vec<_> = self.shared.get().map(CellReader).into_iter().collect();
+    /// How many threads own cells here.
+    #[allow(dead_code, reason = "only models call it")]
+    pub(crate) fn owners(&self) -> usize {
+        self.owned_readers().len()
+    }
+
+    /// All owned cells that exist now.
+    fn owned_readers(&self) -> Vec<CellReader<'_>> {
+        let mut found = Vec::new();
         self.owned
             .for_each(|_, _, cells| found.push(CellReader(cells)));
         found
-    }
-}
-
-/// A reader's view of a slot's cells, or of the shared ones.
-#[derive(Debug)]
-struct CellReader<'a>(&'a Cells);
-
-impl CellReader<'_> {
-    #[inline]
-    fn value(&self, index: usize) -> u64 {
-        // Acquire: pairs with the writer's Release; what the writer did before is visible to the reads that follow.
-        self.0.cells[index].load(Acquire)
-    }
-
-    #[inline]
-    fn epoch(&self) -> u64 {
-        // Acquire: pairs with the writer's bump; the cells that it counts are visible after this.
-        self.0.epoch.load(Acquire)
     }
 }

@@ -67,7 +67,7 @@ impl<A: Accumulate> Recorder<A> {
     /// Records a value; out of range, it counts as rejected.
     #[inline]
     pub(crate) fn record(&self, thread: impl CurrentThread, value: u64) {
-        let writer = BlockWriter::find(&self.blocks, thread.owner());
+        let writer = BlockWriter::find_inline(&self.blocks, thread.owner());
         if !writer.is_some_and(|writer| writer.try_record(value)) {
             self.record_slow(thread, value);
         }

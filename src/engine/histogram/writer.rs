@@ -30,8 +30,14 @@ pub(crate) struct BlockWriter<'a> {
 }
 
 impl<'a> BlockWriter<'a> {
-    /// The block of the owner's slot, if it has one.
+    /// The block of the owner's slot, if it has one and the slot is among the first ones.
     #[inline(always)]
+    pub(super) fn find_inline(blocks: &'a PerSlot<BlockEntry>, owner: Owner<'a>) -> Option<Self> {
+        let (entry, block) = blocks.own_inline(owner)?;
+        Some(Self { entry, block })
+    }
+
+    /// The block of the owner's slot, if it has one.
     pub(super) fn find(blocks: &'a PerSlot<BlockEntry>, owner: Owner<'a>) -> Option<Self> {
         let (entry, block) = blocks.get(owner.slot())?;
         Some(Self { entry, block })
@@ -43,7 +49,7 @@ impl<'a> BlockWriter<'a> {
         owner: Owner<'a>,
         create: impl FnOnce() -> Block,
     ) -> Self {
-        let (entry, block) = blocks.get_or_create(owner.slot(), create);
+        let (entry, block) = blocks.get_or_create(owner, create);
         Self { entry, block }
     }
 

@@ -1,7 +1,7 @@
 //! A table that grows without moving its entries, indexed by slot.
 //!
 //! **Layout.** The first [`INLINE_ENTRIES`] entries are in the table itself. Segment `k` has `INLINE_ENTRIES << k` entries and
-//! is allocated at the first use of an entry. A [`SlotId`] holds segment and offset, so a look-up computes neither.
+//! is allocated at the first use of an entry.
 //!
 //! **Protocol.** A thread that needs a missing segment allocates it, fills it with defaults and installs it with a
 //! compare-exchange; of two that race, one frees its own. Readers load the pointer and index.
@@ -21,46 +21,43 @@ use crate::tuning::INLINE_ENTRIES;
 /// Segments of a table, the inline one included. One more pointer is always null: [`SlotId::NONE`] looks it up.
 const SEGMENTS: usize = 24;
 
-/// A slot: the segment and the offset of its entry in every table. One word, so that a look-up loads it at once.
+/// A slot: the index of its entry in every table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SlotId {
-    /// The segment in the upper half, at most `SEGMENTS`; the offset in the lower half, below the segment's length.
-    word: u64,
+    index: usize,
 }
 
 impl SlotId {
     /// No slot: every look-up of it finds nothing.
     pub(crate) const NONE: Self = Self {
-        word: (SEGMENTS as u64) << 32,
+        index: first_index(SEGMENTS),
     };
 
     /// The slot with this index.
     pub(crate) const fn new(index: usize) -> Self {
-        let shifted = index + INLINE_ENTRIES;
-        let segment = shifted.ilog2() - INLINE_ENTRIES.ilog2();
         assert!(
-            (segment as usize) < SEGMENTS,
+            index < Self::NONE.index,
             "more entries than any system has threads or memory"
         );
-        let offset = shifted - segment_len(segment as usize);
-        Self {
-            word: (segment as u64) << 32 | offset as u64,
-        }
+        Self { index }
     }
 
     /// The index of this slot.
+    #[inline(always)]
     pub(crate) const fn index(self) -> usize {
-        first_index(self.segment()) + self.offset()
+        self.index
     }
 
+    /// The segment of its entry, at most `SEGMENTS`.
     #[inline]
     const fn segment(self) -> usize {
-        (self.word >> 32) as usize
+        ((self.index + INLINE_ENTRIES).ilog2() - INLINE_ENTRIES.ilog2()) as usize
     }
 
+    /// The place of its entry in that segment, below the segment's length.
     #[inline]
     const fn offset(self) -> usize {
-        self.word as u32 as usize
+        self.index - first_index(self.segment())
     }
 }
 
@@ -94,12 +91,7 @@ impl<T: Default> GrowingTable<T> {
     /// The entry, if it is inline.
     #[inline(always)]
     pub(crate) fn get_inline(&self, slot: SlotId) -> Option<&T> {
-        // The word of an inline entry is its offset; all others are larger, on 32-bit targets too.
-        if slot.word < INLINE_ENTRIES as u64 {
-            Some(&self.inline[slot.word as usize])
-        } else {
-            None
-        }
+        self.inline.get(slot.index)
     }
 
     /// The entry, if its segment exists.

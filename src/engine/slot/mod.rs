@@ -4,10 +4,10 @@
 //! that slot, so a write is a load and a store, never a read-modify-write. When the thread ends, the slot is released and the
 //! next thread continues the same cells: nothing is merged, nothing is lost.
 
-#[allow(dead_code, reason = "pages and histograms come to use it")]
 pub(crate) mod adaptive;
 pub(crate) mod claims;
 pub(crate) mod growing_table;
 pub(crate) mod once_box;
 pub(crate) mod owner;
 pub(crate) mod per_slot;
+pub(crate) mod sparse_table;

@@ -44,6 +44,23 @@ impl<T> OnceBox<T> {
         unsafe { value.as_ref() }
     }
 
+    /// [`Self::get`], for a thread that is ordered after the install by other means.
+    ///
+    /// # Safety
+    /// Each call of [`Self::set`] that may install the value either happens before this one or comes after it on the same thread.
+    #[inline(always)]
+    pub(crate) unsafe fn get_own(&self) -> Option<&T> {
+        // Relaxed: the install happened before, says the caller, and what it published with it.
+        let value = self.value.load(Relaxed);
+        // SAFETY: as in `get`.
+        unsafe { value.as_ref() }
+    }
+
+    /// The value, which `create` makes if it is missing.
+    pub(crate) fn get_or_set(&self, create: impl FnOnce() -> Box<T>) -> &T {
+        self.get().unwrap_or_else(|| self.set(create()))
+    }
+
     /// Installs `value` unless there is one already, and returns the one that is there.
     pub(crate) fn set(&self, value: Box<T>) -> &T {
         let value = Box::into_raw(value);

@@ -63,7 +63,6 @@ pub(crate) unsafe trait CurrentThread: Copy {
     fn release_at_exit(self) -> bool;
 
     /// The time by the crate's own coarse clock: milliseconds from some instant on, at least 1.
-    #[allow(dead_code, reason = "pages and histograms come to use it")]
     fn ticks(self) -> u64;
 
     /// The proof of what this thread owns now.

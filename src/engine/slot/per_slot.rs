@@ -1,19 +1,23 @@
 //! One lazily created value for each slot that used a metric.
 //!
-//! **Layout.** A [`GrowingTable`] of entries, each with a [`OnceBox`], and `len`: one more than the highest slot that has a
-//! value, so that a reader walks no further than it must. The lowest free slot is claimed first, so that part is dense.
+//! **Layout.** A [`SparseTable`] of entries, each with a [`OnceBox`], and `len`: one more than the highest slot that has a
+//! value, so that a reader walks no further than it must. Only the owner of a slot creates its value.
 //!
-//! **Protocol.** Writer, at its first write: create the value, install it, raise `len`. After that two loads find it.
+//! **Protocol.** Writer, at its first write: create the value, install it, raise `len`. After that two loads find it, and for the owner of a low slot neither needs to acquire
+//! anything: it installed the value itself, or claimed the slot from a thread that did.
 //! Reader: load `len`, walk, skip empty entries: the first call of such a writer has not returned yet.
 //!
 //! | operation | ordering | pairs with | weaker: what breaks | model |
 //! |---|---|---|---|---|
+//! | `own_inline`: pointer | Relaxed | the claim, which acquired the install | | `slots::hand_over` |
 //! | `len` raised, read | Relaxed | nothing | a thread that must see an entry already synchronizes with its owner's first write | `counter::first_touch_across_pages` |
 //!
 //! **Progress.** Wait-free, but for the first write: it allocates, which may block, and executes a read-modify-write.
 
-use super::growing_table::{GrowingTable, SlotId};
+use super::growing_table::SlotId;
 use super::once_box::OnceBox;
+use super::owner::Owner;
+use super::sparse_table::SparseTable;
 use crate::sync::{AtomicUsize, Relaxed};
 
 /// One slot's entry: the lazily created value, and fields that readers poll.
@@ -35,26 +39,31 @@ impl<T> Entry for OnceBox<T> {
 /// See the module's header.
 #[derive(Debug)]
 pub(crate) struct PerSlot<E> {
-    entries: GrowingTable<E>,
+    entries: SparseTable<E>,
     len: AtomicUsize,
 }
 
 impl<E: Entry> Default for PerSlot<E> {
     fn default() -> Self {
         Self {
-            entries: GrowingTable::default(),
+            entries: SparseTable::default(),
             len: AtomicUsize::new(0),
         }
     }
 }
 
 impl<E: Entry> PerSlot<E> {
-    /// The slot's entry and value, if it has one and is among the inline entries: the shortest path. [`Self::get`] finds
-    /// the others.
+    /// The entry and value of the caller's own slot, if it has one and is among the inline entries: the shortest path.
+    /// [`Self::get`] finds the others.
+    ///
+    /// It needs no Acquire: only owners of a slot create its value, and the claim orders each owner after those before it.
     #[inline(always)]
-    pub(crate) fn get_inline(&self, slot: SlotId) -> Option<(&E, &E::Value)> {
-        let entry = self.entries.get_inline(slot)?;
-        Some((entry, entry.value().get()?))
+    pub(crate) fn own_inline(&self, owner: Owner<'_>) -> Option<(&E, &E::Value)> {
+        let entry = self.entries.get_inline(owner.slot())?;
+        // SAFETY: `get_or_create` installs a slot's value only for its owner. That was this thread, or an earlier owner, whose release
+        // of the slot this thread's claim acquired.
+        let value = unsafe { entry.value().get_own() }?;
+        Some((entry, value))
     }
 
     /// The slot's entry and value, if it has one.
@@ -64,23 +73,23 @@ impl<E: Entry> PerSlot<E> {
         Some((entry, entry.value().get()?))
     }
 
-    /// The slot's entry and value, which `create` makes if it is missing.
+    /// The entry and value of the caller's own slot; `create` makes the value if it is missing.
     ///
     /// `create` may allocate, and the allocator may write to this very metric on this thread. The value that such a write
     /// installed is used, and the one created here is dropped.
     pub(crate) fn get_or_create(
         &self,
-        slot: SlotId,
+        owner: Owner<'_>,
         create: impl FnOnce() -> E::Value,
     ) -> (&E, &E::Value) {
-        let entry = self.entries.get_or_alloc(slot);
+        let entry = self.entries.get_or_alloc(owner.slot());
         if let Some(value) = entry.value().get() {
             return (entry, value);
         }
         let value = entry.value().set(Box::new(create()));
         // Relaxed: publishes nothing. A reader that must see this slot's first write is ordered after it, and therefore
         // after this; any other reader may miss the slot.
-        self.len.fetch_max(slot.index() + 1, Relaxed);
+        self.len.fetch_max(owner.slot().index() + 1, Relaxed);
         (entry, value)
     }
 

@@ -84,17 +84,20 @@ impl<S: Summarize> Tracker<S> {
     /// Adds an amount that was finished in `second`.
     #[inline]
     pub(crate) fn add(&self, thread: impl CurrentThread, second: u64, amount: u64) {
-        match self.rings.get(thread.owner().slot()) {
+        match self.rings.own_inline(thread.owner()) {
             Some((_, ring)) => RingWriter(ring).add(second, amount),
-            None => self.add_first(thread, second, amount),
+            None => self.add_slow(thread, second, amount),
         }
     }
 
-    #[cold]
-    fn add_first(&self, thread: impl CurrentThread, second: u64, amount: u64) {
+    #[inline(never)]
+    fn add_slow(&self, thread: impl CurrentThread, second: u64, amount: u64) {
+        if let Some((_, ring)) = self.rings.get(thread.owner().slot()) {
+            return RingWriter(ring).add(second, amount);
+        }
         let key = (std::ptr::from_ref(self).cast(), 0);
         first_write(thread, key, amount, |owner, amount| {
-            let (_, ring) = self.rings.get_or_create(owner.slot(), Ring::default);
+            let (_, ring) = self.rings.get_or_create(owner, Ring::default);
             RingWriter(ring).add(second, amount);
         });
     }

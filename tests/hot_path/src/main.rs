@@ -4,7 +4,7 @@
 #[path = "../../single_step/mod.rs"]
 mod single_step;
 
-use epoch_metrics::{Clock, Counter, Histogram, HistogramOptions, Registry, Throughput};
+use epoch_metrics::{Clock, Counter, Histogram, HistogramOptions, Ownership, Registry, Throughput};
 use single_step::Next;
 use std::cell::Cell;
 use std::sync::Arc;
@@ -94,6 +94,8 @@ const CALLS: u64 = 3;
 
 fn main() {
     let registry = Registry::builder()
+        // What is promised holds for threads that own their cells.
+        .ownership(Ownership::Always)
         .clock(Arc::new(TickingClock::default()))
         .build();
     let histogram = registry
