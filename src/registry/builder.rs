@@ -129,10 +129,13 @@ impl RegistryBuilder {
 
     /// What the names of the library's own metrics begin with, after the [prefix](Self::prefix); defaults to `epoch_metrics`.
     ///
-    /// | metric | counts | labels |
+    /// | metric | counts, or is | labels |
     /// |---|---|---|
     /// | `epoch_metrics_rejected_values_total` | values that a histogram refused | `metric`, and those of the histogram |
     /// | `epoch_metrics_callback_panics_total` | panics of an observable metric's callback, from the first one on | `metric` |
+    /// | `epoch_metrics_owned_cells` | threads that own cells, over all pages of counters and histograms, from the first one on | |
+    /// | `epoch_metrics_owned_bytes` | bytes of these cells | |
+    /// | `epoch_metrics_owned_cells_refused_total` | times that [`owned_bytes`](Self::owned_bytes) had no room for a thread's cells, from the first one on | |
     ///
     /// Constant labels come in addition. Where a histogram has a label `metric` of its own, or the registry has a constant one,
     /// that label is shown as `exported_metric`; if this name is taken as well, with `exported_` once more.

@@ -6,18 +6,19 @@ use crate::registry::page_error::PageError;
 use crate::registry::page_part::{PageFamily, Part};
 use crate::sample::labels::LabelSet;
 use crate::sample::value::Value;
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-/// Adds up series of the library's own counters that have equal labels; the first part that has one keeps it.
+/// Adds up series of the library's own metrics that have equal labels; the first part that has one keeps it.
 pub(super) fn add_up_own(parts: &mut [Part]) {
     // By the family's name and the labels.
-    let mut totals: HashMap<(String, Vec<(String, String)>), u64> = HashMap::new();
+    let mut totals: HashMap<(String, Vec<(String, String)>), Value> = HashMap::new();
     for family in parts.iter().flat_map(|part| &part.observed) {
         for (labels, value) in family.series.iter().filter(|_| family.own) {
-            if let Value::Counter(count) = value {
-                let key = (family.description.name.clone(), owned(labels));
-                let total = totals.entry(key).or_default();
-                *total = total.wrapping_add(*count);
+            let key = (family.description.name.clone(), owned(labels));
+            match totals.entry(key) {
+                Entry::Occupied(mut total) => add(total.get_mut(), value),
+                Entry::Vacant(none) => drop(none.insert(value.clone())),
             }
         }
     }
@@ -26,9 +27,19 @@ pub(super) fn add_up_own(parts: &mut [Part]) {
         let name = &family.description.name;
         family.series.retain_mut(|(labels, value)| {
             let total = totals.remove(&(name.clone(), owned(labels)));
-            *value = Value::Counter(total.unwrap_or(0));
-            total.is_some()
+            let kept = total.is_some();
+            total.into_iter().for_each(|total| *value = total);
+            kept
         });
+    }
+}
+
+/// Adds a value of the library's own metrics, which are counters and gauges.
+fn add(total: &mut Value, value: &Value) {
+    match (total, value) {
+        (Value::Counter(total), Value::Counter(value)) => *total = total.wrapping_add(*value),
+        (Value::Gauge(total), Value::Gauge(value)) => *total = total.saturating_add(*value),
+        _ => {}
     }
 }
 

@@ -7,6 +7,7 @@ mod names;
 mod observables;
 mod observer;
 mod own;
+mod own_cells;
 mod page;
 mod page_error;
 mod page_part;
@@ -254,7 +255,8 @@ impl Registry {
     /// takes its time, registrations, snapshots and pages of other threads go on.
     pub fn page(&self) -> Page {
         let observers = self.state.observers();
-        Page::new(self.snapshot(), &observers, self.state.own.as_ref())
+        let usage = self.state.context.promotion.budget.usage();
+        Page::new(self.snapshot(), &observers, self.state.own.as_ref(), usage)
     }
 
     /// The time source.

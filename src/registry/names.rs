@@ -57,6 +57,16 @@ impl Naming {
     }
 
     /// The name with the prefix.
+    /// A family of the library itself, which has the constant labels only.
+    pub(super) fn describe_own(
+        &self,
+        name: String,
+        help: &str,
+        kind: MetricKind,
+    ) -> FamilyDescription {
+        FamilyDescription::new(&self.full_name(name), help, kind).with_labels(&self.constant, &[])
+    }
+
     pub(super) fn full_name(&self, base: String) -> String {
         match &self.prefix {
             Some(prefix) => format!("{prefix}_{base}"),

@@ -1,8 +1,9 @@
-//! The library's own metrics: values that histograms rejected, and callbacks that panicked.
+//! The library's own metrics: values that histograms rejected, callbacks that panicked, and cells that threads own.
 
 use crate::kind::MetricKind;
 use crate::registry::names::Naming;
 use crate::registry::observer::{ObservedFamily, Observer};
+use crate::registry::own_cells::CellFamilies;
 use crate::registry::snapshot::{FamilySnapshot, RegistrySnapshot};
 use crate::sample::description::FamilyDescription;
 use crate::sample::labels::{LabelSet, SharedLabels};
@@ -27,6 +28,7 @@ const PANICS: &str =
 pub(super) struct OwnFamilies {
     rejected: Arc<FamilyDescription>,
     panics: Arc<FamilyDescription>,
+    pub(super) cells: CellFamilies,
 }
 
 impl OwnFamilies {
@@ -40,12 +42,15 @@ impl OwnFamilies {
         Self {
             rejected: describe("rejected_values", REJECTED),
             panics: describe("callback_panics", PANICS),
+            cells: CellFamilies::new(naming, prefix),
         }
     }
 
     /// All descriptions.
-    pub(super) fn descriptions(&self) -> [&Arc<FamilyDescription>; 2] {
+    pub(super) fn descriptions(&self) -> impl Iterator<Item = &Arc<FamilyDescription>> {
         [&self.rejected, &self.panics]
+            .into_iter()
+            .chain(self.cells.descriptions())
     }
 
     /// How many values each histogram series rejected.

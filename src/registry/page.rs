@@ -1,5 +1,6 @@
 //! Everything that one registry, or several, expose at one moment.
 
+use crate::engine::slot::adaptive::BudgetUse;
 use crate::registry::merge;
 use crate::registry::observer::Observer;
 use crate::registry::own::OwnFamilies;
@@ -34,9 +35,11 @@ impl Page {
         snapshot: Arc<RegistrySnapshot>,
         observers: &[Observer],
         own: Option<&OwnFamilies>,
+        usage: BudgetUse,
     ) -> Self {
         let mut observed: Vec<_> = own.map(|own| own.rejected(&snapshot)).into_iter().collect();
         observed.extend(observers.iter().map(|observer| observer.observe(&snapshot)));
+        observed.extend(own.into_iter().flat_map(|own| own.cells.observe(usage)));
         // Last: it counts the panics of this page too.
         observed.extend(own.map(|own| own.panics(observers)));
         let parts = vec![Part { snapshot, observed }];

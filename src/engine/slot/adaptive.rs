@@ -92,7 +92,6 @@ pub(crate) struct Budget {
 }
 
 /// What a [`Budget`] has given out.
-#[allow(dead_code, reason = "the library's own metrics come to show it")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct BudgetUse {
     /// Bytes of all owned cells.
@@ -149,7 +148,6 @@ impl Budget {
         self.used.fetch_sub(bytes, Relaxed);
     }
 
-    #[allow(dead_code, reason = "the library's own metrics come to show it")]
     pub(crate) fn usage(&self) -> BudgetUse {
         // Relaxed, all: statistics.
         BudgetUse {
