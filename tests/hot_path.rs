@@ -34,14 +34,14 @@ struct Promise {
 const PROMISES: [Promise; 6] = [
     Promise {
         function: "hot_counter_inc",
-        instructions: 15,
-        stores: 2,
+        instructions: 17,
+        stores: 3,
         readings: 0,
     },
     Promise {
         function: "hot_counter_add",
-        instructions: 16,
-        stores: 2,
+        instructions: 18,
+        stores: 3,
         readings: 0,
     },
     Promise {

@@ -82,6 +82,31 @@ fn write_during_a_rebuild() {
     }
 }
 
+/// A thread counts, or changes a gauge, while a reader adds up the slots' words and then reads the page. If the words are the same
+/// after the join, the reading shows the write. Fails if the word is bumped before the cell, or with the word Relaxed on either side.
+#[test]
+fn a_write_shows_in_the_word() {
+    let writes: [(Ownership, Change); 3] = [
+        (Ownership::Always, |page, thread| page.add(thread, 0, 7)),
+        (Ownership::Never, |page, thread| page.add(thread, 0, 7)),
+        (Ownership::Never, |page, thread| {
+            page.set_gauge(thread, 0, 7)
+        }),
+    ];
+    for (ownership, write) in writes {
+        explore("counter::a_write_shows_in_the_word", 3, 50, move || {
+            let promotion = Promotion::new(ownership, Promotion::DEFAULT_LIMIT);
+            let page = Arc::new(Page::new(promotion.into()));
+            let writer = spawn(&page, move |page| in_slot(0, |thread| write(page, thread)));
+            let reader = spawn(&page, |page| (page.words(), page.value(0)));
+            writer.join().unwrap();
+            let (words, value) = reader.join().unwrap();
+            assert_eq!(page.words(), 1);
+            assert!(words == 0 || value == 7, "counted, but not shown");
+        });
+    }
+}
+
 /// A thread adds to A, then to B, on the same page and on another: no reading shows B ahead of A, also when the first
 /// write to a page falls into the reading. Fails with a cell Relaxed on either side, or if cells or pages are read from the
 /// first one on.

@@ -19,6 +19,7 @@ use crate::engine::histogram::accumulate::{Accumulate, FoldOutcome, FoldTarget};
 use crate::engine::histogram::block::BlockConfig;
 use crate::engine::histogram::bucket_layout::BucketLayout;
 use crate::engine::read_order::{SnapshotSource, Sources};
+use crate::engine::slot::adaptive::Promotion;
 use crate::engine::slot::claims::SlotClaims;
 use crate::engine::slot::growing_table::SlotId;
 use crate::engine::slot::owner::{CurrentThread, ThreadSlot};
@@ -310,15 +311,28 @@ impl SnapshotSource for Tracker<Forgotten> {
 #[derive(Default)]
 struct Metrics {
     generation: Generation,
+    promotion: Arc<Promotion>,
     histograms: Vec<Arc<Recorder<Tally>>>,
     throughputs: Vec<Arc<Tracker<Forgotten>>>,
     pages: Vec<Arc<Page>>,
 }
 
 impl Metrics {
+    /// So many pages, and nothing else. Threads share their cells.
+    fn with_pages(count: usize) -> Self {
+        let promotion = Arc::<Promotion>::default();
+        let page = || Arc::new(Page::new(Arc::clone(&promotion)));
+        Self {
+            pages: (0..count).map(|_| page()).collect(),
+            promotion,
+            ..Self::default()
+        }
+    }
+
     fn sources(&self) -> Sources<'_, Recorder<Tally>, Tracker<Forgotten>> {
         Sources {
             generation: &self.generation,
+            changes: &self.promotion.changes,
             histograms: &self.histograms,
             throughputs: &self.throughputs,
             pages: &self.pages,

@@ -13,8 +13,7 @@ fn metrics(histograms: usize, throughputs: usize, pages: usize) -> Arc<Metrics> 
             .map(|_| recorder(config(4, 0)).into())
             .collect(),
         throughputs: (0..throughputs).map(|_| tracker().into()).collect(),
-        pages: (0..pages).map(|_| std::sync::Arc::default()).collect(),
-        ..Metrics::default()
+        ..Metrics::with_pages(pages)
     };
     write_all(&metrics);
     Arc::new(metrics)

@@ -302,8 +302,7 @@ fn a_before_b() {
         let metrics = Metrics {
             histograms: vec![c, d],
             throughputs: vec![tracker().into()],
-            pages: vec![std::sync::Arc::default()],
-            ..Metrics::default()
+            ..Metrics::with_pages(1)
         };
         let metrics = Arc::new(metrics);
         in_slot(0, |thread| metrics.pages[0].add(thread, 0, 0));

@@ -2,11 +2,12 @@
 //!
 //! **A before B.** If every thread writes to A before B, no reading may show more of B than of A. So what may be B is read
 //! before what may be A: first the histograms, then the throughputs, then the pages of counters and gauges; of each kind the
-//! one that was registered last first. The generation comes first: a reset that is not in it yet makes the next
+//! one that was registered last first. The generation and the words of the slots come first: a reset that is not in it yet makes the next
 //! reading start over, one that is in it shows.
 //!
 //! | step | by | without it | model |
 //! |---|---|---|---|
+//! | the slots' words before the pages | program order, Acquire | a write is marked clean unread | `read_order::a_write_is_not_marked_clean` |
 //! | generation first | program order, Acquire | a reset that never shows | `read_order::a_reset_shows` |
 //! | histograms before throughputs before pages | program order, Acquire | B ahead of A | `read_order::a_before_b` |
 //! | the last registered first | program order, Acquire | B ahead of A, both of one kind | `read_order::a_before_b_of_one_kind` |
@@ -14,8 +15,9 @@
 //! The orderings are those of what is read. **Progress.** That of the snapshots that are read.
 
 use super::counter::page::Page;
-use super::counter::page_cache::{PageCache, total_epoch};
+use super::counter::page_cache::PageCache;
 use super::generation::Generation;
+use super::slot::changes::Changes;
 use crate::engine::throughput::Moment;
 use std::sync::Arc;
 
@@ -33,6 +35,8 @@ pub(crate) trait SnapshotSource {
 /// All metrics of a registry, each kind in the order of registration.
 pub(crate) struct Sources<'a, H, T> {
     pub(crate) generation: &'a Generation,
+    /// The words of all slots that write to these pages.
+    pub(crate) changes: &'a Changes,
     pub(crate) histograms: &'a [Arc<H>],
     pub(crate) throughputs: &'a [Arc<T>],
     pub(crate) pages: &'a [Arc<Page>],
@@ -45,8 +49,8 @@ pub(crate) struct Readout<H, T> {
     pub(crate) throughputs: Box<[Arc<T>]>,
     /// The values of each page's cells.
     pub(crate) pages: Box<[Arc<[u64]>]>,
-    /// The sum of the epochs of all pages.
-    epoch: u64,
+    /// The sum of the slots' words.
+    changes: u64,
     generation: u64,
 }
 
@@ -56,7 +60,7 @@ impl<H, T> Default for Readout<H, T> {
             histograms: [].into(),
             throughputs: [].into(),
             pages: [].into(),
-            epoch: 0,
+            changes: 0,
             generation: 0,
         }
     }
@@ -70,15 +74,17 @@ impl<H: SnapshotSource, T: SnapshotSource> Sources<'_, H, T> {
         now: Moment,
     ) -> Readout<H::Snapshot, T::Snapshot> {
         let generation = self.generation.get();
+        // Before the pages: what is written from here on is read again next time.
+        let changes = self.changes.sum();
         let histograms = read_backwards(self.histograms, now);
         let throughputs = read_backwards(self.throughputs, now);
-        let epoch = cache.refresh(self.pages);
+        cache.refresh(self.pages);
         let pages = cache.values().map(Arc::clone).collect();
         Readout {
             histograms,
             throughputs,
             pages,
-            epoch,
+            changes,
             generation,
         }
     }
@@ -94,7 +100,7 @@ impl<H: SnapshotSource, T: SnapshotSource> Sources<'_, H, T> {
         readout: &Readout<H::Snapshot, T::Snapshot>,
         second: u64,
     ) -> bool {
-        readout.epoch == total_epoch(self.pages)
+        readout.changes == self.changes.sum()
             && self
                 .histograms
                 .iter()

@@ -186,6 +186,7 @@ impl RegistryState {
     fn sources<'a>(&'a self, catalog: &'a Catalog) -> Sources<'a, HistogramCore, ThroughputCore> {
         Sources {
             generation: &self.context.generation,
+            changes: &self.context.promotion.changes,
             histograms: &catalog.histograms,
             throughputs: &catalog.throughputs,
             pages: &catalog.pages,

@@ -1,6 +1,7 @@
 //! The cells that one slot owns on a page.
 //!
-//! **Writer** ([`CellWriter`]). cell := cell + n (Release); epoch := epoch + 1 (Release), last.
+//! **Writer** ([`CellWriter`]). cell := cell + n (Release); epoch := epoch + 1 (Release); the slot's
+//! [word](crate::engine::slot::changes), last.
 //! **Reader** ([`CellReader`]). Of the whole page the epoch first (Acquire), then the cells (Acquire).
 //!
 //! | operation | ordering | pairs with | weaker: what breaks | model |
@@ -10,9 +11,10 @@
 //! | reader: cell | Acquire | writer: cell | B ahead of A | `counter::a_before_b` |
 //! | reader: epoch | Acquire | writer: epoch | a write marked clean unread | `counter::write_during_a_rebuild` |
 //!
-//! **Progress.** Wait-free: a load and a store for the cell, and for the epoch.
+//! **Progress.** Wait-free: a load and a store for the cell, for the epoch, and for the word.
 
 use crate::engine::slot::adaptive::Room;
+use crate::engine::slot::changes::SlotWord;
 use crate::sync::{Acquire, AtomicU64, Relaxed, Release};
 use crate::tuning::PAGE_CELLS;
 
@@ -22,14 +24,16 @@ use crate::tuning::PAGE_CELLS;
 pub(super) struct OwnedCells {
     cells: [AtomicU64; PAGE_CELLS],
     epoch: AtomicU64,
+    word: SlotWord,
     _room: Room,
 }
 
 impl OwnedCells {
-    pub(super) fn new(room: Room) -> Self {
+    pub(super) fn new(word: SlotWord, room: Room) -> Self {
         Self {
             cells: std::array::from_fn(|_| AtomicU64::new(0)),
             epoch: AtomicU64::new(0),
+            word,
             _room: room,
         }
     }
@@ -45,10 +49,11 @@ impl CellWriter<'_> {
         let cell = &self.0.cells[usize::from(index)];
         // Relaxed: this thread's own last store. Release: a reader that sees the value sees what this thread did before.
         cell.store(cell.load(Relaxed).wrapping_add(n), Release);
-        // Relaxed: this thread's own last store. Release, last: publishes the cell.
+        // Relaxed: this thread's own last store. Release, after the cell: publishes it.
         self.0
             .epoch
             .store(self.0.epoch.load(Relaxed).wrapping_add(1), Release);
+        self.0.word.bump();
     }
 }
 

@@ -28,8 +28,9 @@
 //! compare-exchange loop. A reader repeats a page only if a thread's own cells appeared during the reading: at most once for each.
 
 use super::owned::{CellReader, CellWriter, OwnedCells};
-use super::shared::SharedCells;
-use crate::engine::slot::adaptive::Promotion;
+use super::shared::{SharedCells, SharedWriter};
+use crate::engine::slot::adaptive::{Promotion, Room};
+use crate::engine::slot::changes::SlotWord;
 use crate::engine::slot::once_box::OnceBox;
 use crate::engine::slot::owner::{CurrentThread, Owner, first_write};
 use crate::engine::slot::per_slot::PerSlot;
@@ -76,7 +77,7 @@ impl Page {
         if let Some((_, cells)) = self.owned.get(owner.slot()) {
             return CellWriter(cells).add(index, n);
         }
-        match self.shared.writer(owner, index) {
+        match self.shared.writer(&self.promotion.changes, owner, index) {
             Some(writer) => {
                 if writer.add(n, || thread.ticks()) {
                     self.promote(owner);
@@ -92,7 +93,7 @@ impl Page {
             if self.promotion.ownership == Ownership::Always {
                 return CellWriter(self.own(owner)).add(index, n);
             }
-            let writer = self.shared.writer_or_create(owner, index);
+            let writer = self.writer_or_create(owner, index);
             if writer.add(n, || thread.ticks()) {
                 self.promote(owner);
             }
@@ -111,21 +112,35 @@ impl Page {
             return;
         }
         if let Some(room) = self.promotion.try_room(OWNED_BYTES) {
-            self.owned.get_or_create(owner, || OwnedCells::new(room));
+            self.create(owner, room);
         }
     }
 
     /// The caller's own cells, made if there are none, whether there is room or not.
     fn own(&self, owner: Owner<'_>) -> &OwnedCells {
-        let create = || OwnedCells::new(self.promotion.room(OWNED_BYTES));
-        self.owned.get_or_create(owner, create).1
+        match self.owned.get(owner.slot()) {
+            Some((_, cells)) => cells,
+            None => self.create(owner, self.promotion.room(OWNED_BYTES)),
+        }
+    }
+
+    fn create(&self, owner: Owner<'_>, room: Room) -> &OwnedCells {
+        let word = SlotWord::new(&self.promotion, owner);
+        self.owned
+            .get_or_create(owner, || OwnedCells::new(word, room))
+            .1
+    }
+
+    fn writer_or_create(&self, owner: Owner<'_>, index: u8) -> SharedWriter<'_> {
+        self.shared
+            .writer_or_create(&self.promotion.changes, owner, index)
     }
 
     /// Makes what the calling thread's writes to a counter need: cells of its own, unless threads never own any.
     pub(crate) fn warm(&self, thread: impl CurrentThread, index: u8) {
         first_write(thread, self.key(WARM), 0, |owner, _| {
             if self.promotion.ownership == Ownership::Never {
-                self.shared.writer_or_create(owner, index);
+                self.writer_or_create(owner, index);
             } else {
                 self.own(owner);
             }
@@ -170,9 +185,10 @@ impl Page {
     /// Makes readers look at the page again: the last step of every change to a gauge.
     #[inline]
     fn bump_gauge_epoch(&self, thread: impl CurrentThread) {
-        if !self.shared.try_bump_gauge_epoch(thread.owner()) {
-            first_write(thread, self.key(GAUGE), 1, |owner, times| {
-                self.shared.bump_gauge_epoch(owner, times);
+        let changes = &self.promotion.changes;
+        if !self.shared.try_bump_gauge_epoch(changes, thread.owner()) {
+            first_write(thread, self.key(GAUGE), 1, |owner, _| {
+                self.shared.bump_gauge_epoch(changes, owner);
             });
         }
     }
@@ -213,6 +229,12 @@ impl Page {
             // `out`.
             owned = now;
         }
+    }
+
+    /// The words of all slots of the page's registry, added up.
+    #[allow(dead_code, reason = "only models call it")]
+    pub(crate) fn words(&self) -> u64 {
+        self.promotion.changes.sum()
     }
 
     /// How many threads own cells here.

@@ -41,6 +41,7 @@ impl PageCache {
     }
 }
 
+#[allow(dead_code, reason = "only models call it")]
 /// What [`PageCache::refresh`] would return if it read now.
 pub(crate) fn total_epoch(pages: &[Arc<Page>]) -> u64 {
     pages

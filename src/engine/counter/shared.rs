@@ -4,8 +4,9 @@
 //! A gauge's bump an epoch of their own slot, since all gauges of a page would contend for one word. The rates at which slots write
 //! here are theirs alone; those of the low slots are beside the epoch, which their owners have at hand.
 //!
-//! **Writer of a counter** ([`SharedWriter`]). cell += n (Release); epoch += 1 (Release), last; then the slot's rate.
-//! **Writer of a gauge.** The cell (Release); the slot's epoch (Release), last.
+//! **Writer of a counter** ([`SharedWriter`]). cell += n (Release); epoch += 1 (Release); the slot's
+//! [word](crate::engine::slot::changes), last. Then the slot's rate, which is nobody else's.
+//! **Writer of a gauge.** The cell (Release); the slot's epoch (Release); the slot's word, last.
 //! **Reader.** Of the whole page the epochs first (Acquire), then the cells (Acquire). A chunk that does not exist yet is all zeroes: its
 //! pointer is loaded for each cell, so a chunk that appears during a reading is in it from there on.
 //!
@@ -22,6 +23,7 @@
 //! **Progress.** Wait-free once the cell's chunk and the slot's entry exist, except that `update_gauge` is a compare-exchange loop.
 
 use crate::engine::slot::adaptive::SlotRate;
+use crate::engine::slot::changes::{ChangeWord, Changes};
 use crate::engine::slot::once_box::OnceBox;
 use crate::engine::slot::owner::Owner;
 use crate::engine::slot::per_slot::PerSlot;
@@ -61,6 +63,7 @@ pub(super) struct SharedWriter<'a> {
     cell: &'a AtomicU64,
     epoch: &'a AtomicU64,
     rate: &'a SlotRate,
+    word: &'a ChangeWord,
 }
 
 impl SharedWriter<'_> {
@@ -69,8 +72,9 @@ impl SharedWriter<'_> {
     pub(super) fn add(&self, n: u64, ticks: impl FnOnce() -> u64) -> bool {
         // Release: a reader that sees the value sees what this thread did before.
         self.cell.fetch_add(n, Release);
-        // Release, last: publishes the cell.
+        // Release, after the cell: publishes it.
         self.epoch.fetch_add(1, Release);
+        self.word.bump();
         self.rate.count(ticks)
     }
 }
@@ -97,20 +101,32 @@ impl SharedCells {
 
     /// What the owner of a slot needs to write to a counter, if all of it exists.
     #[inline]
-    pub(super) fn writer(&self, owner: Owner<'_>, index: u8) -> Option<SharedWriter<'_>> {
+    pub(super) fn writer<'a>(
+        &'a self,
+        changes: &'a Changes,
+        owner: Owner<'_>,
+        index: u8,
+    ) -> Option<SharedWriter<'a>> {
         Some(SharedWriter {
             cell: self.cell(index)?,
             epoch: &self.epoch,
             rate: self.rates.get(owner.slot())?,
+            word: changes.word(owner)?,
         })
     }
 
     /// [`Self::writer`], after creating what is missing.
-    pub(super) fn writer_or_create(&self, owner: Owner<'_>, index: u8) -> SharedWriter<'_> {
+    pub(super) fn writer_or_create<'a>(
+        &'a self,
+        changes: &'a Changes,
+        owner: Owner<'_>,
+        index: u8,
+    ) -> SharedWriter<'a> {
         SharedWriter {
             cell: self.cell_or_create(index),
             epoch: &self.epoch,
             rate: self.rates.get_or_alloc(owner.slot()),
+            word: changes.word_or_create(owner),
         }
     }
 
@@ -151,21 +167,25 @@ impl SharedCells {
 
     /// Bumps the epoch of the caller's slot. `false`: it has none yet.
     #[inline]
-    pub(super) fn try_bump_gauge_epoch(&self, owner: Owner<'_>) -> bool {
+    pub(super) fn try_bump_gauge_epoch(&self, changes: &Changes, owner: Owner<'_>) -> bool {
         let epochs = self.gauges.get();
-        let Some((_, epoch)) = epochs.and_then(|epochs| epochs.get(owner.slot())) else {
+        let epoch = epochs.and_then(|epochs| epochs.get(owner.slot()));
+        let (Some((_, epoch)), Some(word)) = (epoch, changes.word(owner)) else {
             return false;
         };
-        epoch.bump(1);
+        epoch.bump();
+        word.bump();
         true
     }
 
-    /// Bumps the epoch of the caller's slot so many times, after creating it if it has none.
-    pub(super) fn bump_gauge_epoch(&self, owner: Owner<'_>, times: u64) {
+    /// Bumps the epoch of the caller's slot, after creating it if it has none.
+    pub(super) fn bump_gauge_epoch(&self, changes: &Changes, owner: Owner<'_>) {
         let (_, epoch) = self
             .gauge_epochs()
             .get_or_create(owner, GaugeEpoch::default);
-        epoch.bump(times);
+        let word = changes.word_or_create(owner);
+        epoch.bump();
+        word.bump();
     }
 
     /// The value of a cell.
@@ -189,10 +209,9 @@ impl SharedCells {
 impl GaugeEpoch {
     /// For the owner of the slot.
     #[inline]
-    fn bump(&self, times: u64) {
+    fn bump(&self) {
         // Relaxed: this thread's own last store. Release: publishes the change to the gauge.
-        self.0
-            .store(self.0.load(Relaxed).wrapping_add(times), Release);
+        self.0.store(self.0.load(Relaxed).wrapping_add(1), Release);
     }
 
     fn gauge_epoch(&self) -> u64 {

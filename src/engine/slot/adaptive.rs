@@ -20,6 +20,7 @@
 //!
 //! **Progress.** Counting is wait-free. Taking room is lock-free: it is repeated if another thread took or gave back room.
 
+use super::changes::Changes;
 use crate::ownership::Ownership;
 use crate::sync::{AtomicU64, Relaxed};
 use crate::tuning::{LOOK_EVERY, PACE, SUSTAIN};
@@ -158,11 +159,12 @@ impl Budget {
     }
 }
 
-/// Whether threads own cells, and the budget: what all metrics of a registry share.
+/// Whether threads own cells, the budget, and the words that count writes: what all metrics of a registry share.
 #[derive(Debug)]
 pub(crate) struct Promotion {
     pub(crate) ownership: Ownership,
     pub(crate) budget: Budget,
+    pub(crate) changes: Changes,
 }
 
 impl Promotion {
@@ -173,6 +175,7 @@ impl Promotion {
         Self {
             ownership,
             budget: Budget::new(limit),
+            changes: Changes::default(),
         }
     }
 

@@ -5,6 +5,7 @@
 //! next thread continues the same cells: nothing is merged, nothing is lost.
 
 pub(crate) mod adaptive;
+pub(crate) mod changes;
 pub(crate) mod claims;
 pub(crate) mod growing_table;
 pub(crate) mod once_box;

@@ -9,7 +9,7 @@
 //!
 //! | operation | ordering | pairs with | weaker: what breaks | model |
 //! |---|---|---|---|---|
-//! | `own_inline`: pointer | Relaxed | the claim, which acquired the install | | `slots::hand_over` |
+//! | `own_inline`: pointer | Relaxed | the claim, which acquired the install: [`claims`](super::claims) has the model | | |
 //! | `len` raised, read | Relaxed | nothing | a thread that must see an entry already synchronizes with its owner's first write | `counter::first_touch_across_pages` |
 //!
 //! **Progress.** Wait-free, but for the first write: it allocates, which may block, and executes a read-modify-write.
