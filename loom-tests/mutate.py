@@ -218,7 +218,7 @@ class Workshop:
     def __init__(self, name: str, native: bool):
         self.root, self.native, self.clock = SCRATCH / name, native, time.time()
         self.root.mkdir(parents=True, exist_ok=True)
-        parts = ["src/engine", "loom-tests"]
+        parts = ["src/engine", "src/ownership.rs", "loom-tests"]
         if native:
             parts = ["src", "loom-tests", "tests", "examples", "benches", "Cargo.toml", "README.md"]
         for part in parts:

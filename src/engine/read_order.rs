@@ -73,9 +73,9 @@ impl<H: SnapshotSource, T: SnapshotSource> Sources<'_, H, T> {
         cache: &mut PageCache,
         now: Moment,
     ) -> Readout<H::Snapshot, T::Snapshot> {
-        let generation = self.generation.get();
         // Before the pages: what is written from here on is read again next time.
         let changes = self.changes.sum();
+        let generation = self.generation.get();
         let histograms = read_backwards(self.histograms, now);
         let throughputs = read_backwards(self.throughputs, now);
         cache.refresh(self.pages);
