@@ -11,6 +11,7 @@
 #[path = "../src/engine/mod.rs"]
 mod engine;
 
+mod index;
 #[path = "../src/ownership.rs"]
 #[allow(unreachable_pub, reason = "the library exports it")]
 mod ownership;

@@ -36,10 +36,12 @@ pub enum RegisterError {
         /// The label's name.
         label: String,
     },
-    /// A metric of this name, or one that uses this name on a page, is already registered.
+    /// A metric of this name that differs, or one that uses this name on a page, is already registered.
     Duplicate {
         /// The name that is taken.
         name: String,
+        /// In what the metric of this name differs first, such as `"kind"` or `"labels"`. `None`: another metric uses the name.
+        differs: Option<&'static str>,
     },
     /// The options contradict each other.
     Options(OptionsError),
@@ -68,10 +70,20 @@ impl fmt::Display for RegisterError {
                     "the label {label:?} is there twice, once perhaps as a constant label of the registry: leave one out"
                 )
             }
-            Self::Duplicate { name } => write!(
+            Self::Duplicate {
+                name,
+                differs: Some(differs),
+            } => write!(
                 f,
-                "the name {name:?} is taken by a registered metric: keep and clone the handle that its registration returned, \
-                 or choose another name"
+                "the name {name:?} is taken by a registered metric whose {differs} is another: register it with the same \
+                 description, or choose another name"
+            ),
+            Self::Duplicate {
+                name,
+                differs: None,
+            } => write!(
+                f,
+                "the name {name:?} is taken by a registered metric: choose another name"
             ),
             Self::Options(error) => error.fmt(f),
         }
@@ -188,7 +200,7 @@ impl Error for OptionsError {}
 /// assert_eq!(family.with(&["GET"]).unwrap_err(), LabelError::WrongCount { expected: 2, given: 1 });
 /// # Ok::<(), epoch_metrics::RegisterError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LabelError {
     /// The number of values is not the number of the family's labels.
@@ -197,6 +209,31 @@ pub enum LabelError {
         expected: usize,
         /// How many values were given.
         given: usize,
+    },
+    /// The family has no label of this name.
+    UnknownLabel {
+        /// The name that was given.
+        label: String,
+    },
+    /// The name cannot be that of a label: Prometheus does not accept it, or the exposition or the registry sets the label itself.
+    InvalidLabel {
+        /// The name that was given.
+        label: String,
+    },
+    /// No value was given for a label.
+    MissingLabel {
+        /// The label's name.
+        label: String,
+    },
+    /// Two values were given for a label.
+    DuplicateLabel {
+        /// The label's name.
+        label: String,
+    },
+    /// The family has as many series as it may have, and it is one of gauges, which have no overflow series.
+    TooManySeries {
+        /// The most series that the family may have; the registry's cap may be lower.
+        max: usize,
     },
     /// An observable metric reported two values for the same series.
     DuplicateSeries,
@@ -208,6 +245,28 @@ impl fmt::Display for LabelError {
             Self::WrongCount { expected, given } => write!(
                 f,
                 "{given} label values for {expected} labels: give one value for each, in the order of registration"
+            ),
+            Self::UnknownLabel { label } => write!(
+                f,
+                "the family has no label {label:?}: use the names that it was registered with"
+            ),
+            Self::InvalidLabel { label } => write!(
+                f,
+                "{label:?} cannot be the name of a label here: use ASCII letters, digits and `_`, and no name that the exposition \
+                 or the registry sets itself"
+            ),
+            Self::MissingLabel { label } => {
+                write!(f, "there is no value for the label {label:?}: give one")
+            }
+            Self::DuplicateLabel { label } => {
+                write!(
+                    f,
+                    "there are two values for the label {label:?}: leave one out"
+                )
+            }
+            Self::TooManySeries { max } => write!(
+                f,
+                "the family may have {max} series, and it or its registry is full: remove some, or raise `max_series`"
             ),
             Self::DuplicateSeries => {
                 write!(
@@ -221,7 +280,7 @@ impl fmt::Display for LabelError {
 
 impl Error for LabelError {}
 
-/// Why a value was not recorded. It was counted as rejected.
+/// Why a value was not recorded. A histogram counts it as rejected.
 ///
 /// ```
 /// use epoch_metrics::{HistogramOptions, RecordError, Registry};
@@ -244,6 +303,8 @@ pub enum RecordError {
     },
     /// A duration was given to a histogram whose unit is not seconds.
     NotADuration,
+    /// A counter was to go up by an amount that is negative, infinite or not a number.
+    NotAnAmount,
 }
 
 impl fmt::Display for RecordError {
@@ -252,6 +313,9 @@ impl fmt::Display for RecordError {
             Self::OutOfRange { value, min, max } => write!(
                 f,
                 "{value} is outside the range {min} to {max}: it was counted as rejected; widen the histogram's range if it is real"
+            ),
+            Self::NotAnAmount => f.write_str(
+                "a counter goes up by finite amounts that are not negative: use a gauge for what goes down",
             ),
             Self::NotADuration => f.write_str(
                 "a duration for a histogram whose unit is not seconds, counted as rejected: register it with \

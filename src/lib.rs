@@ -35,7 +35,7 @@
 //! | `fold` | what a reader keeps between reads |
 //! | `snapshot`, `sample` | plain immutable values; the model of families and samples |
 //! | `engine` | everything concurrent: slots, cells, blocks, folds, caches, the order of reading |
-//! | `sync`, `published`, `zeroed`, `tuning` | what the engine stands on; models replace these four |
+//! | `sync`, `published`, `index`, `zeroed`, `tuning` | what the engine stands on; models replace these five |
 
 #[cfg(feature = "tokio")]
 pub use clock::TokioClock;
@@ -55,13 +55,18 @@ pub use export::PROMETHEUS_CONTENT_TYPE;
 pub use kind::{MetricKind, Unit};
 pub use metric::cached_value::{CacheStats, CachedValue};
 pub use metric::counter::Counter;
-pub use metric::family::Family;
+pub use metric::family::{Family, Member};
+pub use metric::family_options::FamilyOptions;
+pub use metric::family_series::Labels;
+pub use metric::float_counter::FloatCounter;
 pub use metric::gauge::{FloatGauge, Gauge};
 pub use metric::histogram::Histogram;
 pub use metric::in_flight::InFlight;
+pub use metric::label_set::LabelSet;
 pub use metric::options::{DurationOptions, HistogramOptions};
 pub use metric::throughput::Throughput;
 pub use metric::timer::Timer;
+pub use metric::typed_family::TypedFamily;
 pub use ownership::Ownership;
 pub use registry::{
     FamilySnapshot, Observations, Page, PageError, Registry, RegistryBuilder, RegistrySnapshot,
@@ -85,6 +90,7 @@ mod engine;
 mod error;
 mod export;
 mod fold;
+mod index;
 mod kind;
 mod metric;
 mod ownership;

@@ -9,7 +9,7 @@ pub(crate) use std::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
     fence,
 };
-pub(crate) use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
+pub(crate) use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError, TryLockError};
 pub(crate) use std::thread_local;
 
 /// Waits for other threads to get on. It sleeps rather than yields: beside more threads than processors, one that yields runs

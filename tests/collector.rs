@@ -558,7 +558,7 @@ fn names_that_the_collector_exports_are_taken() {
     for name in names {
         assert!(
             matches!(
-                collector.registry().gauge(&name, ""),
+                collector.registry().gauge(&name, "Another one."),
                 Err(RegisterError::Duplicate { .. })
             ),
             "{name} could be registered a second time"

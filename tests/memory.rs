@@ -263,7 +263,10 @@ fn bytes_of_a_first_touch_are_bounded() {
             let gauge = registry.gauge("gauge", "").unwrap();
             let bytes = first_touch_of(|| gauge.set(1));
             println!("a gauge's first touch takes {bytes} bytes");
-            assert!(bytes <= 64 + 64, "an epoch of its slot, and the word of its slot");
+            assert!(
+                bytes <= 64 + 64,
+                "an epoch of its slot, and the word of its slot"
+            );
         });
     });
     let block = |options: HistogramOptions| {

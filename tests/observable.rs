@@ -14,6 +14,7 @@ fn names_are_reserved_in_both_directions() {
     let registry = Registry::new();
     let taken = |name: &str| RegisterError::Duplicate {
         name: name.to_owned(),
+        differs: None,
     };
     registry
         .observable_counter("seen", "", &[], |_, _| ())

@@ -26,6 +26,14 @@ fn refused<T>(result: Result<T, RegisterError>, expected: &RegisterError, remedy
 fn duplicate(name: &str) -> RegisterError {
     RegisterError::Duplicate {
         name: name.to_owned(),
+        differs: None,
+    }
+}
+
+fn different(name: &str, differs: &'static str) -> RegisterError {
+    RegisterError::Duplicate {
+        name: name.to_owned(),
+        differs: Some(differs),
     }
 }
 
@@ -123,15 +131,16 @@ fn names_that_would_meet_in_the_exposition_are_refused() {
         .expect("a refused registration takes no name");
 
     registry.histogram("b", "", values()).unwrap();
-    for name in ["b", "b_bucket", "b_sum", "b_count"] {
+    refused(registry.gauge("b", ""), &different("b", "kind"), remedy);
+    for name in ["b_bucket", "b_sum", "b_count"] {
         refused(registry.gauge(name, ""), &duplicate(name), remedy);
     }
     registry
         .histogram("c", "", HistogramOptions::durations())
         .unwrap();
     refused(
-        registry.histogram("c_seconds", "", HistogramOptions::durations()),
-        &duplicate("c_seconds"),
+        registry.histogram("c_seconds", "", HistogramOptions::durations().recent(1)),
+        &different("c_seconds", "options"),
         remedy,
     );
     refused(
@@ -144,7 +153,11 @@ fn names_that_would_meet_in_the_exposition_are_refused() {
         .expect("what is exported is c_seconds");
 
     registry.counter("d", "").unwrap();
-    refused(registry.counter("d_total", ""), &duplicate("d"), remedy);
+    refused(
+        registry.counter("d_total", "help"),
+        &different("d", "help text"),
+        remedy,
+    );
     refused(registry.gauge("d_total", ""), &duplicate("d_total"), remedy);
     registry.throughput("e", "").unwrap();
     for name in ["e_total", "e_per_second"] {
@@ -154,7 +167,7 @@ fn names_that_would_meet_in_the_exposition_are_refused() {
     refused(registry.counter("f", ""), &duplicate("f_total"), remedy);
     refused(
         registry.counter_family("b", "", &["x"]),
-        &duplicate("b"),
+        &different("b", "kind"),
         remedy,
     );
     refused(
@@ -844,4 +857,114 @@ fn many_metrics_keep_their_values_apart() {
         counters(&registry.snapshot(), "a").nth(1234),
         Some(3 * 1234 + 1)
     );
+}
+
+epoch_metrics::label_set! { struct Route { method, status } }
+
+#[test]
+fn labels_are_found_by_name_in_any_order() {
+    let registry = Registry::new();
+    let family = registry
+        .counter_family("f", "", &["method", "status"])
+        .unwrap();
+    let label = |label: &str| label.to_owned();
+    family
+        .with_labels(&[("status", "200"), ("method", "GET")])
+        .unwrap()
+        .add(2);
+    family.with_ref(&["GET", "200"], |c| c.inc()).unwrap();
+    assert_eq!(family.with(&["GET", "200"]).unwrap().get(), 3);
+    for (given, expected) in [
+        (
+            &[("method", "GET")][..],
+            LabelError::MissingLabel {
+                label: label("status"),
+            },
+        ),
+        (
+            &[("method", "GET"), ("status", "1"), ("status", "1")],
+            LabelError::DuplicateLabel {
+                label: label("status"),
+            },
+        ),
+        (
+            &[("method", "GET"), ("code", "1"), ("status", "1")],
+            LabelError::UnknownLabel {
+                label: label("code"),
+            },
+        ),
+    ] {
+        assert_eq!(family.with_labels(given).unwrap_err(), expected);
+    }
+
+    let typed = family.typed::<Route<'_>>().unwrap();
+    let text = String::from("200");
+    let route = Route {
+        status: &text,
+        method: "GET",
+    };
+    typed.with_ref(route, |counter| counter.inc()).unwrap();
+    assert_eq!(typed.with(route).unwrap().get(), 4);
+    let swapped = registry
+        .counter_family("g", "", &["status", "method"])
+        .unwrap();
+    assert_eq!(
+        swapped.typed::<Route<'_>>().unwrap_err(),
+        LabelError::MissingLabel {
+            label: label("status")
+        }
+    );
+}
+
+/// More labels than are put in order in place, of all lengths.
+#[test]
+fn many_labels_are_found_by_name() {
+    let names: Vec<String> = (0..20).map(|i| format!("l{i}")).collect();
+    let values: Vec<String> = (0..20).map(|i| "v".repeat(i)).collect();
+    let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+    let family = Registry::new().counter_family("f", "", &names).unwrap();
+    let mut pairs: Vec<(&str, &str)> = names
+        .iter()
+        .copied()
+        .zip(values.iter().map(|value| &**value))
+        .collect();
+    family.with_labels(&pairs).unwrap().inc();
+    pairs.reverse();
+    family.with_labels(&pairs).unwrap().inc();
+    let values: Vec<&str> = values.iter().map(|value| &**value).collect();
+    assert_eq!(family.with(&values).unwrap().get(), 2);
+}
+
+/// A thread's destructors look up series, those that run before and those that run after everything else is destroyed.
+#[test]
+fn series_are_found_while_a_thread_ends() {
+    use epoch_metrics::{Counter, Family};
+    use std::cell::RefCell;
+    struct CountsAtExit(RefCell<Option<Family<Counter>>>);
+    impl Drop for CountsAtExit {
+        fn drop(&mut self) {
+            if let Some(family) = self.0.take() {
+                family.with(&["known"]).unwrap().inc();
+                family.with(&["new"]).unwrap().inc();
+            }
+        }
+    }
+    thread_local! {
+        static FIRST: CountsAtExit = const { CountsAtExit(RefCell::new(None)) };
+        static LAST: CountsAtExit = const { CountsAtExit(RefCell::new(None)) };
+    }
+    let family = Registry::new().counter_family("f", "", &["x"]).unwrap();
+    for looks_up_before in [true, false] {
+        let family = family.clone();
+        let thread = std::thread::spawn(move || {
+            FIRST.with(|first| *first.0.borrow_mut() = Some(family.clone()));
+            if looks_up_before {
+                family.with(&["known"]).unwrap();
+            }
+            LAST.with(|last| *last.0.borrow_mut() = Some(family));
+        });
+        thread.join().unwrap();
+    }
+    assert_eq!(family.with(&["known"]).unwrap().get(), 4);
+    assert_eq!(family.with(&["new"]).unwrap().get(), 4);
 }

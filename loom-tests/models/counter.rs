@@ -1,6 +1,7 @@
 //! Counters and gauges: cells, pages, epochs.
 
 use super::{ModelThread, explore, in_slot, in_slot_hot, spawn};
+use crate::engine::counter::handles::CellHandle;
 use crate::engine::counter::page::Page;
 use crate::engine::counter::page_cache::{PageCache, total_epoch};
 use crate::engine::slot::adaptive::Promotion;
@@ -330,5 +331,24 @@ fn two_make_one_page() {
         first.join().unwrap();
         second.join().unwrap();
         assert_eq!(pages.value(A), 2);
+    });
+}
+
+/// Two threads raise a counter, to different values: it is at the larger of the two. Fails if a counter is raised without the lock.
+#[test]
+fn two_raise_one() {
+    explore("counter::two_raise_one", 3, 50, || {
+        let counter = Arc::new(CellHandle::new(std::sync::Arc::default(), 0));
+        let raising = [3, 5].map(|value| {
+            spawn(&counter, move |counter| {
+                let slot = usize::from(value == 5);
+                in_slot(slot, |thread| counter.raise_to(thread, value));
+                assert!(counter.value() >= value, "it was not raised");
+            })
+        });
+        raising
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+        assert_eq!(counter.value(), 5);
     });
 }

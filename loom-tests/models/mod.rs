@@ -3,22 +3,24 @@
 mod adaptive;
 mod block;
 mod counter;
+mod family;
 mod once_box;
 mod read_order;
 mod recorder;
-mod series_map;
 mod slots;
 mod snapshot_cache;
 mod throughput;
 mod versioned;
 
+use crate::engine::chunked::Chunked;
 use crate::engine::counter::page::Page;
 use crate::engine::generation::Generation;
 use crate::engine::histogram::Recorder;
 use crate::engine::histogram::accumulate::{Accumulate, FoldOutcome, FoldTarget};
 use crate::engine::histogram::block::BlockConfig;
 use crate::engine::histogram::bucket_layout::BucketLayout;
-use crate::engine::read_order::{SnapshotSource, Sources};
+use crate::engine::read_order::{Group, PageGroup, SnapshotSource, Sources};
+use crate::engine::rebuilds::Rebuilds;
 use crate::engine::slot::adaptive::Promotion;
 use crate::engine::slot::claims::SlotClaims;
 use crate::engine::slot::growing_table::SlotId;
@@ -312,16 +314,17 @@ impl SnapshotSource for Tracker<Forgotten> {
 struct Metrics {
     generation: Generation,
     promotion: Arc<Promotion>,
-    histograms: Vec<Arc<Recorder<Tally>>>,
-    throughputs: Vec<Arc<Tracker<Forgotten>>>,
-    pages: Vec<Arc<Page>>,
+    rebuilds: Arc<Rebuilds>,
+    histograms: Chunked<Group<Recorder<Tally>>>,
+    throughputs: Chunked<Group<Tracker<Forgotten>>>,
+    pages: Chunked<PageGroup>,
 }
 
 impl Metrics {
     /// So many pages, and nothing else. Threads share their cells.
     fn with_pages(count: usize) -> Self {
         let promotion = Arc::<Promotion>::default();
-        let page = || Arc::new(Page::new(Arc::clone(&promotion)));
+        let page = || PageGroup::Page(Arc::new(Page::new(Arc::clone(&promotion))));
         Self {
             pages: (0..count).map(|_| page()).collect(),
             promotion,
@@ -333,10 +336,34 @@ impl Metrics {
         Sources {
             generation: &self.generation,
             changes: &self.promotion.changes,
+            rebuilds: &self.rebuilds,
             histograms: &self.histograms,
             throughputs: &self.throughputs,
             pages: &self.pages,
         }
+    }
+
+    /// All histograms; models of whole registries have no families of them.
+    fn histograms(&self) -> impl DoubleEndedIterator<Item = &Recorder<Tally>> {
+        self.histograms.iter().map(single)
+    }
+
+    fn throughputs(&self) -> impl DoubleEndedIterator<Item = &Tracker<Forgotten>> {
+        self.throughputs.iter().map(single)
+    }
+
+    fn pages(&self) -> impl DoubleEndedIterator<Item = &Page> {
+        self.pages.iter().map(|group| match group {
+            PageGroup::Page(page) => &**page,
+            PageGroup::Family(_) => unreachable!("the model has no families of cells"),
+        })
+    }
+}
+
+fn single<T>(group: &Group<T>) -> &T {
+    match group {
+        Group::One(one) => one,
+        Group::Family(_) => unreachable!("the model has no families of histograms or throughputs"),
     }
 }
 

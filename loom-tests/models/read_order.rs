@@ -1,18 +1,21 @@
 //! A registry's reading of all metrics.
 
-use super::{Added, config};
-use super::{Metrics, Snapshot, explore, in_slot, record, recorder, spawn, tracker};
-use crate::engine::counter::page_cache::PageCache;
-use crate::engine::read_order::{Readout, SnapshotSource};
+use super::{Forgotten, Metrics, Tally, config};
+use super::{explore, in_slot, record, recorder, spawn, tracker};
+use crate::engine::histogram::Recorder;
+use crate::engine::read_order::{Group, GroupRead, ReadCache, Readout, SnapshotSource};
+use crate::engine::throughput::Tracker;
 use loom::sync::Arc;
 
 /// So many metrics of each kind. All have been written to, as far as a thread in slot 0 needs it for its shortest path.
 fn metrics(histograms: usize, throughputs: usize, pages: usize) -> Arc<Metrics> {
     let metrics = Metrics {
         histograms: (0..histograms)
-            .map(|_| recorder(config(4, 0)).into())
+            .map(|_| Group::One(recorder(config(4, 0)).into()))
             .collect(),
-        throughputs: (0..throughputs).map(|_| tracker().into()).collect(),
+        throughputs: (0..throughputs)
+            .map(|_| Group::One(tracker().into()))
+            .collect(),
         ..Metrics::with_pages(pages)
     };
     write_all(&metrics);
@@ -22,37 +25,38 @@ fn metrics(histograms: usize, throughputs: usize, pages: usize) -> Arc<Metrics> 
 /// Writes to all metrics, in the order of registration: first the counters, then the throughputs, then the histograms.
 fn write_all(metrics: &Metrics) {
     in_slot(0, |thread| {
-        metrics.pages.iter().for_each(|page| page.add(thread, 0, 1));
+        metrics.pages().for_each(|page| page.add(thread, 0, 1));
         metrics
-            .throughputs
-            .iter()
+            .throughputs()
             .for_each(|throughput| throughput.add(thread, 1, 1));
         metrics
-            .histograms
-            .iter()
+            .histograms()
             .for_each(|histogram| histogram.record(thread, 1));
     });
 }
 
-fn read(metrics: &Metrics) -> Readout<Snapshot, Added> {
+type Read = Readout<Recorder<Tally>, Tracker<Forgotten>>;
+
+fn read(metrics: &Metrics) -> Read {
     metrics
         .sources()
-        .read(&mut PageCache::default(), super::NOW)
+        .read(&mut ReadCache::default(), super::NOW)
 }
 
 /// How much a reading shows of each metric, in the order in which [`write_all`] writes.
-fn shown(readout: &Readout<Snapshot, Added>) -> Vec<u64> {
-    let pages = readout.pages.iter().map(|page| page[0]);
-    let throughputs = readout.throughputs.iter().map(|added| added.total);
-    pages
-        .chain(throughputs)
-        .chain(
-            readout
-                .histograms
-                .iter()
-                .map(|snapshot| snapshot.tally.count()),
-        )
-        .collect()
+fn shown(readout: &Read) -> Vec<u64> {
+    let pages = readout.pages.iter().map(|page| page.cell(0));
+    let throughputs = readout.throughputs.iter().map(|read| one(read).total);
+    let histograms = readout.histograms.iter();
+    let histograms = histograms.map(|read| one(read).tally.count());
+    pages.chain(throughputs).chain(histograms).collect()
+}
+
+fn one<T: SnapshotSource>(read: &GroupRead<T>) -> &T::Snapshot {
+    match read {
+        GroupRead::One(snapshot) => snapshot,
+        GroupRead::Family(..) => unreachable!("the model has no families"),
+    }
 }
 
 /// A thread writes to all metrics while another reads all of them: no reading shows more of a later one than of an earlier one.
@@ -96,12 +100,12 @@ fn a_reset_shows() {
             // As the registry read before.
             read(&metrics);
             let reset = spawn(&metrics, |metrics| {
-                for histogram in &metrics.histograms {
+                for histogram in metrics.histograms() {
                     histogram
                         .try_reset(super::NOW.exact, &metrics.generation)
                         .expect("no writer is inside a record");
                 }
-                for throughput in &metrics.throughputs {
+                for throughput in metrics.throughputs() {
                     throughput.reset(super::NOW, &metrics.generation);
                 }
             });
@@ -125,8 +129,12 @@ fn a_write_is_not_marked_clean() {
     explore("read_order::a_write_is_not_marked_clean", 2, 50, || {
         let metrics = metrics(1, 0, 1);
         let writer = spawn(&metrics, |metrics| {
-            record(&metrics.histograms[0], 0, &[1]);
-            in_slot(0, |thread| metrics.pages[0].add(thread, 0, 1));
+            metrics
+                .histograms()
+                .for_each(|histogram| record(histogram, 0, &[1]));
+            in_slot(0, |thread| {
+                metrics.pages().for_each(|page| page.add(thread, 0, 1));
+            });
         });
         let reader = spawn(&metrics, read);
         writer.join().unwrap();
@@ -144,6 +152,7 @@ fn a_write_is_not_marked_clean() {
                 .is_current(&last, super::NOW.coarse.as_secs())
         );
         assert_eq!(shown(&last), [2, 2]);
-        assert!(metrics.histograms[0].is_current(&metrics.histograms[0].read_at(super::NOW)));
+        let all = metrics.histograms();
+        all.for_each(|histogram| assert!(histogram.is_current(&histogram.read_at(super::NOW))));
     });
 }

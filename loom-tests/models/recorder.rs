@@ -1,13 +1,12 @@
 //! A whole histogram: several threads' blocks, the shared snapshot, reset.
 
 use super::{
-    Metrics, REJECTED, Snapshot, assert_prefix, claiming, config, explore, in_slot, record,
-    recorder, spawn, tracker,
+    Metrics, ModelThread, REJECTED, Snapshot, assert_prefix, claiming, config, explore, in_slot,
+    record, recorder, spawn, tracker,
 };
-use crate::engine::counter::page_cache::PageCache;
 use crate::engine::generation::Generation;
 use crate::engine::histogram::Recorder;
-use crate::engine::read_order::SnapshotSource;
+use crate::engine::read_order::{Group, GroupRead, ReadCache, SnapshotSource};
 use crate::engine::slot::claims::SlotClaims;
 use loom::sync::Arc;
 use std::time::Duration;
@@ -300,30 +299,41 @@ fn a_before_b() {
     explore("recorder::a_before_b", 2, 100, || {
         let [c, d] = [4, 2].map(|queue| std::sync::Arc::new(recorder(config(queue, 0))));
         let metrics = Metrics {
-            histograms: vec![c, d],
-            throughputs: vec![tracker().into()],
+            histograms: [&c, &d]
+                .map(|one| Group::One(one.clone()))
+                .into_iter()
+                .collect(),
+            throughputs: [Group::One(tracker().into())].into_iter().collect(),
             ..Metrics::with_pages(1)
         };
         let metrics = Arc::new(metrics);
-        in_slot(0, |thread| metrics.pages[0].add(thread, 0, 0));
-        record(&metrics.histograms[0], 0, &[1]);
-        record(&metrics.histograms[1], 0, &[1, 1]);
-        let writer = spawn(&metrics, |metrics| {
+        let count = |metrics: &Metrics, thread: ModelThread<'_>, n| {
+            metrics.pages().for_each(|page| page.add(thread, 0, n));
+        };
+        in_slot(0, |thread| count(&metrics, thread, 0));
+        record(&c, 0, &[1]);
+        record(&d, 0, &[1, 1]);
+        let writer = spawn(&metrics, move |metrics| {
             in_slot(0, |thread| {
-                metrics.pages[0].add(thread, 0, 1);
-                metrics.throughputs[0].add(thread, 1, 1);
+                count(metrics, thread, 1);
+                metrics
+                    .throughputs()
+                    .for_each(|throughput| throughput.add(thread, 1, 1));
             });
-            record(&metrics.histograms[0], 0, &[1, REJECTED]);
-            record(&metrics.histograms[1], 0, &[1]);
+            record(&c, 0, &[1, REJECTED]);
+            record(&d, 0, &[1]);
         });
         let reader = spawn(&metrics, |metrics| {
             let readout = metrics
                 .sources()
-                .read(&mut PageCache::default(), super::NOW);
-            let [c, d] = &*readout.histograms else {
+                .read(&mut ReadCache::default(), super::NOW);
+            let [GroupRead::One(c), GroupRead::One(d)] = &*readout.histograms else {
                 unreachable!()
             };
-            let (a, b) = (readout.pages[0][0], readout.throughputs[0].total);
+            let [GroupRead::One(throughput)] = &*readout.throughputs else {
+                unreachable!()
+            };
+            let (a, b) = (readout.pages[0].cell(0), throughput.total);
             assert!(b <= a, "{b} of B, {a} of A");
             // The writer's own; the first was there before it.
             let (c, rejected) = (c.tally.count() - 1, c.tally.rejected);

@@ -31,11 +31,13 @@
 //! - **generation**: how often something was reset.
 //! - **overrun**: more was recorded since the last read than the queue holds.
 
+pub(crate) mod chunked;
 pub(crate) mod counter;
+pub(crate) mod family;
 pub(crate) mod generation;
 pub(crate) mod histogram;
 pub(crate) mod read_order;
-pub(crate) mod series_map;
+pub(crate) mod rebuilds;
 pub(crate) mod slot;
 pub(crate) mod snapshot_cache;
 pub(crate) mod throughput;

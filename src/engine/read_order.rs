@@ -2,7 +2,8 @@
 //!
 //! **A before B.** If every thread writes to A before B, no reading may show more of B than of A. So what may be B is read
 //! before what may be A: first the histograms, then the throughputs, then the pages of counters and gauges; of each kind the
-//! one that was registered last first. The generation and the words of the slots come first: a reset that is not in it yet makes the next
+//! one that was registered last first. The list of a family's series is copied when its turn comes, not before: a series of A that
+//! was created before a write to B is on it. The generation and the words of the slots come first: a reset that is not in it yet makes the next
 //! reading start over, one that is in it shows.
 //!
 //! | step | by | without it | model |
@@ -11,19 +12,29 @@
 //! | generation first | program order, Acquire | a reset that never shows | `read_order::a_reset_shows` |
 //! | histograms before throughputs before pages | program order, Acquire | B ahead of A | `read_order::a_before_b` |
 //! | the last registered first | program order, Acquire | B ahead of A, both of one kind | `read_order::a_before_b_of_one_kind` |
+//! | a family's list when its turn comes | the family's lock | B ahead of a new series of A | `family::a_new_series_before_b` |
 //!
 //! The orderings are those of what is read. **Progress.** That of the snapshots that are read.
 
+use super::chunked::Chunked;
 use super::counter::page::Page;
 use super::counter::page_cache::PageCache;
+use super::family::Listed;
+use super::family::cells::CellList;
+use super::family::labels::LabelValues;
+use super::family::objects::ObjectList;
 use super::generation::Generation;
+use super::rebuilds::Rebuilds;
 use super::slot::changes::Changes;
 use crate::engine::throughput::Moment;
+use crate::tuning::PAGE_CELLS;
+use std::fmt::Debug;
+use std::slice;
 use std::sync::Arc;
 
 /// A metric with a snapshot of its own.
 pub(crate) trait SnapshotSource {
-    type Snapshot;
+    type Snapshot: Debug;
 
     /// Whether a snapshot that was loaded before this call holds everything, in this second.
     fn is_current(&self, snapshot: &Self::Snapshot, second: u64) -> bool;
@@ -32,29 +43,91 @@ pub(crate) trait SnapshotSource {
     fn read_at(&self, now: Moment) -> Arc<Self::Snapshot>;
 }
 
+/// A histogram or throughput, or a family of them.
+#[derive(Debug)]
+pub(crate) enum Group<T> {
+    One(Arc<T>),
+    Family(Arc<dyn Listed<ObjectList<T>>>),
+}
+
+/// A page of single counters and gauges, or all pages of a family.
+#[derive(Clone, Debug)]
+pub(crate) enum PageGroup {
+    Page(Arc<Page>),
+    Family(Arc<dyn Listed<CellList>>),
+}
+
 /// All metrics of a registry, each kind in the order of registration.
 pub(crate) struct Sources<'a, H, T> {
     pub(crate) generation: &'a Generation,
     /// The words of all slots that write to these pages.
     pub(crate) changes: &'a Changes,
-    pub(crate) histograms: &'a [Arc<H>],
-    pub(crate) throughputs: &'a [Arc<T>],
-    pub(crate) pages: &'a [Arc<Page>],
+    pub(crate) rebuilds: &'a Rebuilds,
+    pub(crate) histograms: &'a Chunked<Group<H>>,
+    pub(crate) throughputs: &'a Chunked<Group<T>>,
+    pub(crate) pages: &'a Chunked<PageGroup>,
+}
+
+/// What was read of a [`Group`].
+#[derive(Debug)]
+pub(crate) enum GroupRead<T: SnapshotSource> {
+    One(Arc<T::Snapshot>),
+    /// The list, and a snapshot for each series on it, in its order.
+    Family(Arc<ObjectList<T>>, Box<[Arc<T::Snapshot>]>),
+}
+
+/// What was read of a [`PageGroup`].
+#[derive(Clone, Debug)]
+pub(crate) enum PagesRead {
+    /// The values of the page's cells.
+    Page(Arc<[u64]>),
+    Family(Arc<CellsRead>),
+}
+
+/// The list of a family, and the values of its pages' cells.
+#[derive(Debug)]
+pub(crate) struct CellsRead {
+    pub(crate) list: Arc<CellList>,
+    pub(crate) pages: Box<[Arc<[u64]>]>,
+    /// The sum of the pages' epochs.
+    epoch: u64,
 }
 
 /// One reading of all metrics.
 #[derive(Debug)]
-pub(crate) struct Readout<H, T> {
-    pub(crate) histograms: Box<[Arc<H>]>,
-    pub(crate) throughputs: Box<[Arc<T>]>,
-    /// The values of each page's cells.
-    pub(crate) pages: Box<[Arc<[u64]>]>,
+pub(crate) struct Readout<H: SnapshotSource, T: SnapshotSource> {
+    pub(crate) histograms: Box<[GroupRead<H>]>,
+    pub(crate) throughputs: Box<[GroupRead<T>]>,
+    pub(crate) pages: Box<[PagesRead]>,
     /// The sum of the slots' words.
     changes: u64,
     generation: u64,
 }
 
-impl<H, T> Default for Readout<H, T> {
+/// What a reader of all metrics keeps from one reading to the next.
+#[derive(Debug, Default)]
+pub(crate) struct ReadCache {
+    pages: Vec<CachedPages>,
+}
+
+/// The last reading of a group of pages. It keeps the group, so that no other one has its address.
+#[derive(Debug)]
+struct CachedPages {
+    group: PageGroup,
+    cache: PageCache,
+    read: Option<Arc<CellsRead>>,
+}
+
+impl<T> Clone for Group<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::One(one) => Self::One(Arc::clone(one)),
+            Self::Family(family) => Self::Family(Arc::clone(family)),
+        }
+    }
+}
+
+impl<H: SnapshotSource, T: SnapshotSource> Default for Readout<H, T> {
     fn default() -> Self {
         Self {
             histograms: [].into(),
@@ -66,20 +139,57 @@ impl<H, T> Default for Readout<H, T> {
     }
 }
 
+impl<T: SnapshotSource> GroupRead<T> {
+    /// How many metrics were read.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Family(_, snapshots) => snapshots.len(),
+        }
+    }
+}
+
+impl PagesRead {
+    /// A cell of a page of single metrics.
+    pub(crate) fn cell(&self, index: u8) -> u64 {
+        match self {
+            Self::Page(values) => values[usize::from(index)],
+            Self::Family(_) => 0,
+        }
+    }
+
+    /// The first series of a family from this position on, with its value as a cell's bits. Moves the position behind it.
+    pub(crate) fn next_series(&self, position: &mut usize) -> Option<(&LabelValues, u64)> {
+        let Self::Family(read) = self else {
+            return None;
+        };
+        let (at, series) = read.list.series.from(*position)?;
+        *position = at + 1;
+        let cell = read.pages.get(at / PAGE_CELLS)?[at % PAGE_CELLS];
+        Some((&series.labels, read.list.kind.since(cell, series.item)))
+    }
+}
+
+impl PageGroup {
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Page(ours), Self::Page(theirs)) => Arc::ptr_eq(ours, theirs),
+            (Self::Family(ours), Self::Family(theirs)) => Arc::ptr_eq(ours, theirs),
+            _ => false,
+        }
+    }
+}
+
 impl<H: SnapshotSource, T: SnapshotSource> Sources<'_, H, T> {
     /// Reads everything, at the time `now`.
-    pub(crate) fn read(
-        &self,
-        cache: &mut PageCache,
-        now: Moment,
-    ) -> Readout<H::Snapshot, T::Snapshot> {
+    pub(crate) fn read(&self, cache: &mut ReadCache, now: Moment) -> Readout<H, T> {
+        let _rebuild = self.rebuilds.begin();
         // Before the pages: what is written from here on is read again next time.
         let changes = self.changes.sum();
         let generation = self.generation.get();
         let histograms = read_backwards(self.histograms, now);
         let throughputs = read_backwards(self.throughputs, now);
-        cache.refresh(self.pages);
-        let pages = cache.values().map(Arc::clone).collect();
+        let pages = cache.read(self.pages);
         Readout {
             histograms,
             throughputs,
@@ -90,36 +200,110 @@ impl<H: SnapshotSource, T: SnapshotSource> Sources<'_, H, T> {
     }
 
     /// Whether something was reset since a reading.
-    pub(crate) fn was_reset(&self, readout: &Readout<H::Snapshot, T::Snapshot>) -> bool {
+    pub(crate) fn was_reset(&self, readout: &Readout<H, T>) -> bool {
         self.generation.get() != readout.generation
     }
 
-    /// Whether a reading that was loaded before this call holds everything in this second, resets aside.
-    pub(crate) fn is_current(
-        &self,
-        readout: &Readout<H::Snapshot, T::Snapshot>,
-        second: u64,
-    ) -> bool {
+    /// Whether a reading of these metrics that was loaded before this call holds everything in this second, resets, series that are
+    /// new and series that were removed aside.
+    pub(crate) fn is_current(&self, readout: &Readout<H, T>, second: u64) -> bool {
         readout.changes == self.changes.sum()
-            && self
-                .histograms
-                .iter()
-                .zip(&readout.histograms)
-                .all(|(source, held)| source.is_current(held, second))
-            && self
-                .throughputs
-                .iter()
-                .zip(&readout.throughputs)
-                .all(|(source, held)| source.is_current(held, second))
+            && are_current(self.histograms, &readout.histograms, second)
+            && are_current(self.throughputs, &readout.throughputs, second)
     }
 }
 
-fn read_backwards<S: SnapshotSource>(sources: &[Arc<S>], now: Moment) -> Box<[Arc<S::Snapshot>]> {
-    let mut snapshots: Vec<_> = sources
-        .iter()
-        .rev()
-        .map(|source| source.read_at(now))
-        .collect();
-    snapshots.reverse();
-    snapshots.into()
+fn read_backwards<T: SnapshotSource>(
+    groups: &Chunked<Group<T>>,
+    now: Moment,
+) -> Box<[GroupRead<T>]> {
+    let read = |group: &Group<T>| match group {
+        Group::One(source) => GroupRead::One(source.read_at(now)),
+        Group::Family(family) => {
+            let list = family.list();
+            let series = list.iter().rev();
+            let mut snapshots: Vec<_> = series.map(|(_, one)| one.item.read_at(now)).collect();
+            snapshots.reverse();
+            GroupRead::Family(list, snapshots.into())
+        }
+    };
+    let mut read: Vec<_> = groups.iter().rev().map(read).collect();
+    read.reverse();
+    read.into()
+}
+
+fn are_current<T: SnapshotSource>(
+    groups: &Chunked<Group<T>>,
+    held: &[GroupRead<T>],
+    second: u64,
+) -> bool {
+    groups.iter().zip(held).all(|pair| match pair {
+        (Group::One(source), GroupRead::One(held)) => source.is_current(held, second),
+        (_, GroupRead::Family(list, held)) => {
+            let mut series = list.iter().zip(held);
+            series.all(|((_, one), held)| one.item.is_current(held, second))
+        }
+        _ => false,
+    })
+}
+
+impl ReadCache {
+    /// Reads the pages that were written to, the last one first.
+    fn read(&mut self, groups: &Chunked<PageGroup>) -> Box<[PagesRead]> {
+        self.follow(groups);
+        let pages = self.pages.iter_mut().rev();
+        let mut read: Vec<_> = pages.map(CachedPages::read).collect();
+        read.reverse();
+        read.into()
+    }
+
+    /// Keeps what belongs to these groups, and begins with nothing for new ones. Both are in the order of registration.
+    fn follow(&mut self, groups: &Chunked<PageGroup>) {
+        let mut kept = 0;
+        for group in groups.iter() {
+            while self
+                .pages
+                .get(kept)
+                .is_some_and(|cached| !cached.group.is(group))
+            {
+                self.pages.remove(kept);
+            }
+            if kept == self.pages.len() {
+                self.pages.push(CachedPages {
+                    group: group.clone(),
+                    cache: PageCache::default(),
+                    read: None,
+                });
+            }
+            kept += 1;
+        }
+        self.pages.truncate(kept);
+    }
+}
+
+impl CachedPages {
+    fn read(&mut self) -> PagesRead {
+        let family = match &self.group {
+            PageGroup::Family(family) => family,
+            PageGroup::Page(page) => {
+                self.cache.refresh(slice::from_ref(page));
+                let values = self.cache.values().next().map(Arc::clone);
+                return PagesRead::Page(values.unwrap_or_default());
+            }
+        };
+        let list = family.list();
+        let epoch = self.cache.refresh(&list.pages);
+        let unchanged =
+            |read: &&Arc<CellsRead>| read.epoch == epoch && Arc::ptr_eq(&read.list, &list);
+        let read = match self.read.as_ref().filter(unchanged) {
+            Some(read) => Arc::clone(read),
+            None => Arc::new(CellsRead {
+                pages: self.cache.values().map(Arc::clone).collect(),
+                list,
+                epoch,
+            }),
+        };
+        self.read = Some(Arc::clone(&read));
+        PagesRead::Family(read)
+    }
 }

@@ -167,7 +167,7 @@ impl Encoder for JsonWriter {
         self.key("series").open('[');
     }
 
-    fn series(&mut self, family: &FamilyDescription, labels: &LabelSet, value: &Value) {
+    fn series(&mut self, family: &FamilyDescription, labels: LabelSet<'_>, value: &Value) {
         self.next().object(|writer| {
             writer.key("labels").object(|writer| {
                 labels
@@ -178,7 +178,7 @@ impl Encoder for JsonWriter {
             match value {
                 Value::Counter(value) => writer.number(value),
                 Value::Gauge(value) => writer.number(value),
-                Value::FloatGauge(value) => writer.float(*value),
+                Value::FloatCounter(value) | Value::FloatGauge(value) => writer.float(*value),
                 Value::Histogram(histogram) => writer.histogram(family.unit, histogram),
                 Value::Summary(summary) => writer.summary(family.unit, summary),
             }

@@ -24,12 +24,12 @@ impl Encoder for TextEncoder {
         let _ = write!(self.out, "\n# TYPE {name}{suffix} {}\n", family.kind);
     }
 
-    fn series(&mut self, family: &FamilyDescription, labels: &LabelSet, value: &Value) {
+    fn series(&mut self, family: &FamilyDescription, labels: LabelSet<'_>, value: &Value) {
         let suffix = suffix(family.kind);
         match value {
             Value::Counter(value) => self.integer(family, suffix, labels, None, *value),
             Value::Gauge(value) => self.integer(family, suffix, labels, None, *value),
-            Value::FloatGauge(value) => {
+            Value::FloatCounter(value) | Value::FloatGauge(value) => {
                 self.sample(family, suffix, labels, None, GoFloat::new(*value))
             }
             Value::Histogram(histogram) => self.histogram(family, labels, histogram),
@@ -58,7 +58,7 @@ impl TextEncoder {
         &mut self,
         family: &FamilyDescription,
         suffix: &str,
-        labels: &LabelSet,
+        labels: LabelSet<'_>,
         last: Option<(&str, &dyn Display)>,
         value: impl Display,
     ) {
@@ -71,7 +71,7 @@ impl TextEncoder {
         &mut self,
         family: &FamilyDescription,
         suffix: &str,
-        labels: &LabelSet,
+        labels: LabelSet<'_>,
         last: Option<(&str, &dyn Display)>,
         value: impl itoa::Integer,
     ) {
@@ -85,7 +85,7 @@ impl TextEncoder {
         &mut self,
         family: &FamilyDescription,
         suffix: &str,
-        labels: &LabelSet,
+        labels: LabelSet<'_>,
         last: Option<(&str, &dyn Display)>,
     ) {
         self.out.push_str(&family.name);
@@ -128,7 +128,7 @@ impl TextEncoder {
     fn histogram(
         &mut self,
         family: &FamilyDescription,
-        labels: &LabelSet,
+        labels: LabelSet<'_>,
         histogram: &HistogramSnapshot,
     ) {
         let counts = histogram.cumulative(family.bounds.iter().map(|bound| bound.cut));
@@ -140,7 +140,7 @@ impl TextEncoder {
         self.totals(family, labels, histogram.sum(), histogram.count());
     }
 
-    fn summary(&mut self, family: &FamilyDescription, labels: &LabelSet, summary: &Summary) {
+    fn summary(&mut self, family: &FamilyDescription, labels: LabelSet<'_>, summary: &Summary) {
         for (q, value) in summary.quantiles() {
             let q = GoFloat::label(*q);
             let last = Some(("quantile", &q as &dyn Display));
@@ -155,7 +155,7 @@ impl TextEncoder {
         self.totals(family, labels, summary.sum(), summary.count());
     }
 
-    fn totals(&mut self, family: &FamilyDescription, labels: &LabelSet, sum: u128, count: u64) {
+    fn totals(&mut self, family: &FamilyDescription, labels: LabelSet<'_>, sum: u128, count: u64) {
         self.sample(family, "_sum", labels, None, Scaled(sum, family.unit));
         self.integer(family, "_count", labels, None, count);
     }

@@ -1,9 +1,9 @@
 //! Counters: one cell that threads share, and one for each thread that counts often.
 
-use crate::engine::counter::page::Page;
+use crate::engine::counter::handles::CellHandle;
+use crate::metric::family::{Member, sealed};
 use crate::thread::ThisThread;
 use std::fmt;
-use std::sync::Arc;
 
 /// A number that only goes up, until it wraps at 2^64.
 ///
@@ -25,13 +25,18 @@ use std::sync::Arc;
 /// ```
 #[derive(Clone)]
 pub struct Counter {
-    page: Arc<Page>,
-    index: u8,
+    cell: CellHandle,
+}
+
+impl sealed::Sealed for Counter {}
+
+impl Member for Counter {
+    type Value = u64;
 }
 
 impl Counter {
-    pub(crate) fn new(page: Arc<Page>, index: u8) -> Self {
-        Self { page, index }
+    pub(crate) fn new(cell: CellHandle) -> Self {
+        Self { cell }
     }
 
     /// Adds one.
@@ -43,7 +48,23 @@ impl Counter {
     /// Adds `n`.
     #[inline]
     pub fn add(&self, n: u64) {
-        self.page.add(ThisThread, self.index, n);
+        self.cell.page().add(ThisThread, self.cell.index(), n);
+    }
+
+    /// Raises the value to `value`, such as one that another library counts; never lowers it. What other threads
+    /// [add](Self::add) meanwhile comes on top.
+    ///
+    /// Takes a lock that those share who raise a counter. It must not be called by a global allocator.
+    ///
+    /// ```
+    /// let accepted = epoch_metrics::Registry::new().counter("accepted", "Connections accepted.")?;
+    /// accepted.raise_to(7);
+    /// accepted.raise_to(5);
+    /// assert_eq!(accepted.get(), 7);
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn raise_to(&self, value: u64) {
+        self.cell.raise_to(ThisThread, value);
     }
 
     /// Makes the calling thread's own cells on this counter's page, whether the registry's
@@ -62,13 +83,13 @@ impl Counter {
     /// # Ok::<(), epoch_metrics::RegisterError>(())
     /// ```
     pub fn warm(&self) {
-        self.page.warm(ThisThread, self.index);
+        self.cell.page().warm(ThisThread, self.cell.index());
     }
 
     /// The value now: everything that was added before this call, and possibly some of what is added during it. Sums the shared
     /// cell, and one for each thread that has its own.
     pub fn get(&self) -> u64 {
-        self.page.value(self.index)
+        self.cell.value()
     }
 }
 

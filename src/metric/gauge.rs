@@ -1,10 +1,10 @@
 //! Gauges: one atomic that all threads share. They are the exception to cells with one writer, since `set` needs one last
 //! writer.
 
-use crate::engine::counter::page::Page;
+use crate::engine::counter::handles::CellHandle;
+use crate::metric::family::{Member, sealed};
 use crate::thread::ThisThread;
 use std::fmt;
-use std::sync::Arc;
 
 /// A whole number that goes up and down.
 ///
@@ -21,20 +21,27 @@ use std::sync::Arc;
 /// ```
 #[derive(Clone)]
 pub struct Gauge {
-    page: Arc<Page>,
-    index: u8,
+    cell: CellHandle,
+}
+
+impl sealed::Sealed for Gauge {}
+
+impl Member for Gauge {
+    type Value = i64;
 }
 
 impl Gauge {
-    pub(crate) fn new(page: Arc<Page>, index: u8) -> Self {
-        page.create_gauge(index);
-        Self { page, index }
+    pub(crate) fn new(cell: CellHandle) -> Self {
+        cell.page().create_gauge(cell.index());
+        Self { cell }
     }
 
     /// Sets the value. If two threads set it at the same time, one is last.
     #[inline]
     pub fn set(&self, value: i64) {
-        self.page.set_gauge(ThisThread, self.index, value as u64);
+        self.cell
+            .page()
+            .set_gauge(ThisThread, self.cell.index(), value as u64);
     }
 
     /// Adds one.
@@ -52,7 +59,9 @@ impl Gauge {
     /// Adds `n`, which may be negative. Wraps beyond 63 bits.
     #[inline]
     pub fn add(&self, n: i64) {
-        self.page.add_gauge(ThisThread, self.index, n as u64);
+        self.cell
+            .page()
+            .add_gauge(ThisThread, self.cell.index(), n as u64);
     }
 
     /// Subtracts `n`.
@@ -63,7 +72,7 @@ impl Gauge {
 
     /// The value now.
     pub fn get(&self) -> i64 {
-        self.page.gauge(self.index) as i64
+        self.cell.page().gauge(self.cell.index()) as i64
     }
 }
 
@@ -86,32 +95,41 @@ impl fmt::Debug for Gauge {
 /// ```
 #[derive(Clone)]
 pub struct FloatGauge {
-    page: Arc<Page>,
-    index: u8,
+    cell: CellHandle,
+}
+
+impl sealed::Sealed for FloatGauge {}
+
+impl Member for FloatGauge {
+    type Value = f64;
 }
 
 impl FloatGauge {
-    pub(crate) fn new(page: Arc<Page>, index: u8) -> Self {
-        page.create_gauge(index);
-        Self { page, index }
+    pub(crate) fn new(cell: CellHandle) -> Self {
+        cell.page().create_gauge(cell.index());
+        Self { cell }
     }
 
     /// Sets the value. It may be infinite or not a number: expositions have words for both.
     #[inline]
     pub fn set(&self, value: f64) {
-        self.page.set_gauge(ThisThread, self.index, value.to_bits());
+        self.cell
+            .page()
+            .set_gauge(ThisThread, self.cell.index(), value.to_bits());
     }
 
     /// Adds `n`, which may be negative.
     pub fn add(&self, n: f64) {
-        self.page.update_gauge(ThisThread, self.index, |bits| {
-            (f64::from_bits(bits) + n).to_bits()
-        });
+        self.cell
+            .page()
+            .update_gauge(ThisThread, self.cell.index(), |bits| {
+                (f64::from_bits(bits) + n).to_bits()
+            });
     }
 
     /// The value now.
     pub fn get(&self) -> f64 {
-        f64::from_bits(self.page.gauge(self.index))
+        f64::from_bits(self.cell.page().gauge(self.cell.index()))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Histograms: a block for each thread, folded into snapshots by readers.
 
 use crate::clock::nanos;
+use crate::engine::family::objects::Object;
 use crate::engine::histogram::Recorder;
 use crate::engine::read_order::SnapshotSource;
 use crate::engine::throughput::Moment;
@@ -8,6 +9,7 @@ use crate::error::RecordError;
 use crate::fold::histogram::Accumulator;
 use crate::kind::Unit;
 use crate::metric::context::MetricContext;
+use crate::metric::family::{Member, sealed};
 use crate::metric::options::ValidOptions;
 use crate::snapshot::histogram::HistogramSnapshot;
 use crate::snapshot::latest::Latest;
@@ -77,6 +79,32 @@ impl SnapshotSource for HistogramCore {
     fn read_at(&self, now: Moment) -> Arc<HistogramSnapshot> {
         self.recorder.read(|_, _| false, || now.exact)
     }
+}
+
+impl Object for HistogramCore {
+    type Value = Arc<HistogramSnapshot>;
+
+    fn value(&self, now: Moment) -> Self::Value {
+        self.read_at(now)
+    }
+
+    fn since(later: &Self::Value, earlier: &Self::Value) -> Self::Value {
+        let since = later.since(earlier).map(Arc::new);
+        // A reset came between: the later one holds what was recorded after it.
+        since.unwrap_or_else(|_| Arc::clone(later))
+    }
+
+    fn add(a: &Self::Value, b: &Self::Value) -> Self::Value {
+        let sum = a.merge(b).map(Arc::new);
+        // The members of a family have the same buckets.
+        sum.unwrap_or_else(|_| Arc::clone(a))
+    }
+}
+
+impl sealed::Sealed for Histogram {}
+
+impl Member for Histogram {
+    type Value = Arc<HistogramSnapshot>;
 }
 
 impl Histogram {

@@ -1,5 +1,6 @@
 //! Throughput: what was finished in the last seconds, without a thread that keeps it up to date.
 
+use crate::engine::family::objects::Object;
 use crate::engine::read_order::SnapshotSource;
 use crate::engine::throughput::Moment;
 use crate::engine::throughput::Tracker;
@@ -7,6 +8,7 @@ use crate::engine::throughput::ring::SECONDS;
 use crate::error::OptionsError;
 use crate::fold::throughput::RateWindows;
 use crate::metric::context::MetricContext;
+use crate::metric::family::{Member, sealed};
 use crate::snapshot::latest::Latest;
 use crate::snapshot::throughput::ThroughputSnapshot;
 use crate::thread::ThisThread;
@@ -60,12 +62,20 @@ impl ThroughputCore {
         windows: &[Duration],
         context: Arc<MetricContext>,
     ) -> Result<Self, OptionsError> {
-        let windows = valid_windows(windows)?;
+        Ok(Self::with_seconds(valid_windows(windows)?, context))
+    }
+
+    /// With windows of whole seconds, as [`Self::new`] takes them.
+    pub(crate) fn with_valid_windows(windows: &[Duration], context: Arc<MetricContext>) -> Self {
+        Self::with_seconds(windows.iter().map(Duration::as_secs).collect(), context)
+    }
+
+    fn with_seconds(windows: Box<[u64]>, context: Arc<MetricContext>) -> Self {
         let created = context.moment();
-        Ok(Self {
+        Self {
             tracker: Tracker::new(RateWindows::new(windows, created), created),
             context,
-        })
+        }
     }
 }
 
@@ -100,6 +110,29 @@ impl SnapshotSource for ThroughputCore {
     fn read_at(&self, now: Moment) -> Arc<ThroughputSnapshot> {
         self.tracker.read(|_| false, now.coarse.as_secs(), || now)
     }
+}
+
+impl Object for ThroughputCore {
+    type Value = u64;
+
+    fn value(&self, now: Moment) -> u64 {
+        self.read_at(now).total()
+    }
+
+    fn since(later: &u64, earlier: &u64) -> u64 {
+        // Less than before: a reset came between.
+        later.checked_sub(*earlier).unwrap_or(*later)
+    }
+
+    fn add(a: &u64, b: &u64) -> u64 {
+        a.wrapping_add(*b)
+    }
+}
+
+impl sealed::Sealed for Throughput {}
+
+impl Member for Throughput {
+    type Value = u64;
 }
 
 impl Throughput {

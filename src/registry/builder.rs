@@ -34,6 +34,7 @@ pub struct RegistryBuilder {
     naming: Naming,
     /// What the names of the library's own metrics begin with; `None` if it has none.
     own: Option<String>,
+    max_series: usize,
 }
 
 impl Default for RegistryBuilder {
@@ -45,11 +46,32 @@ impl Default for RegistryBuilder {
             owned_bytes: Promotion::DEFAULT_LIMIT,
             naming: Naming::default(),
             own: Some(own::PREFIX.to_owned()),
+            max_series: Self::DEFAULT_MAX_SERIES,
         }
     }
 }
 
 impl RegistryBuilder {
+    /// The most series that all families of a registry have together unless it is said otherwise.
+    pub const DEFAULT_MAX_SERIES: usize = 1_000_000;
+
+    /// The most series that all families have together, overflow series aside; defaults to [`Self::DEFAULT_MAX_SERIES`]. Each
+    /// family has [a cap of its own](crate::FamilyOptions::max_series), which says what happens to further series. Metrics without labels
+    /// do not count.
+    ///
+    /// ```
+    /// let registry = epoch_metrics::Registry::builder().max_series(1).build();
+    /// let jobs = registry.counter_family("jobs", "Jobs done.", &["queue"])?;
+    /// jobs.with(&["fast"])?.inc();
+    /// jobs.with(&["slow"])?.inc();
+    /// assert!(registry.render_prometheus().contains("jobs_total{queue=\"overflow\"} 1\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn max_series(mut self, max: usize) -> Self {
+        self.max_series = max;
+        self
+    }
+
     /// The time source; defaults to [`SystemClock`].
     ///
     /// No lock of a metric, a snapshot or the registry is held while the clock is asked, so it may read and write metrics of the same
@@ -132,6 +154,7 @@ impl RegistryBuilder {
     /// | metric | counts, or is | labels |
     /// |---|---|---|
     /// | `epoch_metrics_rejected_values_total` | values that a histogram refused | `metric`, and those of the histogram |
+    /// | `epoch_metrics_overflowed_lookups_total` | look-ups of further series that a [cap](Self::max_series) turned away, from the first one on | `metric` |
     /// | `epoch_metrics_callback_panics_total` | panics of an observable metric's callback, from the first one on | `metric` |
     /// | `epoch_metrics_owned_cells` | threads that own cells, over all pages of counters and histograms, from the first one on | |
     /// | `epoch_metrics_owned_bytes` | bytes of these cells | |
@@ -182,7 +205,12 @@ impl RegistryBuilder {
             .own
             .map(|prefix| OwnFamilies::new(&self.naming, &prefix));
         Registry {
-            state: Arc::new(RegistryState::new(context, self.naming, own)),
+            state: Arc::new(RegistryState::new(
+                context,
+                self.naming,
+                own,
+                self.max_series,
+            )),
         }
     }
 }

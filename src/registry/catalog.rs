@@ -1,25 +1,34 @@
-//! Which metrics there are: families with their series, and where the value of each series is stored.
+//! Which metrics there are: families, and where the values of their series are stored.
+//!
+//! Registrations copy a chunk of each list, not the lists. The series of families with labels are not here: each family has a list of
+//! its own, so that a new series changes nothing of the catalog.
 
+use crate::engine::chunked::Chunked;
+use crate::engine::counter::handles::CellHandle;
 use crate::engine::counter::page::Page;
-use crate::engine::series_map::LabelValues;
+use crate::engine::family::Listed;
+use crate::engine::family::cells::CellList;
+use crate::engine::family::objects::ObjectList;
+use crate::engine::read_order::{Group, PageGroup};
 use crate::engine::slot::adaptive::Promotion;
+use crate::kind::MetricKind;
 use crate::metric::histogram::HistogramCore;
 use crate::metric::throughput::ThroughputCore;
 use crate::sample::description::FamilyDescription;
-use crate::sample::labels::LabelSet;
+use crate::sample::value::Value;
 use crate::tuning::PAGE_CELLS;
 use std::sync::Arc;
 
 /// Everything that is registered, each kind of storage in the order of registration.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Catalog {
-    pub(crate) families: Vec<FamilyEntry>,
-    pub(crate) pages: Vec<Arc<Page>>,
-    pub(crate) histograms: Vec<Arc<HistogramCore>>,
-    pub(crate) throughputs: Vec<Arc<ThroughputCore>>,
+    pub(crate) families: Chunked<FamilyEntry>,
+    pub(crate) pages: Chunked<PageGroup>,
+    pub(crate) histograms: Chunked<Group<HistogramCore>>,
+    pub(crate) throughputs: Chunked<Group<ThroughputCore>>,
     /// When threads get cells of their own.
     promotion: Arc<Promotion>,
-    /// Cells in use, over all pages.
+    /// Cells in use of the last page, if it is one of single metrics.
     cells: usize,
 }
 
@@ -28,22 +37,49 @@ pub(crate) struct Catalog {
 pub(crate) struct FamilyEntry {
     /// Shared by all snapshots; a change (a help text that comes late) replaces it.
     pub(crate) description: Arc<FamilyDescription>,
-    pub(crate) series: Vec<(LabelSet, Stored)>,
+    pub(crate) stored: Stored,
 }
 
-/// Where a value is stored, and how it is read.
-#[derive(Clone, Copy, Debug)]
+/// Where the values of a family are stored: indices of groups, and how a value is read there.
+#[derive(Clone, Debug)]
 pub(crate) enum Stored {
-    /// A cell, by the index of its page and its index on the page; so are the next two.
-    Counter(usize, u8),
-    Gauge(usize, u8),
-    FloatGauge(usize, u8),
-    /// The index of the histogram.
-    Histogram(usize),
-    /// The index of the throughput, whose total it is.
-    Total(usize),
-    /// The index of the throughput, and that of the window.
-    Rate(usize, usize),
+    /// A single metric: a cell by its group and its index on the page.
+    Cell(CellValue, usize, u8),
+    /// The cells of a family.
+    Cells(CellValue, usize),
+    /// One histogram, or a family of them.
+    Histograms(usize),
+    /// The totals of one throughput, or of a family of them.
+    Totals(usize),
+    /// The rates of one throughput, or of a family of them: a series for each window. With the texts of the windows.
+    Rates(usize, Arc<[Box<str>]>),
+}
+
+/// What the bits of a cell are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CellValue {
+    Counter,
+    FloatCounter,
+    Gauge,
+    FloatGauge,
+}
+
+impl CellValue {
+    pub(crate) fn kind(self) -> MetricKind {
+        match self {
+            Self::Counter | Self::FloatCounter => MetricKind::Counter,
+            Self::Gauge | Self::FloatGauge => MetricKind::Gauge,
+        }
+    }
+
+    pub(crate) fn of(self, bits: u64) -> Value {
+        match self {
+            Self::Counter => Value::Counter(bits),
+            Self::FloatCounter => Value::FloatCounter(f64::from_bits(bits)),
+            Self::Gauge => Value::Gauge(bits as i64),
+            Self::FloatGauge => Value::FloatGauge(f64::from_bits(bits)),
+        }
+    }
 }
 
 impl Catalog {
@@ -55,46 +91,192 @@ impl Catalog {
         }
     }
 
-    /// Adds a family without series.
-    pub(super) fn add_family(&mut self, description: FamilyDescription) {
+    pub(super) fn add_family(&mut self, description: &Arc<FamilyDescription>, stored: Stored) {
         self.families.push(FamilyEntry {
-            description: Arc::new(description),
-            series: Vec::new(),
+            description: Arc::clone(description),
+            stored,
         });
     }
 
-    /// Adds a series with the family's labels, which have these values.
-    pub(super) fn add_series(&mut self, family: usize, values: LabelValues, stored: Stored) {
-        let family = &mut self.families[family];
-        let labels = family.description.label_set(values);
-        family.series.push((labels, stored));
-    }
-
-    /// Adds a series whose value is a cell, the next free one; returns the cell.
+    /// Adds a single metric whose value is a cell, the next free one.
     pub(super) fn add_cell(
         &mut self,
-        family: usize,
-        values: LabelValues,
-        stored: fn(usize, u8) -> Stored,
-    ) -> (Arc<Page>, u8) {
-        let (page, index) = (self.cells / PAGE_CELLS, (self.cells % PAGE_CELLS) as u8);
-        if page == self.pages.len() {
-            let promotion = Arc::clone(&self.promotion);
-            self.pages.push(Arc::new(Page::new(promotion)));
-        }
+        description: &Arc<FamilyDescription>,
+        value: CellValue,
+    ) -> CellHandle {
+        let open = match self.pages.last() {
+            Some(PageGroup::Page(page)) if self.cells < PAGE_CELLS => Some(Arc::clone(page)),
+            // A page that is full, or a family: metrics that are registered later come on a later page.
+            _ => None,
+        };
+        let page = open.unwrap_or_else(|| {
+            let page = Arc::new(Page::new(Arc::clone(&self.promotion)));
+            self.pages.push(PageGroup::Page(Arc::clone(&page)));
+            self.cells = 0;
+            page
+        });
+        let index = self.cells as u8;
         self.cells += 1;
-        self.add_series(family, values, stored(page, index));
-        (Arc::clone(&self.pages[page]), index)
+        let group = self.pages.len() - 1;
+        self.add_family(description, Stored::Cell(value, group, index));
+        CellHandle::new(page, index)
     }
 
-    /// Adds a series whose value is a histogram.
-    pub(super) fn add_histogram(
+    /// Adds a family of cells.
+    pub(super) fn add_cells(
         &mut self,
-        family: usize,
-        values: LabelValues,
-        core: &Arc<HistogramCore>,
+        description: &Arc<FamilyDescription>,
+        value: CellValue,
+        family: Arc<dyn Listed<CellList>>,
     ) {
-        self.histograms.push(Arc::clone(core));
-        self.add_series(family, values, Stored::Histogram(self.histograms.len() - 1));
+        self.pages.push(PageGroup::Family(family));
+        let group = self.pages.len() - 1;
+        self.add_family(description, Stored::Cells(value, group));
+    }
+
+    /// Adds a histogram, or a family of histograms.
+    pub(super) fn add_histograms(
+        &mut self,
+        description: &Arc<FamilyDescription>,
+        group: Group<HistogramCore>,
+    ) {
+        self.histograms.push(group);
+        let group = self.histograms.len() - 1;
+        self.add_family(description, Stored::Histograms(group));
+    }
+
+    /// Adds a throughput, or a family of throughputs, as the two families that it is exposed as.
+    pub(super) fn add_throughputs(
+        &mut self,
+        total: &Arc<FamilyDescription>,
+        rates: &Arc<FamilyDescription>,
+        windows: Arc<[Box<str>]>,
+        group: Group<ThroughputCore>,
+    ) {
+        self.throughputs.push(group);
+        let group = self.throughputs.len() - 1;
+        self.add_family(total, Stored::Totals(group));
+        self.add_family(rates, Stored::Rates(group, windows));
+    }
+
+    /// Gives a family, which has this description's name, this description.
+    pub(super) fn describe(&mut self, description: &Arc<FamilyDescription>) {
+        let is = |family: &FamilyEntry| family.description.name == description.name;
+        let at = self.families.iter().position(is);
+        if let Some(family) = at.and_then(|at| self.families.get_mut(at)) {
+            family.description = Arc::clone(description);
+        }
+    }
+
+    /// Removes a family. A single metric's cell stays on its page, unused.
+    pub(super) fn remove_family(&mut self, name: &str) {
+        let is = |family: &&FamilyEntry| family.description.name == name;
+        let Some(removed) = self.families.iter().find(is).cloned() else {
+            return;
+        };
+        let others = self.families.iter().filter(|family| !is(family));
+        let mut families: Vec<FamilyEntry> = others.cloned().collect();
+        match removed.stored {
+            Stored::Cells(_, at) => {
+                self.pages = without(&self.pages, at);
+                // The page that is the last one now may be one whose cells were not counted any more.
+                self.cells = PAGE_CELLS;
+                renumber(
+                    &mut families,
+                    |stored| match stored {
+                        Stored::Cell(_, group, _) | Stored::Cells(_, group) => Some(group),
+                        _ => None,
+                    },
+                    at,
+                );
+            }
+            Stored::Histograms(at) => {
+                self.histograms = without(&self.histograms, at);
+                renumber(
+                    &mut families,
+                    |stored| match stored {
+                        Stored::Histograms(group) => Some(group),
+                        _ => None,
+                    },
+                    at,
+                );
+            }
+            Stored::Totals(at) => {
+                // The rates of the same throughput are removed next.
+                self.throughputs = without(&self.throughputs, at);
+                renumber(
+                    &mut families,
+                    |stored| match stored {
+                        Stored::Totals(group) | Stored::Rates(group, _) => Some(group),
+                        _ => None,
+                    },
+                    at,
+                );
+            }
+            Stored::Cell(..) | Stored::Rates(..) => {}
+        }
+        self.families = families.into_iter().collect();
+    }
+
+    /// Families with labels, each with its cap and what it turned away.
+    pub(crate) fn capped(&self) -> impl Iterator<Item = (&Arc<FamilyDescription>, Capped<'_>)> {
+        self.families.iter().filter_map(|family| {
+            let capped = match family.stored {
+                Stored::Cells(_, group) => match self.pages.get(group)? {
+                    PageGroup::Family(family) => Capped::Cells(&**family),
+                    PageGroup::Page(_) => return None,
+                },
+                Stored::Histograms(group) => match self.histograms.get(group)? {
+                    Group::Family(family) => Capped::Histograms(&**family),
+                    Group::One(_) => return None,
+                },
+                Stored::Totals(group) => match self.throughputs.get(group)? {
+                    Group::Family(family) => Capped::Throughputs(&**family),
+                    Group::One(_) => return None,
+                },
+                Stored::Cell(..) | Stored::Rates(..) => return None,
+            };
+            Some((&family.description, capped))
+        })
+    }
+}
+
+fn without<T: Clone>(groups: &Chunked<T>, at: usize) -> Chunked<T> {
+    let others = groups
+        .iter()
+        .enumerate()
+        .filter(|(number, _)| *number != at);
+    others.map(|(_, group)| group.clone()).collect()
+}
+
+/// Adapts the numbers of the groups behind one that was removed.
+fn renumber(
+    families: &mut [FamilyEntry],
+    group: impl Fn(&mut Stored) -> Option<&mut usize>,
+    removed: usize,
+) {
+    let groups = families
+        .iter_mut()
+        .filter_map(|family| group(&mut family.stored));
+    groups
+        .filter(|group| **group > removed)
+        .for_each(|group| *group -= 1);
+}
+
+/// A family with a cap.
+pub(crate) enum Capped<'a> {
+    Cells(&'a dyn Listed<CellList>),
+    Histograms(&'a dyn Listed<ObjectList<HistogramCore>>),
+    Throughputs(&'a dyn Listed<ObjectList<ThroughputCore>>),
+}
+
+impl Capped<'_> {
+    /// Look-ups that the cap turned away.
+    pub(crate) fn overflowed(&self) -> u64 {
+        match self {
+            Self::Cells(family) => family.cap().overflowed(),
+            Self::Histograms(family) => family.cap().overflowed(),
+            Self::Throughputs(family) => family.cap().overflowed(),
+        }
     }
 }

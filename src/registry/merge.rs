@@ -15,7 +15,7 @@ pub(super) fn add_up_own(parts: &mut [Part]) {
     let mut totals: HashMap<(String, Vec<(String, String)>), Value> = HashMap::new();
     for family in parts.iter().flat_map(|part| &part.observed) {
         for (labels, value) in family.series.iter().filter(|_| family.own) {
-            let key = (family.description.name.clone(), owned(labels));
+            let key = (family.description.name.clone(), owned(labels.view()));
             match totals.entry(key) {
                 Entry::Occupied(mut total) => add(total.get_mut(), value),
                 Entry::Vacant(none) => drop(none.insert(value.clone())),
@@ -26,7 +26,7 @@ pub(super) fn add_up_own(parts: &mut [Part]) {
     for family in observed.filter(|family| family.own) {
         let name = &family.description.name;
         family.series.retain_mut(|(labels, value)| {
-            let total = totals.remove(&(name.clone(), owned(labels)));
+            let total = totals.remove(&(name.clone(), owned(labels.view())));
             let kept = total.is_some();
             total.into_iter().for_each(|total| *value = total);
             kept
@@ -52,7 +52,7 @@ pub(super) fn check(groups: &[Vec<PageFamily<'_>>]) -> Result<(), PageError> {
         reserve(&mut names, &[(&first.name, first.kind)]).map_err(|error| {
             let family = first.name.clone();
             let name = match error {
-                RegisterError::Duplicate { name } => name,
+                RegisterError::Duplicate { name, .. } => name,
                 _ => family.clone(),
             };
             PageError::NameTaken { family, name }
@@ -96,7 +96,7 @@ fn check_series(group: &[PageFamily<'_>]) -> Result<(), PageError> {
     Ok(())
 }
 
-fn owned(labels: &LabelSet) -> Vec<(String, String)> {
+fn owned(labels: LabelSet<'_>) -> Vec<(String, String)> {
     let pairs = labels.sorted().into_iter();
     pairs
         .map(|(name, value)| (name.to_owned(), value.to_owned()))

@@ -47,13 +47,29 @@ impl Naming {
         help: &str,
         kind: MetricKind,
         unit: Unit,
-        labels: &[&str],
+        labels: &[String],
     ) -> Result<FamilyDescription, RegisterError> {
         let base = base_name(name, kind, unit)?;
         self.check_labels(kind, labels)?;
         Ok(FamilyDescription::new(&self.full_name(base), help, kind)
             .with_unit(unit)
             .with_labels(&self.constant, labels))
+    }
+
+    /// What a metric may be called that was registered under this name, or that snapshots show under it: names without the
+    /// suffixes that a page adds, more likely ones first.
+    pub(super) fn candidates(&self, name: &str) -> Vec<String> {
+        let base = name.strip_suffix("_total").unwrap_or(name);
+        let units = [Unit::Seconds, Unit::Bytes].iter();
+        let suffixed = units.filter_map(|unit| Some(format!("{name}_{}", unit.suffix()?)));
+        let names: Vec<String> = [name.to_owned(), base.to_owned()]
+            .into_iter()
+            .chain(suffixed)
+            .collect();
+        let full = names.iter().map(|name| self.full_name(name.clone()));
+        let mut all: Vec<String> = full.chain(names.iter().cloned()).collect();
+        all.dedup();
+        all
     }
 
     /// The name with the prefix.
@@ -75,10 +91,14 @@ impl Naming {
     }
 
     /// Checks the label names of a family together with the constant labels.
-    fn check_labels(&self, kind: MetricKind, labels: &[&str]) -> Result<(), RegisterError> {
+    pub(super) fn check_labels(
+        &self,
+        kind: MetricKind,
+        labels: &[String],
+    ) -> Result<(), RegisterError> {
         labels.iter().try_for_each(|label| check_label(label))?;
         let constant = self.constant.iter().map(|(name, _)| &**name);
-        let all: Vec<&str> = constant.chain(labels.iter().copied()).collect();
+        let all: Vec<&str> = constant.chain(labels.iter().map(String::as_str)).collect();
         for (i, name) in all.iter().enumerate() {
             let label = (*name).to_owned();
             if kind.reserved_label() == Some(name) {
@@ -133,20 +153,31 @@ fn check_label(name: &str) -> Result<(), RegisterError> {
     }
 }
 
+fn names_of(base: &str, kind: MetricKind) -> impl Iterator<Item = String> + use<'_> {
+    let suffixes = kind.name_suffixes().iter();
+    suffixes.map(move |suffix| format!("{base}{suffix}"))
+}
+
+/// Gives the names of a family back.
+pub(super) fn release(taken: &mut HashSet<String>, base: &str, kind: MetricKind) {
+    for name in names_of(base, kind) {
+        taken.remove(&name);
+    }
+}
+
 /// Takes every name that families with the given base names and kinds use on a page. Takes all or none.
 pub(super) fn reserve(
     taken: &mut HashSet<String>,
     families: &[(&str, MetricKind)],
 ) -> Result<(), RegisterError> {
-    let names = |&(base, kind): &(&str, MetricKind)| {
-        let base = base.to_owned();
-        kind.name_suffixes()
-            .iter()
-            .map(move |suffix| format!("{base}{suffix}"))
-    };
-    let wanted: Vec<String> = families.iter().flat_map(names).collect();
+    let names = families.iter();
+    let names = names.flat_map(|(base, kind)| names_of(base, *kind));
+    let wanted: Vec<String> = names.collect();
     if let Some(name) = wanted.iter().find(|wanted| taken.contains(*wanted)) {
-        return Err(RegisterError::Duplicate { name: name.clone() });
+        return Err(RegisterError::Duplicate {
+            name: name.clone(),
+            differs: None,
+        });
     }
     taken.extend(wanted);
     Ok(())

@@ -5,6 +5,7 @@ use crate::kind::{MetricKind, Unit};
 use crate::registry::Registry;
 use crate::registry::observer::{Observations, Observer};
 use crate::registry::snapshot::RegistrySnapshot;
+use crate::sample::description::FamilyDescription;
 use crate::sample::value::{Summary, Value};
 
 impl Registry {
@@ -39,7 +40,8 @@ impl Registry {
         labels: &[&str],
         callback: impl Fn(&RegistrySnapshot, &mut Observations<u64>) + Send + Sync + 'static,
     ) -> Result<(), RegisterError> {
-        let description = self.describe(name, help, MetricKind::Counter, Unit::Unitless, labels)?;
+        let description =
+            self.describe_observed(name, help, MetricKind::Counter, Unit::Unitless, labels)?;
         self.state
             .add_observer(Observer::new(description, callback))
     }
@@ -79,7 +81,8 @@ impl Registry {
         labels: &[&str],
         callback: impl Fn(&RegistrySnapshot, &mut Observations<f64>) + Send + Sync + 'static,
     ) -> Result<(), RegisterError> {
-        let description = self.describe(name, help, MetricKind::Gauge, Unit::Unitless, labels)?;
+        let description =
+            self.describe_observed(name, help, MetricKind::Gauge, Unit::Unitless, labels)?;
         self.state
             .add_observer(Observer::new(description, callback))
     }
@@ -134,9 +137,21 @@ impl Registry {
         labels: &[&str],
         callback: impl Fn(&RegistrySnapshot, &mut Observations<Summary>) + Send + Sync + 'static,
     ) -> Result<(), RegisterError> {
-        let description = self.describe(name, help, MetricKind::Summary, unit, labels)?;
+        let description = self.describe_observed(name, help, MetricKind::Summary, unit, labels)?;
         self.state
             .add_observer(Observer::new(description, callback))
+    }
+
+    fn describe_observed(
+        &self,
+        name: &str,
+        help: &str,
+        kind: MetricKind,
+        unit: Unit,
+        labels: &[&str],
+    ) -> Result<FamilyDescription, RegisterError> {
+        let labels: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
+        self.state.naming.describe(name, help, kind, unit, &labels)
     }
 }
 

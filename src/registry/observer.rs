@@ -1,10 +1,10 @@
 //! Observable metrics: families whose values a callback reports while a page is made.
 
-use crate::engine::series_map::LabelValues;
+use crate::engine::family::labels::LabelValues;
 use crate::error::LabelError;
 use crate::registry::snapshot::RegistrySnapshot;
 use crate::sample::description::FamilyDescription;
-use crate::sample::labels::LabelSet;
+use crate::sample::labels::OwnedLabels;
 use crate::sample::value::Value;
 use crate::sync::{AtomicU64, Relaxed};
 use std::any::Any;
@@ -16,7 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Series with their values, as one page shows them.
-pub(super) type ObservedSeries = Vec<(LabelSet, Value)>;
+pub(super) type ObservedSeries = Vec<(OwnedLabels, Value)>;
 
 /// A family as one page shows it.
 #[derive(Clone, Debug)]
@@ -145,12 +145,16 @@ impl<V: Into<Value>> Observations<V> {
                 given: labels.len(),
             });
         }
-        let values: LabelValues = labels.iter().map(|value| Box::from(*value)).collect();
-        if !self.seen.insert(Arc::clone(&values)) {
+        let values = LabelValues::new(labels);
+        if !self.seen.insert(values.clone()) {
             return Err(LabelError::DuplicateSeries);
         }
-        self.series
-            .push((self.family.label_set(values), value.into()));
+        let labels = OwnedLabels {
+            shared: Arc::clone(&self.family.constant),
+            names: Arc::clone(&self.family.labels),
+            values: Some(values),
+        };
+        self.series.push((labels, value.into()));
         Ok(())
     }
 }

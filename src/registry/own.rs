@@ -1,12 +1,15 @@
-//! The library's own metrics: values that histograms rejected, callbacks that panicked, and cells that threads own.
+//! The library's own metrics: values that histograms rejected, callbacks that panicked, look-ups that a cap turned away, and cells that
+//! threads own.
 
+use crate::engine::family::labels::LabelValues;
 use crate::kind::MetricKind;
+use crate::registry::family_snapshot::FamilySnapshot;
 use crate::registry::names::Naming;
-use crate::registry::observer::{ObservedFamily, Observer};
+use crate::registry::observer::{ObservedFamily, ObservedSeries, Observer};
 use crate::registry::own_cells::CellFamilies;
-use crate::registry::snapshot::{FamilySnapshot, RegistrySnapshot};
+use crate::registry::snapshot::RegistrySnapshot;
 use crate::sample::description::FamilyDescription;
-use crate::sample::labels::{LabelSet, SharedLabels};
+use crate::sample::labels::{OwnedLabels, SharedLabels};
 use crate::sample::value::Value;
 use std::sync::Arc;
 
@@ -23,12 +26,16 @@ const REJECTED: &str = "Values refused because they were out of their histogram'
 const PANICS: &str =
     "Panics of observable metrics' callbacks; a page lacks the metric whose callback panicked.";
 
+const OVERFLOWED: &str =
+    "Look-ups of further series that a family's or the registry's cap turned away.";
+
 /// The descriptions of a registry's own families.
 #[derive(Clone, Debug)]
 pub(super) struct OwnFamilies {
     rejected: Arc<FamilyDescription>,
     panics: Arc<FamilyDescription>,
     pub(super) cells: CellFamilies,
+    overflowed: Arc<FamilyDescription>,
 }
 
 impl OwnFamilies {
@@ -43,12 +50,13 @@ impl OwnFamilies {
             rejected: describe("rejected_values", REJECTED),
             panics: describe("callback_panics", PANICS),
             cells: CellFamilies::new(naming, prefix),
+            overflowed: describe("overflowed_lookups", OVERFLOWED),
         }
     }
 
     /// All descriptions.
     pub(super) fn descriptions(&self) -> impl Iterator<Item = &Arc<FamilyDescription>> {
-        [&self.rejected, &self.panics]
+        [&self.rejected, &self.panics, &self.overflowed]
             .into_iter()
             .chain(self.cells.descriptions())
     }
@@ -67,25 +75,66 @@ impl OwnFamilies {
     /// How often the callback of each observer panicked, for those that did.
     pub(super) fn panics(&self, observers: &[Observer]) -> ObservedFamily {
         let failed = observers.iter().filter(|observer| observer.panics() > 0);
-        let series = failed.map(|observer| {
-            let (shared, _) = own_labels(&observer.description, false);
-            let labels = LabelSet::new(shared, Arc::default(), Arc::default());
-            (labels, Value::Counter(observer.panics()))
-        });
+        let series = failed.map(|observer| about(&observer.description, observer.panics()));
         ObservedFamily::own(&self.panics, series.collect())
+    }
+
+    /// How many look-ups each family's cap turned away, for those that turned any away.
+    pub(super) fn overflowed(&self, snapshot: &RegistrySnapshot) -> ObservedFamily {
+        let capped = snapshot.catalog.capped();
+        let counts = capped.map(|(family, capped)| (family, capped.overflowed()));
+        let reached = counts.filter(|(_, overflowed)| *overflowed > 0);
+        let series = reached.map(|(family, overflowed)| about(family, overflowed));
+        ObservedFamily::own(&self.overflowed, series.collect())
     }
 }
 
-fn add_rejected(family: FamilySnapshot<'_>, series: &mut Vec<(LabelSet, Value)>) {
+/// A series about a whole family.
+fn about(family: &FamilyDescription, count: u64) -> (OwnedLabels, Value) {
+    let (shared, _) = own_labels(family, false);
+    let labels = OwnedLabels {
+        shared,
+        ..OwnedLabels::default()
+    };
+    (labels, Value::Counter(count))
+}
+
+fn add_rejected(family: FamilySnapshot<'_>, series: &mut ObservedSeries) {
     let (shared, names) = own_labels(family.description(), true);
     for one in family.series() {
         if let Value::Histogram(histogram) = one.value() {
-            let labels = one
-                .label_set()
-                .with_names(Arc::clone(&shared), Arc::clone(&names));
+            let (names, values) = match one.label_set().values {
+                Some(values) if family.description().open => renamed(values, &shared),
+                values => (Arc::clone(&names), values.cloned()),
+            };
+            let labels = OwnedLabels {
+                shared: Arc::clone(&shared),
+                names,
+                values,
+            };
             series.push((labels, Value::Counter(histogram.rejected())));
         }
     }
+}
+
+/// The names and the values of a series that has names of its own, those that clash with `shared` renamed.
+fn renamed(
+    pairs: &LabelValues,
+    shared: &[(Box<str>, Box<str>)],
+) -> (Arc<[Box<str>]>, Option<LabelValues>) {
+    let pairs: Vec<&str> = pairs.iter().collect();
+    let (mut names, mut values) = (Vec::new(), Vec::new());
+    for pair in pairs.chunks_exact(2) {
+        let mut name = pair[0].to_owned();
+        let theirs = |name: &String| pairs.iter().step_by(2).any(|theirs| theirs == name);
+        while shared.iter().any(|(taken, _)| **taken == *name) || (name != pair[0] && theirs(&name))
+        {
+            name.insert_str(0, EXPORTED);
+        }
+        names.push(name.into_boxed_str());
+        values.push(pair[1]);
+    }
+    (names.into(), Some(LabelValues::new(&values)))
 }
 
 /// The label `metric` and the constant labels, with their values; and the names of the other labels of a family's series if

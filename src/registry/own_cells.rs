@@ -5,6 +5,7 @@ use crate::kind::MetricKind;
 use crate::registry::names::Naming;
 use crate::registry::observer::ObservedFamily;
 use crate::sample::description::FamilyDescription;
+use crate::sample::labels::OwnedLabels;
 use crate::sample::value::Value;
 use std::sync::Arc;
 
@@ -51,7 +52,11 @@ impl CellFamilies {
             ),
         ]
         .map(|(family, value, shown)| {
-            let series = shown.then(|| (family.label_set(Arc::default()), value));
+            let labels = OwnedLabels {
+                shared: Arc::clone(&family.constant),
+                ..OwnedLabels::default()
+            };
+            let series = shown.then_some((labels, value));
             ObservedFamily::own(family, series.into_iter().collect())
         })
     }

@@ -38,6 +38,7 @@ impl Page {
         usage: BudgetUse,
     ) -> Self {
         let mut observed: Vec<_> = own.map(|own| own.rejected(&snapshot)).into_iter().collect();
+        observed.extend(own.map(|own| own.overflowed(&snapshot)));
         observed.extend(observers.iter().map(|observer| observer.observe(&snapshot)));
         observed.extend(own.into_iter().flat_map(|own| own.cells.observe(usage)));
         // Last: it counts the panics of this page too.

@@ -1,7 +1,8 @@
 //! What a page shows of one registry: the part that formats encode, and that pages which are merged must agree on.
 
+use crate::registry::family_snapshot::FamilySnapshot;
 use crate::registry::observer::ObservedFamily;
-use crate::registry::snapshot::{FamilySnapshot, RegistrySnapshot};
+use crate::registry::snapshot::RegistrySnapshot;
 use crate::sample::Encoder;
 use crate::sample::description::FamilyDescription;
 use crate::sample::labels::LabelSet;
@@ -37,10 +38,14 @@ impl<'a> PageFamily<'a> {
         }
     }
 
-    pub(super) fn label_sets(&self) -> Vec<&'a LabelSet> {
+    pub(super) fn label_sets(&self) -> Vec<LabelSet<'a>> {
         match self {
             Self::Registered(family) => family.series().map(|series| series.label_set()).collect(),
-            Self::Observed(family) => family.series.iter().map(|(labels, _)| labels).collect(),
+            Self::Observed(family) => family
+                .series
+                .iter()
+                .map(|(labels, _)| labels.view())
+                .collect(),
         }
     }
 
@@ -57,7 +62,7 @@ impl<'a> PageFamily<'a> {
                 encoder.series(self.description(), series.label_set(), &series.value());
             }),
             Self::Observed(family) => family.series.iter().for_each(|(labels, value)| {
-                encoder.series(&family.description, labels, value);
+                encoder.series(&family.description, labels.view(), value);
             }),
         }
     }

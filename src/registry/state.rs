@@ -3,11 +3,12 @@
 //! The concurrent steps are the engine's: [`Versioned`] for the catalog, [`Sources`] for the order of reading,
 //! [`SnapshotCache`] for the snapshot.
 
-use crate::engine::counter::page_cache::PageCache;
-use crate::engine::read_order::{Readout, Sources};
+use crate::engine::family::cap::Places;
+use crate::engine::read_order::{ReadCache, Readout, Sources};
+use crate::engine::rebuilds::Rebuilds;
 use crate::engine::snapshot_cache::SnapshotCache;
 use crate::engine::throughput::Moment;
-use crate::engine::versioned::Versioned;
+use crate::engine::versioned::{Version, Versioned};
 use crate::error::RegisterError;
 use crate::metric::context::MetricContext;
 use crate::metric::histogram::HistogramCore;
@@ -16,10 +17,9 @@ use crate::registry::catalog::Catalog;
 use crate::registry::names::{Naming, reserve};
 use crate::registry::observer::Observer;
 use crate::registry::own::OwnFamilies;
+use crate::registry::registered::{Refusal, Registered};
 use crate::registry::snapshot::RegistrySnapshot;
 use crate::sample::description::FamilyDescription;
-use std::collections::HashSet;
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,31 +29,28 @@ pub(super) struct RegistryState {
     pub(super) context: Arc<MetricContext>,
     pub(super) naming: Naming,
     pub(super) own: Option<OwnFamilies>,
+    /// Which rebuilds of the snapshot are under way.
+    pub(super) rebuilds: Arc<Rebuilds>,
+    /// Places for the series of all families.
+    pub(super) places: Arc<Places>,
     registered: Versioned<Registered>,
-    cache: SnapshotCache<PageCache, RegistrySnapshot>,
-}
-
-#[derive(Debug)]
-struct Registered {
-    catalog: Arc<Catalog>,
-    /// Every name that a page uses.
-    names: HashSet<String>,
-    observers: Arc<[Observer]>,
+    cache: SnapshotCache<ReadCache, RegistrySnapshot>,
 }
 
 impl RegistryState {
-    pub(super) fn new(context: MetricContext, naming: Naming, own: Option<OwnFamilies>) -> Self {
+    pub(super) fn new(
+        context: MetricContext,
+        naming: Naming,
+        own: Option<OwnFamilies>,
+        max_series: usize,
+    ) -> Self {
         let taken = context.now();
-        let mut names = HashSet::new();
+        let mut registered = Registered::default();
         for family in own.iter().flat_map(OwnFamilies::descriptions) {
             // There are no names yet that these could clash with.
-            let _ = reserve(&mut names, &[(&family.name, family.kind)]);
+            let _ = reserve(&mut registered.names, &[(&family.name, family.kind)]);
         }
-        let registered = Registered {
-            catalog: Arc::new(Catalog::new(Arc::clone(&context.promotion))),
-            names,
-            observers: [].into(),
-        };
+        registered.catalog = Arc::new(Catalog::new(Arc::clone(&context.promotion)));
         let empty = RegistrySnapshot {
             catalog: Arc::default(),
             version: 0,
@@ -65,75 +62,67 @@ impl RegistryState {
             context: Arc::new(context),
             naming,
             own,
+            rebuilds: Arc::default(),
+            places: Arc::new(Places::new(max_series)),
             registered: Versioned::new(registered),
-            cache: SnapshotCache::new(PageCache::default(), empty),
+            cache: SnapshotCache::new(ReadCache::default(), empty),
         }
     }
 
-    /// Adds families, and lets `add` add series to them; it gets the index of the first one. All or nothing.
-    pub(super) fn register<R>(
+    /// The version that everything that is registered shares.
+    pub(super) fn version(&self) -> &Arc<Version> {
+        self.registered.version()
+    }
+
+    /// Adds families that `add` puts into the catalog, all or nothing, and keeps the handle that it returns. If the first one is
+    /// registered already with the same description and options, returns that handle.
+    pub(super) fn register<M, O>(
         &self,
         families: Vec<FamilyDescription>,
-        add: impl FnOnce(&mut Catalog, usize) -> R,
-    ) -> Result<R, RegisterError> {
-        self.registered.change(|registered| {
-            let names: Vec<_> = families
-                .iter()
-                .map(|family| (family.name.as_str(), family.kind))
-                .collect();
-            reserve(&mut registered.names, &names)?;
-            let catalog = Arc::make_mut(&mut registered.catalog);
-            let first = catalog.families.len();
-            families
-                .into_iter()
-                .for_each(|family| catalog.add_family(family));
-            Ok(add(catalog, first))
-        })
+        options: O,
+        add: impl FnOnce(&mut Catalog, &[Arc<FamilyDescription>]) -> M,
+    ) -> Result<M, RegisterError>
+    where
+        M: Clone + Send + Sync + 'static,
+        O: PartialEq + Send + Sync + 'static,
+    {
+        let families = families.into_iter().map(Arc::new).collect();
+        let registered = self
+            .registered
+            .change(|registered| registered.register(families, options, add));
+        match registered {
+            Ok(metric) | Err(Refusal::Known(metric)) => Ok(metric),
+            Err(Refusal::Taken(error)) => Err(error),
+        }
     }
 
-    /// Changes the catalog in a way that needs no new names.
-    pub(super) fn extend<R>(&self, add: impl FnOnce(&mut Catalog) -> R) -> R {
-        let changed = self
-            .registered
-            .change(|registered| Ok::<R, Infallible>(add(Arc::make_mut(&mut registered.catalog))));
-        match changed {
-            Ok(result) => result,
-            Err(never) => match never {},
-        }
+    /// Removes what is registered under this name.
+    pub(super) fn unregister(&self, name: &str) -> bool {
+        let change = |registered: &mut Registered| registered.unregister(name).ok_or(());
+        self.registered.change(change).is_ok()
+    }
+
+    /// Changes the help text of what is registered under this name.
+    pub(super) fn describe(&self, name: &str, help: &str) -> bool {
+        let change = |registered: &mut Registered| registered.describe(name, help).ok_or(());
+        self.registered.change(change).is_ok()
     }
 
     /// Takes the names of an observed family.
     pub(super) fn add_observer(&self, observer: Observer) -> Result<(), RegisterError> {
-        self.registered.change(|registered| {
-            let description = &observer.description;
-            reserve(
-                &mut registered.names,
-                &[(&description.name, description.kind)],
-            )?;
-            registered.observers = registered
-                .observers
-                .iter()
-                .cloned()
-                .chain([observer])
-                .collect();
-            Ok(())
-        })
+        self.registered
+            .change(|registered| registered.add_observer(observer))
     }
 
     pub(super) fn observers(&self) -> Arc<[Observer]> {
         self.registered
-            .read(|registered, _| Arc::clone(&registered.observers))
+            .read(|registered| Arc::clone(&registered.observers))
     }
 
-    /// Families and series that are registered.
-    pub(super) fn size(&self) -> (usize, usize) {
-        self.registered.read(|registered, _| {
-            let families = &registered.catalog.families;
-            (
-                families.len(),
-                families.iter().map(|family| family.series.len()).sum(),
-            )
-        })
+    /// Families that are registered.
+    pub(super) fn families(&self) -> usize {
+        self.registered
+            .read(|registered| registered.catalog.families.len())
     }
 
     pub(super) fn snapshot(&self) -> Arc<RegistrySnapshot> {
@@ -162,17 +151,19 @@ impl RegistryState {
     fn is_current(&self, published: &RegistrySnapshot, second: u64, now: Option<Duration>) -> bool {
         let sources = self.sources(&published.catalog);
         // What is newly registered or reset shows at once, whatever staleness is allowed.
-        if self.registered.version() != published.version || sources.was_reset(&published.readout) {
+        if self.version().get() != published.version || sources.was_reset(&published.readout) {
             return false;
         }
         sources.is_current(&published.readout, second)
             || now.is_some_and(|now| self.context.within_staleness(published.taken, now))
     }
 
-    fn rebuild(&self, pages: &mut PageCache, now: Moment) -> RegistrySnapshot {
-        let (catalog, version) = self
+    fn rebuild(&self, pages: &mut ReadCache, now: Moment) -> RegistrySnapshot {
+        // Before the catalog and the families' lists: what changes from here on is read again next time.
+        let version = self.version().get();
+        let catalog = self
             .registered
-            .read(|registered, version| (Arc::clone(&registered.catalog), version));
+            .read(|registered| Arc::clone(&registered.catalog));
         let readout = self.sources(&catalog).read(pages, now);
         RegistrySnapshot {
             catalog,
@@ -187,6 +178,7 @@ impl RegistryState {
         Sources {
             generation: &self.context.generation,
             changes: &self.context.promotion.changes,
+            rebuilds: &self.rebuilds,
             histograms: &catalog.histograms,
             throughputs: &catalog.throughputs,
             pages: &catalog.pages,

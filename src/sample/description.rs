@@ -1,6 +1,6 @@
 //! What does not change about a family: the one description that registry, snapshots and formats share.
 
-use crate::engine::series_map::LabelValues;
+use crate::engine::family::labels::LabelValues;
 use crate::kind::{MetricKind, Unit};
 use crate::sample::bound::Bound;
 use crate::sample::labels::{LabelSet, SharedLabels};
@@ -18,6 +18,8 @@ pub(crate) struct FamilyDescription {
     pub(crate) constant: SharedLabels,
     /// The names of the labels by which the series differ.
     pub(crate) labels: Arc<[Box<str>]>,
+    /// Each series has label names of its own: its values are names and values in turn.
+    pub(crate) open: bool,
     /// The exported bounds of a histogram, rising.
     pub(crate) bounds: Box<[Bound]>,
 }
@@ -33,19 +35,41 @@ impl FamilyDescription {
             unit: Unit::Unitless,
             constant: Arc::default(),
             labels: Arc::default(),
+            open: false,
             bounds: Box::default(),
         }
     }
 
-    pub(crate) fn with_labels(mut self, constant: &SharedLabels, labels: &[&str]) -> Self {
+    pub(crate) fn with_labels(mut self, constant: &SharedLabels, labels: &[String]) -> Self {
         self.constant = Arc::clone(constant);
-        self.labels = labels.iter().map(|label| Box::from(*label)).collect();
+        self.labels = labels.iter().map(|label| Box::from(&**label)).collect();
         self
     }
 
     /// The labels of the series with these values.
-    pub(crate) fn label_set(&self, values: LabelValues) -> LabelSet {
-        LabelSet::new(Arc::clone(&self.constant), Arc::clone(&self.labels), values)
+    pub(crate) fn label_set<'a>(
+        &'a self,
+        values: Option<&'a LabelValues>,
+        last: Option<&'a str>,
+    ) -> LabelSet<'a> {
+        LabelSet {
+            shared: &self.constant,
+            names: &self.labels,
+            pairs: self.open,
+            values,
+            last,
+        }
+    }
+
+    /// The help text of a throughput's rates.
+    pub(crate) fn help_of_rates(help: &str) -> String {
+        let separator = if help.is_empty() { "" } else { " " };
+        format!("{help}{separator}Per-second rate over the last whole seconds.")
+    }
+
+    pub(crate) fn open(mut self, open: bool) -> Self {
+        self.open = open;
+        self
     }
 
     pub(crate) fn with_unit(mut self, unit: Unit) -> Self {

@@ -18,7 +18,7 @@ pub(crate) trait Encoder {
     /// Begins a family.
     fn begin_family(&mut self, family: &FamilyDescription);
     /// A series of the family that was begun last.
-    fn series(&mut self, family: &FamilyDescription, labels: &LabelSet, value: &Value);
+    fn series(&mut self, family: &FamilyDescription, labels: LabelSet<'_>, value: &Value);
     /// Ends the family that was begun last.
     fn end_family(&mut self);
 }

@@ -22,6 +22,8 @@ use std::sync::Arc;
 pub enum Value {
     /// A counter's value, or a throughput's total.
     Counter(u64),
+    /// A floating-point counter's value.
+    FloatCounter(f64),
     /// A gauge's value.
     Gauge(i64),
     /// A floating-point gauge's value, or a throughput's rate.

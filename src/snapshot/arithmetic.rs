@@ -64,6 +64,14 @@ impl HistogramSnapshot {
         })
     }
 
+    /// A snapshot without values, with the buckets of `other`: what others are added to.
+    pub(crate) fn nothing_of(other: &Self) -> Self {
+        Self {
+            origin: None,
+            ..other.clone()
+        }
+    }
+
     fn count_in(&self, bucket: Bucket) -> u64 {
         let number = self.layout.bucket(bucket.low);
         let (octave, index) = (

@@ -3,7 +3,7 @@
 use crate::check_float;
 use crate::parser::{Families, Labels, number, parse_any};
 use crate::wish::{Handle, Kind, Wish, wish};
-use epoch_metrics::{ManualClock, Registry, Unit};
+use epoch_metrics::{ManualClock, RegisterError, Registry, Unit};
 use proptest::prelude::*;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -56,6 +56,8 @@ fn fulfil(registry: &Registry, wishes: Vec<Wish>) -> Vec<Accepted> {
         "epoch_metrics_rejected_values_total",
         "epoch_metrics_callback_panics",
         "epoch_metrics_callback_panics_total",
+        "epoch_metrics_overflowed_lookups",
+        "epoch_metrics_overflowed_lookups_total",
     ];
     let mut taken: HashSet<String> = reserved.map(str::to_owned).into();
     let mut accepted = Vec::new();
@@ -70,7 +72,12 @@ fn fulfil(registry: &Registry, wishes: Vec<Wish>) -> Vec<Accepted> {
             let faults = wish.faults(&taken);
             let handle = match wish.register(registry) {
                 Ok(handle) => handle,
-                Err(error) => {
+                Err(mut error) => {
+                    if let RegisterError::Duplicate { differs, .. } = &mut error {
+                        *differs = None;
+                        let same = |other: &Accepted| wish.is_the_same(&other.wish);
+                        assert!(!accepted.iter().any(same), "refused: {wish:?}");
+                    }
                     assert!(
                         faults.contains(&error),
                         "{error:?}, where {faults:?} would be right"
@@ -82,6 +89,12 @@ fn fulfil(registry: &Registry, wishes: Vec<Wish>) -> Vec<Accepted> {
                     continue;
                 }
             };
+            if accepted
+                .iter()
+                .any(|other: &Accepted| wish.is_the_same(&other.wish))
+            {
+                break;
+            }
             assert!(faults.is_empty(), "accepted in spite of {faults:?}");
             taken.extend(wish.names());
             accepted.push(write(&handle, wish));

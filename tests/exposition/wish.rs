@@ -106,8 +106,23 @@ impl Wish {
         }
         faults.extend(self.impossible().into_iter().map(RegisterError::Options));
         let taken = self.names().into_iter().filter(|name| taken.contains(name));
-        faults.extend(taken.map(|name| RegisterError::Duplicate { name }));
+        faults.extend(taken.map(|name| RegisterError::Duplicate {
+            name,
+            differs: None,
+        }));
         faults
+    }
+
+    /// Whether this registers what the other one has registered: then it gets the same metric.
+    pub(crate) fn is_the_same(&self, other: &Self) -> bool {
+        let options = match self.kind {
+            Kind::Histogram => self.options() == other.options(),
+            Kind::Throughput => self.windows == other.windows,
+            Kind::Counter | Kind::Gauge | Kind::FloatGauge => true,
+        };
+        let help = self.help.is_empty() || self.help == other.help;
+        let described = (self.kind, self.base(), &self.labels);
+        described == (other.kind, other.base(), &other.labels) && help && options
     }
 
     fn impossible(&self) -> Vec<OptionsError> {

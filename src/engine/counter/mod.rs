@@ -11,7 +11,9 @@
 //!
 //! A slot has cells of its own only while its owner writes to the page often: [`adaptive`](super::slot::adaptive).
 
+pub(crate) mod handles;
 mod owned;
 pub(crate) mod page;
 pub(crate) mod page_cache;
+pub(crate) mod raise;
 mod shared;

@@ -27,7 +27,9 @@
 //! **Progress.** Writers are wait-free after their first write and their promotion, which allocate, except that `update_gauge` is a
 //! compare-exchange loop. A reader repeats a page only if a thread's own cells appeared during the reading: at most once for each.
 
+use super::handles::CellHolders;
 use super::owned::{CellReader, CellWriter, OwnedCells};
+use super::raise::Raising;
 use super::shared::{SharedCells, SharedWriter};
 use crate::engine::slot::adaptive::{Promotion, Room};
 use crate::engine::slot::changes::SlotWord;
@@ -49,6 +51,9 @@ const GAUGE: usize = PAGE_CELLS + 1;
 #[derive(Debug, Default)]
 pub(crate) struct Page {
     owned: PerSlot<OnceBox<OwnedCells>>,
+    /// Of a family's page: who holds each cell.
+    pub(crate) holders: CellHolders,
+    pub(crate) raising: Raising,
     promotion: Arc<Promotion>,
     shared: SharedCells,
 }
@@ -59,6 +64,14 @@ impl Page {
         Self {
             promotion,
             ..Self::default()
+        }
+    }
+
+    /// A page of a family.
+    pub(crate) fn of_family(promotion: Arc<Promotion>) -> Self {
+        Self {
+            holders: CellHolders::of_family(),
+            ..Self::new(promotion)
         }
     }
 
@@ -150,6 +163,11 @@ impl Page {
     /// Creates a gauge's cell, so that changing the gauge allocates only the thread's own epoch.
     pub(crate) fn create_gauge(&self, index: u8) {
         self.shared.create_gauge(index);
+    }
+
+    /// Clears a gauge that nobody writes to.
+    pub(crate) fn clear(&self, index: u8) {
+        self.shared.clear(index);
     }
 
     /// A gauge's value.

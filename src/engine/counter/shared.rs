@@ -15,6 +15,7 @@
 //! | counter: cell | Release | reader: cell | B ahead of A | `counter::a_before_b` |
 //! | counter: epoch | Release | reader: `epoch` | a write marked clean unread | `counter::write_during_a_rebuild` |
 //! | gauge: `set_gauge`, `add_gauge`, `update_gauge` | Release | reader: `value` | the value is visible, what preceded it is not | `counter::gauge_publishes` |
+//! | gauge: `clear`, and the page's epoch | Release | reader: cell, epoch | a snapshot shows a removed series' value | `family::a_gauge_is_reused` |
 //! | gauge: the slot's epoch | Release | reader: `epoch` | a change marked clean unread | `counter::gauge_publishes` |
 //! | reader: `value` | Acquire | cell | B ahead of A; a gauge without what preceded it | `counter::a_before_b`, `counter::gauge_publishes` |
 //! | reader: `epoch` | Acquire | counter: epoch | a write marked clean unread | `counter::write_during_a_rebuild` |
@@ -152,6 +153,14 @@ impl SharedCells {
     pub(super) fn add_gauge(&self, index: u8, n: u64) {
         // Release: as in `set_gauge`.
         self.cell_or_create(index).fetch_add(n, Release);
+    }
+
+    /// Clears a gauge that nobody writes to, so that another series can have it.
+    pub(super) fn clear(&self, index: u8) {
+        // Release: as in `set_gauge`.
+        self.cell_or_create(index).store(0, Release);
+        // Release, last: publishes the cell. The epoch of the page, since no slot need own one here.
+        self.epoch.fetch_add(1, Release);
     }
 
     /// Changes a gauge to what `change` makes of it. `change` is called again if another thread was faster.

@@ -1,7 +1,7 @@
 //! The sources of `epoch-metrics`, compiled a second time with shuttle's atomics, locks, thread-locals and statics.
 //!
-//! The modules are the crate's own files. Replaced are `sync` (by shuttle's types), `published` (`ArcSwap` is invisible to
-//! shuttle), `zeroed` (its cells are cast from plain memory), `thread` (shuttle destroys thread-locals differently) and `tuning`
+//! The modules are the crate's own files. Replaced are `sync` (by shuttle's types), `published` and `index` (what is
+//! behind them is invisible to shuttle), `zeroed` (its cells are cast from plain memory), `thread` (shuttle destroys thread-locals differently) and `tuning`
 //! (smaller constants, so that rare paths are common).
 //! Shuttle treats every ordering as sequentially consistent: it finds races in the logic, of the whole crate and with many
 //! steps. Weak memory is for the models in `loom-tests/`.
@@ -22,13 +22,18 @@ pub use export::PROMETHEUS_CONTENT_TYPE;
 pub use kind::{MetricKind, Unit};
 pub use metric::cached_value::{CacheStats, CachedValue};
 pub use metric::counter::Counter;
-pub use metric::family::Family;
+pub use metric::family::{Family, Member};
+pub use metric::family_options::FamilyOptions;
+pub use metric::family_series::Labels;
+pub use metric::float_counter::FloatCounter;
 pub use metric::gauge::{FloatGauge, Gauge};
 pub use metric::histogram::Histogram;
 pub use metric::in_flight::InFlight;
+pub use metric::label_set::LabelSet;
 pub use metric::options::{DurationOptions, HistogramOptions};
 pub use metric::throughput::Throughput;
 pub use metric::timer::Timer;
+pub use metric::typed_family::TypedFamily;
 pub use ownership::Ownership;
 pub use registry::{
     FamilySnapshot, Observations, Page, PageError, Registry, RegistryBuilder, RegistrySnapshot,
@@ -67,6 +72,7 @@ mod sample;
 #[path = "../../../src/snapshot/mod.rs"]
 mod snapshot;
 
+mod index;
 mod published;
 mod sync;
 mod thread;

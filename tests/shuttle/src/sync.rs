@@ -7,7 +7,7 @@ pub(crate) use shuttle::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
     fence,
 };
-pub(crate) use shuttle::sync::{Mutex, MutexGuard, RwLock};
+pub(crate) use shuttle::sync::{Mutex, MutexGuard};
 pub(crate) use shuttle::thread::yield_now as pause;
 pub(crate) use shuttle::thread_local;
 pub(crate) use std::sync::{PoisonError, TryLockError};

@@ -1,0 +1,335 @@
+//! Families: look-up, creation, removal, cells that are given to another series, the cap.
+
+use super::{Metrics, ModelThread, NOW, explore, in_slot, spawn};
+use crate::engine::counter::handles::CellHandle;
+use crate::engine::counter::page::Page;
+use crate::engine::family::cap::{Cap, Places};
+use crate::engine::family::cells::{CellKind, Cells};
+use crate::engine::family::{Family as EngineFamily, Full, Listed, Members};
+use crate::engine::read_order::{PageGroup, PagesRead, ReadCache};
+use crate::engine::versioned::Version;
+use crate::sync::{AtomicU64, Relaxed};
+use loom::sync::Arc;
+
+type Family = EngineFamily<Cells<CellHandle, u64>>;
+
+/// A registry with a family, after a single counter, or before it.
+struct Model {
+    family: std::sync::Arc<Family>,
+    single: std::sync::Arc<Page>,
+    version: std::sync::Arc<Version>,
+    metrics: Metrics,
+    returned: AtomicU64,
+}
+
+fn model(kind: CellKind, max: usize) -> Arc<Model> {
+    let (version, rebuilds) = Default::default();
+    let page = || Page::of_family(std::sync::Arc::default());
+    let cells = Cells::new(kind, &rebuilds, page, |cell| cell, |bits| bits);
+    let cap = Cap::new(
+        max,
+        Places::new(10).into(),
+        (kind == CellKind::Counter).then_some(1),
+    );
+    let family = std::sync::Arc::new(EngineFamily::new(cells, &version, cap));
+    let single = std::sync::Arc::<Page>::default();
+    let groups = [
+        PageGroup::Family(std::sync::Arc::clone(&family) as _),
+        PageGroup::Page(std::sync::Arc::clone(&single)),
+    ];
+    let metrics = Metrics {
+        rebuilds,
+        pages: groups.into_iter().collect(),
+        ..Metrics::default()
+    };
+    Arc::new(Model {
+        family,
+        single,
+        version,
+        metrics,
+        returned: AtomicU64::new(0),
+    })
+}
+
+fn add(thread: ModelThread<'_>, cell: &CellHandle, n: u64) {
+    cell.page().add(thread, cell.index(), n);
+}
+
+impl Model {
+    fn with(&self, value: &str) -> CellHandle {
+        self.family.get_or_create(&[value]).expect("it is not full")
+    }
+
+    fn count(&self, by: usize, value: &str) {
+        in_slot(by, |thread| add(thread, &self.with(value), 1));
+    }
+
+    fn remove(&self, value: &str) -> Option<u64> {
+        let removed = self.family.remove(&[value], NOW)?;
+        // Relaxed: added up after the join.
+        self.returned.fetch_add(removed, Relaxed);
+        Some(removed)
+    }
+
+    /// The series that a reading shows, with their values; and the single counter.
+    fn read(&self, cache: &mut ReadCache) -> (Vec<(String, u64)>, u64) {
+        let readout = self.metrics.sources().read(cache, NOW);
+        let [family @ PagesRead::Family(_), single] = &*readout.pages else {
+            unreachable!("a family and a page")
+        };
+        let (mut position, mut shown) = (0, Vec::new());
+        while let Some((labels, value)) = family.next_series(&mut position) {
+            shown.push((labels.get(0).to_owned(), value));
+        }
+        (shown, single.cell(0))
+    }
+
+    /// What the series hold, what removals returned, and what is detached.
+    fn total(&self) -> u64 {
+        let (sum, detached) = self
+            .family
+            .read(|cells| (cells.sum(NOW), cells.detached(NOW)));
+        // Relaxed: all threads have ended.
+        sum + self.returned.load(Relaxed) + detached
+    }
+}
+
+/// Two threads need the same series, which does not exist, and write to it: it is created once. Fails without the second look-up
+/// under the lock.
+#[test]
+fn two_create_one() {
+    explore("family::two_create_one", 3, 10, || {
+        let model = model(CellKind::Counter, 9);
+        let threads = [0, 1].map(|by| spawn(&model, move |model| model.count(by, "same")));
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+        let shown = model.read(&mut ReadCache::default()).0;
+        assert_eq!(shown, [("same".to_owned(), 2)]);
+    });
+}
+
+/// A thread creates a series; another one finds it without the lock, and takes a snapshot, unless the version says that the one from
+/// before is current. The series is in it. Fails if a series is found before it is listed and the version raised.
+#[test]
+fn what_was_found_is_in_the_next_snapshot() {
+    explore(
+        "family::what_was_found_is_in_the_next_snapshot",
+        3,
+        10,
+        || {
+            let model = model(CellKind::Counter, 9);
+            let before = model.version.get();
+            let creator = spawn(&model, |model| drop(model.with("x")));
+            let reader = spawn(&model, move |model| {
+                let found = model.family.lookup().find(&["x"], |found| found.is_some());
+                if found {
+                    assert_ne!(
+                        model.version.get(),
+                        before,
+                        "found, and not in a current snapshot"
+                    );
+                    let shown = model.read(&mut ReadCache::default()).0;
+                    assert_eq!(shown.len(), 1, "found, and not listed");
+                }
+            });
+            creator.join().unwrap();
+            reader.join().unwrap();
+        },
+    );
+}
+
+/// One thread writes to a series, twice looked up; another one removes it meanwhile, and creates it again. Every write is in a
+/// series, was returned, or is detached; and there is one series of these labels, which can be found. Fails if list and index are not
+/// changed under one lock.
+#[test]
+fn creation_races_removal() {
+    explore("family::creation_races_removal", 2, 50, || {
+        let model = model(CellKind::Counter, 9);
+        model.count(0, "x");
+        let writer = spawn(&model, |model| (0..2).for_each(|_| model.count(0, "x")));
+        let remover = spawn(&model, |model| {
+            model.remove("x");
+            model.count(1, "x");
+        });
+        writer.join().unwrap();
+        remover.join().unwrap();
+        assert_eq!(model.total(), 4);
+        let shown = model.read(&mut ReadCache::default()).0;
+        let found = model
+            .family
+            .lookup()
+            .find(&["x"], |found| found.map(CellHandle::value));
+        assert_eq!(
+            shown,
+            [("x".to_owned(), found.expect("it was created again"))]
+        );
+    });
+}
+
+/// A series is removed while a handle of it is written to and dropped. Then series are created until one has its cell. The writes
+/// are returned or detached, and never the other series'. Fails if the cell is given away while a handle is left, or with the count
+/// of handles Relaxed on either side.
+#[test]
+fn what_a_dropped_handle_wrote_is_detached() {
+    explore(
+        "family::what_a_dropped_handle_wrote_is_detached",
+        2,
+        50,
+        || {
+            let model = model(CellKind::Counter, 9);
+            let handle = model.with("x");
+            let writer = spawn(&model, move |_| {
+                in_slot(0, |thread| add(thread, &handle, 1));
+            });
+            let remover = spawn(&model, |model| {
+                model.remove("x");
+                let next = model.with("y");
+                assert_eq!(
+                    next.value(),
+                    0,
+                    "the removed series' write counts for another"
+                );
+                next
+            });
+            writer.join().unwrap();
+            let next = remover.join().unwrap();
+            assert_eq!(
+                next.value(),
+                0,
+                "the removed series' write counts for another"
+            );
+            assert_eq!(model.total(), 1);
+        },
+    );
+}
+
+/// A reading that began before a series was removed does not show what the next series on its cell has. Fails if the cell is given
+/// away before that reading has ended, if a reading begins after the lists were copied, or if the next series begins with what the
+/// cell held.
+#[test]
+fn an_index_is_not_reused_under_a_rebuild() {
+    explore(
+        "family::an_index_is_not_reused_under_a_rebuild",
+        2,
+        50,
+        || {
+            let model = model(CellKind::Counter, 9);
+            model.count(0, "x");
+            let changer = spawn(&model, |model| {
+                assert_eq!(model.remove("x"), Some(1));
+                model.count(0, "y");
+                model.count(0, "y");
+            });
+            let reader = spawn(&model, |model| {
+                let mut cache = ReadCache::default();
+                for _ in 0..2 {
+                    for (labels, value) in model.read(&mut cache).0 {
+                        let most = if labels == "x" { 1 } else { 2 };
+                        assert!(value <= most, "{value} of {labels}");
+                    }
+                }
+                cache
+            });
+            changer.join().unwrap();
+            let mut cache = reader.join().unwrap();
+            assert_eq!(model.read(&mut cache).0, [("y".to_owned(), 2)]);
+            assert_eq!(model.total(), 3);
+        },
+    );
+}
+
+/// A gauge's cell is given to another series while a reader reads all. No reading that shows the second series shows the first one's
+/// value as its. Fails if the cell is not cleared, if its page's epoch does not say so, or with either Relaxed.
+#[test]
+fn a_gauge_is_reused() {
+    explore("family::a_gauge_is_reused", 2, 50, || {
+        let model = model(CellKind::Whole, 9);
+        let set = |model: &Model, value: &str, to| {
+            let cell = model.with(value);
+            cell.page().create_gauge(cell.index());
+            in_slot(0, |thread| cell.page().set_gauge(thread, cell.index(), to));
+        };
+        set(&model, "x", 7);
+        let mut cache = ReadCache::default();
+        model.read(&mut cache);
+        let changer = spawn(&model, |model| {
+            model.remove("x");
+            drop(model.with("y"));
+        });
+        let reader = spawn(&model, move |model| {
+            let shown = model.read(&mut cache).0;
+            let wrong = ("y".to_owned(), 7);
+            assert!(!shown.contains(&wrong), "the removed series' value");
+            cache
+        });
+        changer.join().unwrap();
+        let mut cache = reader.join().unwrap();
+        assert_eq!(model.read(&mut cache).0, [("y".to_owned(), 0)]);
+    });
+}
+
+/// A thread creates a series of A, writes to it, and then to B, which is registered later. No reading shows more of B than of A.
+/// Fails if A's list is an older one than its cells need.
+#[test]
+fn a_new_series_before_b() {
+    explore("family::a_new_series_before_b", 2, 50, || {
+        let model = model(CellKind::Counter, 9);
+        let mut cache = ReadCache::default();
+        model.read(&mut cache);
+        let writer = spawn(&model, |model| {
+            model.count(0, "a");
+            in_slot(0, |thread| model.single.add(thread, 0, 1));
+        });
+        let reader = spawn(&model, move |model| {
+            let (a, b) = model.read(&mut cache);
+            let a: u64 = a.iter().map(|(_, value)| value).sum();
+            assert!(b <= a, "{b} of B, {a} of A");
+        });
+        writer.join().unwrap();
+        reader.join().unwrap();
+    });
+}
+
+/// Two threads need three series of a family that may have two, and one of them removes one and needs another. There are never
+/// more than two and the overflow series, and no count is lost. Fails if a place is taken without an exchange, or not given back.
+#[test]
+fn the_cap_holds() {
+    explore("family::the_cap_holds", 2, 50, || {
+        let model = model(CellKind::Counter, 2);
+        model.count(0, "x");
+        let first = spawn(&model, |model| model.count(0, "y"));
+        let second = spawn(&model, |model| model.count(1, "z"));
+        first.join().unwrap();
+        second.join().unwrap();
+        assert_eq!(model.total(), 3);
+        let overflow = model
+            .family
+            .lookup()
+            .find(&["overflow"], |found| found.map(CellHandle::value));
+        assert_eq!((model.family.read(Members::len), overflow), (3, Some(1)));
+        assert_eq!(model.family.cap().overflowed(), 1);
+        model.remove("x");
+        model.count(0, "w");
+        let found = model.family.lookup().find(&["w"], |found| found.is_some());
+        assert!(found, "the removed series' place is not free");
+    });
+}
+
+/// A family of gauges that is full refuses look-ups of further series, whichever thread is first.
+#[test]
+fn a_full_family_of_gauges_refuses() {
+    explore("family::a_full_family_of_gauges_refuses", 3, 5, || {
+        let model = model(CellKind::Whole, 1);
+        let threads = ["x", "y"].map(|value| {
+            spawn(&model, move |model| {
+                match model.family.get_or_create(&[value]) {
+                    Ok(_) => true,
+                    Err(Full) => false,
+                }
+            })
+        });
+        let made = threads.map(|thread| thread.join().unwrap());
+        assert_eq!(made.iter().filter(|made| **made).count(), 1);
+    });
+}

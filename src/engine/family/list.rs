@@ -1,0 +1,73 @@
+//! The series of a family, each at a position that it keeps.
+
+use super::labels::LabelValues;
+use crate::engine::chunked::Chunked;
+
+/// One series: its labels, and what readers need to find its value.
+#[derive(Clone, Debug)]
+pub(crate) struct Series<T> {
+    pub(crate) labels: LabelValues,
+    pub(crate) item: T,
+}
+
+/// A list that shares what did not change with its clones.
+#[derive(Clone, Debug)]
+pub(crate) struct SeriesList<T> {
+    positions: Chunked<Option<Series<T>>>,
+    len: usize,
+}
+
+impl<T> Default for SeriesList<T> {
+    fn default() -> Self {
+        Self {
+            positions: Chunked::default(),
+            len: 0,
+        }
+    }
+}
+
+impl<T> SeriesList<T> {
+    /// How many series there are.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// How many positions there are, empty ones included.
+    pub(crate) fn positions(&self) -> usize {
+        self.positions.len()
+    }
+
+    pub(crate) fn get(&self, position: usize) -> Option<&Series<T>> {
+        self.positions.get(position)?.as_ref()
+    }
+
+    /// The first series from this position on, with its position.
+    pub(crate) fn from(&self, position: usize) -> Option<(usize, &Series<T>)> {
+        (position..self.positions.len()).find_map(|position| Some((position, self.get(position)?)))
+    }
+
+    /// The series with their positions, in the order of these.
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (usize, &Series<T>)> {
+        let numbers = 0..self.positions.len();
+        let all = numbers.map(|position| (position, self.get(position)));
+        all.filter_map(|(position, series)| Some((position, series?)))
+    }
+}
+
+impl<T: Clone> SeriesList<T> {
+    /// Puts a series at a position that is empty, or the next new one.
+    pub(crate) fn put(&mut self, position: usize, series: Series<T>) {
+        match self.positions.get_mut(position) {
+            Some(empty) => *empty = Some(series),
+            None => self.positions.push(Some(series)),
+        }
+        self.len += 1;
+    }
+
+    /// Takes the series off its position.
+    pub(crate) fn take(&mut self, position: usize) -> Option<Series<T>> {
+        let taken = self.positions.get_mut(position)?.take();
+        self.len -= usize::from(taken.is_some());
+        taken
+    }
+}
