@@ -162,7 +162,9 @@ fn promoted_while_read() {
         let writer = spawn(&pages, |pages| {
             in_slot_hot(0, |thread| {
                 // Sums of a prefix differ from those of any other set.
-                [1, 2, 4].map(|n| pages.pages[0].add(thread, 0, n));
+                [1, 2, 4]
+                    .into_iter()
+                    .for_each(|n| pages.pages[0].add(thread, 0, n));
             });
         });
         let reader = spawn(&pages, |pages| {

@@ -51,7 +51,8 @@ pub(super) mod sealed {
 /// A family's series, whatever they are stored in. All but look-ups go through this.
 pub(crate) trait SeriesOf<M: Member>: fmt::Debug + Send + Sync {
     fn lookup(&self) -> &Arc<Lookup<M>>;
-    fn get_or_create(&self, values: &[&str]) -> Result<M, Full>;
+    /// Of a series that a look-up has not found.
+    fn create(&self, values: &[&str]) -> Result<M, Full>;
     fn remove(&self, values: &[&str], now: Moment) -> Option<M::Value>;
     fn remove_series(&self, labels: &LabelValues, now: Moment) -> Option<M::Value>;
     fn values(&self, now: Moment) -> Vec<(LabelValues, M::Value)>;
@@ -70,8 +71,8 @@ where
         self.lookup()
     }
 
-    fn get_or_create(&self, values: &[&str]) -> Result<M, Full> {
-        self.get_or_create(values)
+    fn create(&self, values: &[&str]) -> Result<M, Full> {
+        self.create(values)
     }
 
     fn remove(&self, values: &[&str], now: Moment) -> Option<M::Value> {
@@ -167,7 +168,7 @@ impl<M: Member> Family<M> {
         values: &[&str],
         with: impl FnOnce(&M) -> R,
     ) -> Result<R, LabelError> {
-        self.find_or(values, with, || self.create(values))
+        self.find_or(values, with, || self.create_checked(values))
     }
 
     #[inline]
@@ -188,14 +189,14 @@ impl<M: Member> Family<M> {
     }
 
     #[cold]
-    fn create(&self, values: &[&str]) -> Result<M, LabelError> {
+    fn create_checked(&self, values: &[&str]) -> Result<M, LabelError> {
         if values.len() != self.names.len() {
             return Err(LabelError::WrongCount {
                 expected: self.names.len(),
                 given: values.len(),
             });
         }
-        self.get_or_create(values)
+        self.create(values)
     }
 
     /// `pairs`: names and values in turn.
@@ -207,12 +208,12 @@ impl<M: Member> Family<M> {
                 return Err(LabelError::InvalidLabel { label });
             }
         }
-        self.get_or_create(pairs)
+        self.create(pairs)
     }
 
-    fn get_or_create(&self, values: &[&str]) -> Result<M, LabelError> {
+    fn create(&self, values: &[&str]) -> Result<M, LabelError> {
         let max = self.series.cap().max();
-        let created = self.series.get_or_create(values);
+        let created = self.series.create(values);
         created.map_err(|Full| LabelError::TooManySeries { max })
     }
 

@@ -5,4 +5,5 @@ mod adaptive;
 mod block;
 mod bucket_layout;
 mod growing_table;
+mod labels;
 mod ring;

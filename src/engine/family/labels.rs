@@ -1,8 +1,8 @@
 //! The label values of one series, in one allocation.
 //!
 //! ```text
-//! for two values: | start of value 0 | start of value 1 | end | value 0 | value 1 |
-//!                   4 bytes each, counted from the first byte         UTF-8
+//! for two values: | width | number of values | end of value 0 | end of value 1 | value 0 | value 1 |
+//!                  1 byte   `width` bytes each, 1 or 4; ends count from value 0      UTF-8
 //! ```
 
 use std::borrow::Borrow;
@@ -14,7 +14,8 @@ use std::sync::Arc;
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct LabelValues(Arc<[u8]>);
 
-const WORD: usize = size_of::<u32>();
+/// Bytes of a number where 1 byte does not do.
+const WIDE: usize = size_of::<u32>();
 
 /// How label values are hashed, packed or not.
 pub(crate) fn hash_values<'a, H: Hasher>(values: impl Iterator<Item = &'a str>, state: &mut H) {
@@ -30,13 +31,19 @@ impl LabelValues {
             return Self::default();
         }
         let lens = values.iter().map(|value| value.borrow().len());
-        let start = WORD * (values.len() + 1);
-        let mut packed = Vec::with_capacity(start + lens.clone().sum::<usize>());
-        let mut bound = start;
-        for len in std::iter::once(0).chain(lens) {
-            bound += len;
-            let bound = u32::try_from(bound).expect("the label values of a series are below 4 GiB");
-            packed.extend_from_slice(&bound.to_le_bytes());
+        let text: usize = lens.clone().sum();
+        let narrow = text.max(values.len()) <= usize::from(u8::MAX);
+        let width = if narrow { 1 } else { WIDE };
+        let mut packed = Vec::with_capacity(1 + width * (1 + values.len()) + text);
+        packed.push(width as u8);
+        let ends = lens.scan(0, |end, len| {
+            *end += len;
+            Some(*end)
+        });
+        for number in std::iter::once(values.len()).chain(ends) {
+            let number =
+                u32::try_from(number).expect("the label values of a series are below 4 GiB");
+            packed.extend_from_slice(&number.to_le_bytes()[..width]);
         }
         let texts = values.iter().map(|value| value.borrow().as_bytes());
         texts.for_each(|text| packed.extend_from_slice(text));
@@ -46,22 +53,27 @@ impl LabelValues {
     /// How many there are.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        match self.bound(0) {
-            Some(start) => start / WORD - 1,
-            None => 0,
-        }
+        self.number(0).unwrap_or(0)
     }
 
+    /// The number of values, and then their ends.
     #[inline]
-    fn bound(&self, at: usize) -> Option<usize> {
-        let word = self.0.get(WORD * at..WORD * (at + 1))?;
-        Some(u32::from_le_bytes(word.try_into().ok()?) as usize)
+    fn number(&self, at: usize) -> Option<usize> {
+        if *self.0.first()? == 1 {
+            return Some(usize::from(*self.0.get(1 + at)?));
+        }
+        let start = 1 + WIDE * at;
+        let number = self.0.get(start..start + WIDE)?;
+        Some(u32::from_le_bytes(number.try_into().ok()?) as usize)
     }
 
     /// The bytes of one value, which are those of a `str`.
     #[inline]
     fn bytes(&self, at: usize) -> Option<&[u8]> {
-        self.0.get(self.bound(at)?..self.bound(at + 1)?)
+        let width = usize::from(*self.0.first()?);
+        let text = 1 + width * (1 + self.len());
+        let start = if at == 0 { 0 } else { self.number(at)? };
+        self.0.get(text + start..text + self.number(at + 1)?)
     }
 
     /// One value.
@@ -72,7 +84,7 @@ impl LabelValues {
     pub(crate) fn get(&self, at: usize) -> &str {
         assert!(at < self.len(), "a series has a value for each label");
         let bytes = self.bytes(at).unwrap_or_default();
-        // SAFETY: `new` copied these bytes, between these bounds, from a `str`.
+        // SAFETY: `new` copied these bytes, between these ends, from a `str`.
         unsafe { std::str::from_utf8_unchecked(bytes) }
     }
 

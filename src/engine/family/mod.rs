@@ -118,9 +118,14 @@ impl<S: Members> Family<S> {
 
     /// The handle of the series with these label values, which is created if it is missing, or that of the overflow series.
     pub(crate) fn get_or_create(&self, values: &[&str]) -> Result<S::Handle, Full> {
-        if let Some(handle) = self.lookup.find(values, |found| found.cloned()) {
-            return Ok(handle);
+        match self.lookup.find(values, |found| found.cloned()) {
+            Some(handle) => Ok(handle),
+            None => self.create(values),
         }
+    }
+
+    /// [`Self::get_or_create`], of a series that a look-up has not found.
+    pub(crate) fn create(&self, values: &[&str]) -> Result<S::Handle, Full> {
         let needs_place = !self.cap.is_overflow(values);
         if needs_place && self.cap.is_reached() {
             return self.overflow();
