@@ -2,6 +2,9 @@
 
 /// The second slot already lives in an allocated segment.
 pub(crate) const INLINE_ENTRIES: usize = 1;
+/// A histogram's second slot lives in a chunk, which the third one shares.
+pub(crate) const FIRST_SLOTS: usize = 1;
+pub(crate) const CHUNK_SLOTS: usize = 2;
 /// Two counters can be on one page, and a third on another.
 pub(crate) const PAGE_CELLS: usize = 2;
 pub(crate) const SHARED_CHUNK: usize = 1;

@@ -2,6 +2,10 @@
 
 /// Entries of a [`GrowingTable`](crate::engine::slot::growing_table::GrowingTable) that need no allocation: a power of two.
 pub(crate) const INLINE_ENTRIES: usize = 32;
+/// Slots whose entries a histogram keeps side by side.
+pub(crate) const FIRST_SLOTS: usize = 16;
+/// Slots whose entries it keeps in a chunk, beyond the first ones.
+pub(crate) const CHUNK_SLOTS: usize = 32;
 /// Cells in a page: 2 KiB for each thread that owns cells there.
 pub(crate) const PAGE_CELLS: usize = 256;
 /// Shared cells that are allocated together: a divisor of `PAGE_CELLS`.

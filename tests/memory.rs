@@ -1,4 +1,4 @@
-//! What the library allocates: nothing after a thread's first touch of a metric, and a known amount at it.
+//! What the library allocates: nothing after a thread's first touch of a metric and of an octave, and a known amount at it.
 
 use epoch_metrics::{HistogramOptions, MetricsCollector, Registry};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -50,46 +50,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-/// Blocks are mappings, which no allocator sees. These two functions stand before the C library's own of the same names.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-mod mappings {
-    use super::note;
-    use libc::{c_int, c_void, off64_t, size_t};
-
-    fn whole_pages(len: size_t) -> i64 {
-        len.next_multiple_of(4096) as i64
-    }
-
-    #[unsafe(no_mangle)]
-    unsafe extern "C" fn mmap64(
-        address: *mut c_void,
-        len: size_t,
-        protection: c_int,
-        flags: c_int,
-        file: c_int,
-        offset: off64_t,
-    ) -> *mut c_void {
-        // SAFETY: the caller's promise; where both names exist they are one function, but for the offset's type.
-        let mapping =
-            unsafe { libc::mmap(address, len, protection, flags, file, offset as libc::off_t) };
-        if mapping != libc::MAP_FAILED {
-            note(1, whole_pages(len));
-        }
-        mapping
-    }
-
-    #[unsafe(no_mangle)]
-    unsafe extern "C" fn munmap(address: *mut c_void, len: size_t) -> c_int {
-        // SAFETY: the caller's promise; this is the system call of that name.
-        let result = unsafe { libc::syscall(libc::SYS_munmap, address, len) };
-        if result == 0 {
-            note(0, -whole_pages(len));
-        }
-        result as c_int
-    }
-}
-
-/// Allocations and mappings of the calling thread while `work` runs, and by how many bytes they grew its memory.
+/// Allocations of the calling thread while `work` runs, and by how many bytes they grew its memory.
 fn allocated(work: impl FnOnce()) -> (u64, i64) {
     let before = (ALLOCATIONS.get(), BYTES.get());
     work();
@@ -101,20 +62,6 @@ fn the_counting_allocator_counts() {
     let (allocations, bytes) =
         allocated(|| std::mem::forget(std::hint::black_box(vec![0_u8; 1000])));
     assert_eq!((allocations, bytes), (1, 1000));
-}
-
-/// Without this the bounds on a histogram's bytes below would hold whatever it reserves.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-#[test]
-fn the_mappings_of_blocks_are_counted() {
-    let registry = Registry::new();
-    let histogram = registry
-        .histogram("h", "", HistogramOptions::durations())
-        .unwrap();
-    let (_, reserved) = allocated(|| histogram.record(1));
-    assert!(reserved > 64 << 10, "{reserved} bytes");
-    let (_, freed) = allocated(|| drop((registry, histogram)));
-    assert!(freed < -(64 << 10), "{freed} bytes");
 }
 
 #[test]
@@ -137,7 +84,7 @@ fn nothing_is_allocated_after_the_first_touch() {
         gauge.sub(3);
         float.set(0.5);
         float.add(0.25);
-        // All octaves in turn, so those that nobody has used yet come up as well; and refused ones.
+        // All octaves in turn, and refused values.
         histogram.record(1 << (i % 50));
         histogram.record_duration(Duration::from_nanos(i));
         let _ = histogram.try_record(0);
@@ -152,7 +99,11 @@ fn nothing_is_allocated_after_the_first_touch() {
         collector.record_queue_depth(i);
         drop(collector.start());
     };
-    let (first, _) = allocated(|| touch(3));
+    // A histogram's octave gets its counters at the first value that falls into it.
+    let (first, _) = allocated(|| {
+        (0..1_000).for_each(touch);
+        (0..40).for_each(|exponent| collector.record_latency(Duration::from_nanos(1 << exponent)));
+    });
     assert!(first > 0, "the first touch does allocate");
     // A thread that writes often gets cells of its own, once. Here it has them from now on.
     counter.warm();
@@ -172,6 +123,11 @@ fn a_million_unread_records_take_the_memory_of_a_thousand() {
         }
     };
     record(0..1_000);
+    // All octaves that the others are in: each gets its counters at its first value.
+    for exponent in 0..42 {
+        collector.record_latency(Duration::from_nanos(1 << exponent));
+        collector.record_batch_size(5_000 >> (exponent % 13));
+    }
     assert_eq!(allocated(|| record(1_000..1_000_000)), (0, 0));
     let (_, first_read) = allocated(|| drop(collector.snapshot()));
     record(0..1_000_000);

@@ -2,7 +2,7 @@
 
 use epoch_metrics::{HistogramOptions, Registry};
 
-/// Blocks are reserved zeroed, and only what is touched is backed by memory: a page for each octave or so.
+/// An octave takes memory when a value first falls into it.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_thousand_histograms_on_sixteen_threads_fit() {
@@ -64,5 +64,5 @@ fn a_thousand_histograms_on_sixteen_threads_fit() {
         (written >> 10) / 16_000,
         read >> 20
     );
-    assert!(read < 300 << 20, "{read} bytes resident");
+    assert!(read < 340 << 20, "{read} bytes resident");
 }

@@ -1,12 +1,11 @@
 //! One thread's block, and the fold that reads it.
 
 use super::{assert_prefix, config, explore, in_slot, record, recorder, spawn};
-use crate::engine::histogram::block::BlockEntry;
+use crate::engine::histogram::block::OwnedBlocks;
 use crate::engine::histogram::reader::BlockReader;
 use crate::engine::histogram::writer::BlockWriter;
 use crate::engine::read_order::SnapshotSource;
 use crate::engine::slot::owner::CurrentThread;
-use crate::engine::slot::per_slot::PerSlot;
 use loom::sync::Arc;
 
 /// What is recorded: `before` the race, with a fold after each part; `unread`, without; `meanwhile`, while a reader folds
@@ -112,20 +111,21 @@ fn sum_never_ahead() {
 fn large_never_ahead() {
     const VALUE: u64 = 6;
     explore("block::large_never_ahead", 3, 5, || {
-        let blocks = Arc::new(PerSlot::<BlockEntry>::default());
-        let write = |blocks: &PerSlot<BlockEntry>, samples: usize| {
+        let blocks = Arc::new(OwnedBlocks::default());
+        let write = |blocks: &OwnedBlocks, samples: usize| {
             in_slot(0, |thread| {
-                let create = || config(2, 0).block();
-                let writer = BlockWriter::find_or_create(blocks, thread.owner(), create);
-                (0..samples).for_each(|_| writer.record_any(VALUE));
+                let config = config(2, 0);
+                let writer = BlockWriter::find_or_create(blocks, thread.owner(), &config).unwrap();
+                (0..samples)
+                    .for_each(|_| assert!(writer.make_room(VALUE) && writer.try_record_any(VALUE)));
             });
         };
         write(&blocks, 1);
         let writer = spawn(&blocks, move |blocks| write(blocks, 2));
         let reader = spawn(&blocks, |blocks| {
             let config = config(2, 0);
-            blocks.for_each(|_, entry, block| {
-                let block = BlockReader::new(entry, block, &config);
+            blocks.for_each(|block| {
+                let block = BlockReader::new(block, &config);
                 let (large, mut floor) = (block.large(0), 0);
                 block.for_each_bucket(0, |_, count| floor += u128::from(count * VALUE));
                 assert!(large <= floor, "{large} in values, {floor} in their bucket");

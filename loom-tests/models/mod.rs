@@ -145,8 +145,8 @@ fn claiming<R>(claims: &SlotClaims, run: impl FnOnce(ModelThread<'_>) -> R) -> R
 fn config(queue: usize, recent: usize) -> BlockConfig {
     BlockConfig {
         layout: BucketLayout::new(0, 7, 0),
-        queue,
-        recent,
+        queue: queue as u32,
+        recent: recent as u32,
     }
 }
 
@@ -199,6 +199,11 @@ impl FoldTarget for Tally {
 
 impl Accumulate for Tally {
     type Snapshot = Snapshot;
+    type Kind = ();
+
+    fn new(_: &BlockConfig, (): ()) -> Self {
+        Self::default()
+    }
 
     fn publish(&mut self, outcome: FoldOutcome, _taken: Duration) -> Snapshot {
         Snapshot {
@@ -217,7 +222,7 @@ impl Accumulate for Tally {
 }
 
 fn recorder(config: BlockConfig) -> Recorder<Tally> {
-    Recorder::new(config, Tally::default(), Duration::ZERO)
+    Recorder::new(config, (), Duration::ZERO)
 }
 
 /// Records as a thread that owns the slot `by`.

@@ -1,6 +1,7 @@
 //! What a histogram's folds add up to, and what its snapshots are cut from.
 
 use crate::engine::histogram::accumulate::{Accumulate, FoldOutcome, FoldTarget};
+use crate::engine::histogram::block::BlockConfig;
 use crate::engine::histogram::bucket_layout::BucketLayout;
 use crate::fold::recent::RecentSamples;
 use crate::kind::Unit;
@@ -31,23 +32,6 @@ pub(crate) struct Accumulator {
 }
 
 impl Accumulator {
-    pub(crate) fn new(layout: BucketLayout, digits: u8, unit: Unit, recent: usize) -> Self {
-        Self {
-            layout,
-            digits,
-            unit,
-            octaves: vec![Vec::new(); layout.octaves()],
-            totals: vec![0; layout.octaves()],
-            changed: 0,
-            published: Vec::new(),
-            count: 0,
-            sum: 0,
-            origin: Origin::new(),
-            rejected: 0,
-            recent: (recent > 0).then(|| RecentSamples::new(recent, unit)),
-        }
-    }
-
     fn publish_octave(&mut self, octave: usize) {
         let counts = Arc::from(self.octaves[octave].as_slice());
         let current = Octave {
@@ -107,6 +91,26 @@ impl FoldTarget for Accumulator {
 
 impl Accumulate for Accumulator {
     type Snapshot = HistogramSnapshot;
+    /// Significant digits, and the unit.
+    type Kind = (u8, Unit);
+
+    fn new(config: &BlockConfig, (digits, unit): (u8, Unit)) -> Self {
+        let (layout, recent) = (config.layout, config.recent as usize);
+        Self {
+            layout,
+            digits,
+            unit,
+            octaves: vec![Vec::new(); layout.octaves()],
+            totals: vec![0; layout.octaves()],
+            changed: 0,
+            published: Vec::new(),
+            count: 0,
+            sum: 0,
+            origin: Origin::new(),
+            rejected: 0,
+            recent: (recent > 0).then(|| RecentSamples::new(recent, unit)),
+        }
+    }
 
     fn clear(&mut self) {
         self.octaves.fill(Vec::new());

@@ -59,8 +59,7 @@ impl HistogramCore {
             config,
             ..
         } = *options;
-        let accumulator = Accumulator::new(config.layout, digits, unit, config.recent);
-        let recorder = Recorder::new(config, accumulator, context.now());
+        let recorder = Recorder::new(config, (digits, unit), context.now());
         Self {
             recorder,
             unit,

@@ -236,8 +236,8 @@ impl HistogramOptions {
         let bounds = bounds::exported(&self.wanted_bounds(), unit, &layout);
         let config = BlockConfig {
             layout,
-            queue,
-            recent,
+            queue: queue as u32,
+            recent: recent as u32,
         };
         Ok(ValidOptions {
             unit,

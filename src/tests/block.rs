@@ -1,12 +1,11 @@
 //! Counters of more than 31 bits.
 
-use crate::engine::histogram::block::{BlockConfig, BlockEntry, join_halves};
+use crate::engine::histogram::block::{BlockConfig, OwnedBlocks, join_halves};
 use crate::engine::histogram::bucket_layout::BucketLayout;
 use crate::engine::histogram::reader::BlockReader;
 use crate::engine::histogram::writer::BlockWriter;
 use crate::engine::slot::growing_table::SlotId;
 use crate::engine::slot::owner::ThreadSlot;
-use crate::engine::slot::per_slot::PerSlot;
 
 #[test]
 fn a_counter_that_overflows_its_lower_half_is_carried() {
@@ -17,22 +16,23 @@ fn a_counter_that_overflows_its_lower_half_is_carried() {
         queue: 4,
         recent: 0,
     };
-    let blocks = PerSlot::<BlockEntry>::default();
-    let writer = BlockWriter::find_or_create(&blocks, own.owner(), || config.block());
+    let blocks = OwnedBlocks::default();
+    let writer = BlockWriter::find_or_create(&blocks, own.owner(), &config).unwrap();
+    let record_any = |value| assert!(writer.make_room(value) && writer.try_record_any(value));
     let record = |value| writer.try_record(value);
     for value in [5, 900, 0] {
-        writer.record_any(value);
-        writer.preset(0, value, u32::MAX / 2 - 1);
+        record_any(value);
+        writer.preset(value, u32::MAX / 2 - 1);
         assert_eq!(record(value), value != 0, "still below the top");
         if value == 0 {
-            writer.record_any(value);
+            record_any(value);
         }
         assert!(!record(value), "to be carried");
-        writer.record_any(value);
+        record_any(value);
         assert_eq!(record(value), value != 0, "room again");
     }
-    let (entry, block) = blocks.get(SlotId::new(0)).unwrap();
-    let reader = BlockReader::new(entry, block, &config);
+    let block = blocks.get(SlotId::new(0)).unwrap();
+    let reader = BlockReader::new(block, &config);
     let counts = || {
         let mut counts = Vec::new();
         reader.for_each_bucket(0, |_, count| counts.push(count));
@@ -40,14 +40,14 @@ fn a_counter_that_overflows_its_lower_half_is_carried() {
     };
     assert_eq!(counts(), [1 << 31, (1 << 31) + 1, (1 << 31) + 1]);
     // And a second time, back to an even upper half.
-    writer.preset(0, 5, u32::MAX);
+    writer.preset(5, u32::MAX);
     assert!(!record(5), "to be carried again");
-    writer.record_any(5);
+    record_any(5);
     assert_eq!(counts()[1], 1 << 32);
     reader.clear(0);
     assert!(counts().is_empty());
-    writer.preset(0, 5, u32::MAX / 2);
-    writer.record_any(5);
+    writer.preset(5, u32::MAX / 2);
+    record_any(5);
     assert_eq!(counts(), [1 << 31], "the upper half was cleared as well");
 }
 

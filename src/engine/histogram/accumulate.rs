@@ -1,5 +1,7 @@
 //! What folds add up to: the interface between the engine and the values that readers get.
 
+use super::block::BlockConfig;
+use std::fmt;
 use std::time::Duration;
 
 /// The result of all folds of a histogram so far.
@@ -31,8 +33,12 @@ pub(crate) trait FoldTarget {
 
 /// Adds up what folds find, and makes snapshots of it.
 pub(crate) trait Accumulate: FoldTarget + Clone {
-    type Snapshot;
+    type Snapshot: fmt::Debug;
+    /// What it is told beside the histogram's options.
+    type Kind: Copy + fmt::Debug;
 
+    /// Made at the first read.
+    fn new(config: &BlockConfig, kind: Self::Kind) -> Self;
     /// A snapshot of everything that was folded. `taken`: a time before the fold.
     fn publish(&mut self, outcome: FoldOutcome, taken: Duration) -> Self::Snapshot;
     /// Forgets everything that was folded.

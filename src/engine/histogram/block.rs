@@ -2,152 +2,178 @@
 //! from their two sides.
 //!
 //! ```text
-//! BlockEntry   block ─┐ recorded  rejected          one for each slot; readers poll recorded and rejected
-//!                     │
-//! Block   ◄───────────┘
-//!   queue      v v v v v v v v                      the newest samples as they are; sample n is at n modulo the length
-//!   bank 0     sum, large, lower and upper halves      the writer counts into the bank that `current` names,
-//!   bank 1     sum, large, lower and upper halves      the reader drains the other one
-//!   current    0 or 1                               the reader's wish
+//! OwnedBlocks ──► Block                            one for each slot that owns one; readers poll recorded and rejected
+//!   recorded, sums, current, banks, queue            one cache line
+//!   queue      v v v v v v v v                       the newest samples as they are; sample n is at n modulo the length
+//!   bank 0     large, octaves                        the writer counts into the bank that `current` names,
+//!   bank 1     large, octaves                        the reader drains the other one, which is made before the first flip
+//!   current    0 or 1                                the reader's wish
 //! ```
 //!
 //! **Written by the slot's owner only:** `queue`, the bank that it uses, `recorded` (samples ever recorded; with
-//! `rejected` it makes up the epoch), `rejected` (values refused, which are in none of the above), and the two offset tables.
+//! `rejected` it makes up the epoch), `rejected` (values refused, which are in none of the above).
 //! **Written by the reader only:** `current`, and a bank that the writer has left.
 //!
 //! **Halves.** A bucket's count has a lower half, which every record touches, and an upper half, touched once in 2^31 records.
 //! The top bit of the lower half repeats the lowest bit of the upper half. A reader that catches one half before a carry and
 //! the other after it sees that the two disagree, and which one is behind ([`join_halves`]).
 //!
-//! **Octaves.** An octave of buckets gets its counters when a value first falls into it, so memory is committed densely: all
-//! counters are reserved zeroed at the slot's first record, and the operating system backs them page by page.
+//! **Memory.** A block has one bank and a queue. An octave gets its counters when a value first falls into it ([`octaves`](super::octaves)),
+//! a bucket's octave its upper halves at the first carry, a block its second bank before the first flip. Whatever is refused has an
+//! answer: a thread without a block records elsewhere, a value without a counter counts as rejected, banks are not flipped.
 //!
 //! **Limits.** One thread writes. A signal handler that interrupts a record on its own thread and records into the same
 //! histogram is outside the contract, as is one that interrupts any first write ([`owner`](crate::engine::slot::owner)).
 
-use super::bucket_layout::{BucketLayout, MAX_OCTAVES};
+use super::bucket_layout::BucketLayout;
+use super::octaves::Octaves;
+use super::slot_table::SlotTable;
+use crate::engine::slot::growing_table::SlotId;
 use crate::engine::slot::once_box::OnceBox;
-use crate::engine::slot::per_slot::Entry;
-use crate::sync::{AtomicU32, AtomicU64};
+use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Relaxed};
 use crate::tuning::LOW_BITS;
-use crate::zeroed::{Zeroed, zeroed_u32, zeroed_u64};
-use crossbeam_utils::CachePadded;
+use crate::zeroed::{try_box, zeroed_u64};
 
 /// What is fixed when a histogram is registered.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BlockConfig {
     pub(crate) layout: BucketLayout,
     /// Samples that a queue holds: a power of two.
-    pub(crate) queue: usize,
+    pub(crate) queue: u32,
     /// How many recent samples the accumulator keeps; less than `queue`.
-    pub(crate) recent: usize,
+    pub(crate) recent: u32,
 }
 
-impl BlockConfig {
-    /// An empty block.
-    pub(crate) fn block(&self) -> Block {
-        Block::new(self.layout, self.queue)
-    }
-}
-
-/// One slot's entry: the block, and what readers poll beside it, so that they need not follow the pointer. Aligned to two
-/// cache lines, since processors fetch lines in pairs.
+/// The blocks of the slots that own one.
 #[derive(Debug, Default)]
-#[repr(align(128))]
-pub(crate) struct BlockEntry {
-    block: OnceBox<Block>,
-    pub(super) recorded: AtomicU64,
-    pub(super) rejected: AtomicU64,
+pub(crate) struct OwnedBlocks {
+    blocks: SlotTable<OnceBox<Block>>,
+    /// One more than the highest slot that owns a block.
+    len: AtomicUsize,
+    /// Blocks that were made.
+    made: AtomicU32,
 }
 
-impl Entry for BlockEntry {
-    type Value = Block;
-
+impl OwnedBlocks {
+    /// The block of a slot, if it owns one and is among the first: the shortest path. [`Self::get`] finds the others.
     #[inline(always)]
-    fn value(&self) -> &OnceBox<Block> {
-        &self.block
+    pub(super) fn get_first(&self, slot: SlotId) -> Option<&Block> {
+        self.blocks.get_first(slot)?.get()
+    }
+
+    /// The block of a slot, if it owns one.
+    pub(crate) fn get(&self, slot: SlotId) -> Option<&Block> {
+        self.blocks.get(slot)?.get()
+    }
+
+    /// The block of a slot, which is made if it is missing. `None`: there is no memory for it.
+    ///
+    /// The allocator may record into this very histogram on this thread. The block that it made is used then.
+    pub(super) fn get_or_create(&self, slot: SlotId, config: &BlockConfig) -> Option<&Block> {
+        let entry = self.blocks.get_or_alloc(slot)?;
+        if let Some(block) = entry.get() {
+            return Some(block);
+        }
+        // Relaxed: a number of its own for each block, nothing else.
+        let number = self.made.fetch_add(1, Relaxed);
+        let block = entry.set(Block::new(config, number)?);
+        // Relaxed: publishes nothing. A reader that must see this slot's first record is ordered after it, and therefore
+        // after this; any other reader may miss the slot.
+        self.len.fetch_max(slot.index() + 1, Relaxed);
+        Some(block)
+    }
+
+    /// Calls `each` with every block, the lowest slot's first.
+    #[inline]
+    pub(crate) fn for_each<'a>(&'a self, mut each: impl FnMut(&'a Block)) {
+        // Relaxed: a bound. The Acquire of each entry's pointer makes the block visible.
+        self.blocks.for_each(self.len.load(Relaxed), |entry| {
+            if let Some(block) = entry.get() {
+                each(block);
+            }
+        });
     }
 }
 
 /// See the module's header.
 #[derive(Debug)]
-#[repr(C, align(128))]
+#[repr(C, align(64))]
 pub(crate) struct Block {
-    pub(super) banks: [Bank; 2],
-    pub(super) queue: Box<[AtomicU64]>,
-    /// One less than the length of the queue, a power of two.
-    pub(super) mask: u32,
+    pub(super) recorded: AtomicU64,
+    /// Of each bank: the sum of its values. Wraps at 2^64; see `widen` in [`cursor`](super::cursor).
+    pub(super) sums: [AtomicU64; 2],
+    pub(super) banks: [OnceBox<Bank>; 2],
+    /// Its length is a power of two.
+    queue: Box<[AtomicU64]>,
+    /// The bank that the reader wants used.
+    pub(super) current: AtomicU32,
     /// [`BucketLayout::mantissa_shift`].
     pub(super) mantissa_shift: u8,
-    /// By a float's exponent field modulo 64, for octaves that [`BucketLayout::has_fast_path`] and hold a value: what to add
-    /// to the float's leading bits to get its counter, modulo 2^32. Otherwise [`NO_OFFSET`].
-    pub(super) fast_offsets: [AtomicU32; 64],
-    /// By octave, if it holds a value: what to add to a bucket's number to get its counter, modulo 2^32. Otherwise
-    /// [`NO_OFFSET`].
-    pub(super) counter_offsets: [AtomicU32; MAX_OCTAVES],
-    /// How many octaves have counters.
-    pub(super) octaves_in_use: AtomicU32,
     pub(super) layout: BucketLayout,
-    /// The bank that the reader wants used.
-    pub(super) current: CachePadded<AtomicU32>,
+    pub(super) rejected: AtomicU64,
+    /// A number that no other block of the histogram has, from zero.
+    pub(super) number: u32,
 }
 
-/// Counters of all buckets, and the sum of the values that they count.
+/// Counters of all buckets, and what large values add up to.
 #[derive(Debug)]
 pub(super) struct Bank {
-    /// Wraps at 2^64; see `widen` in [`cursor`](super::cursor).
-    pub(super) sum: AtomicU64,
+    pub(super) octaves: Octaves,
     /// The sum of the large values, each without its lowest [`LARGE_SHIFT`](crate::tuning::LARGE_SHIFT) bits.
     pub(super) large: AtomicU64,
-    /// The counters' lower halves, then their upper halves.
-    pub(super) counters: Zeroed,
-    /// Not zero: some counter has an upper half.
-    pub(super) has_high_halves: AtomicU32,
 }
-
-/// Sentinel: larger than any counter offset.
-pub(super) const NO_OFFSET: u32 = 1 << 30;
 
 /// The bits of a lower half that count; the bit above them is the parity of the upper half.
 pub(super) const LOW: u32 = (1 << LOW_BITS) - 1;
 
 impl Bank {
-    fn new(layout: &BucketLayout) -> Self {
-        let counters = zeroed_u32(2 * layout.buckets());
-        Self {
-            sum: AtomicU64::new(0),
+    fn new(layout: BucketLayout) -> Option<Box<Self>> {
+        try_box(Self {
+            octaves: Octaves::new(layout),
             large: AtomicU64::new(0),
-            counters,
-            has_high_halves: AtomicU32::new(0),
-        }
+        })
     }
 }
 
 impl Block {
-    /// `queue`: how many samples are kept as they are, a power of two.
-    pub(crate) fn new(layout: BucketLayout, queue: usize) -> Self {
-        assert!(queue.is_power_of_two());
-        Self {
-            banks: [Bank::new(&layout), Bank::new(&layout)],
-            queue: zeroed_u64(queue),
-            mask: queue as u32 - 1,
-            mantissa_shift: layout.mantissa_shift() as u8,
-            fast_offsets: std::array::from_fn(|_| AtomicU32::new(NO_OFFSET)),
-            counter_offsets: std::array::from_fn(|_| AtomicU32::new(NO_OFFSET)),
-            octaves_in_use: AtomicU32::new(0),
-            layout,
-            current: CachePadded::new(AtomicU32::new(0)),
+    fn new(config: &BlockConfig, number: u32) -> Option<Box<Self>> {
+        assert!(config.queue.is_power_of_two());
+        let block = Self {
+            recorded: AtomicU64::new(0),
+            sums: [AtomicU64::new(0), AtomicU64::new(0)],
+            banks: Default::default(),
+            queue: zeroed_u64(config.queue as usize)?,
+            current: AtomicU32::new(0),
+            mantissa_shift: config.layout.mantissa_shift() as u8,
+            layout: config.layout,
+            rejected: AtomicU64::new(0),
+            number,
+        };
+        block.banks[0].set(Bank::new(config.layout)?);
+        try_box(block)
+    }
+
+    /// Makes a bank that is missing. `false`: there is no memory for it.
+    pub(super) fn make_bank(&self, bank: usize) -> bool {
+        if self.banks[bank].get().is_none() {
+            let Some(made) = Bank::new(self.layout) else {
+                return false;
+            };
+            self.banks[bank].set(made);
         }
+        true
     }
 
     /// Where the queue keeps this sample.
-    #[inline]
+    #[inline(always)]
     pub(super) fn queue_entry(&self, sample: u64) -> &AtomicU64 {
-        // SAFETY: the mask is one less than the queue's length.
-        unsafe {
-            self.queue
-                .get_unchecked(sample as usize & self.mask as usize)
-        }
+        let index = sample as usize & (self.queue.len() - 1);
+        // SAFETY: the length is a power of two.
+        unsafe { self.queue.get_unchecked(index) }
+    }
+
+    pub(super) fn queue_len(&self) -> usize {
+        self.queue.len()
     }
 }
 
@@ -160,7 +186,7 @@ impl Block {
 pub(crate) fn join_halves(low: u32, high: u32) -> u64 {
     const CARRY: u64 = 1 << LOW_BITS;
     let count = u64::from(high) * CARRY + u64::from(low & LOW);
-    if low >> LOW_BITS == high & 1 {
+    if low >> LOW_BITS & 1 == high & 1 {
         count
     } else if low & LOW > LOW / 2 {
         count.wrapping_sub(CARRY)

@@ -149,7 +149,7 @@ impl SlotCursor {
                 break;
             }
         }
-        let surplus = recent.len().saturating_sub(block.config.recent);
+        let surplus = recent.len().saturating_sub(block.config.recent as usize);
         recent.drain(..surplus);
     }
 
@@ -167,7 +167,7 @@ impl SlotCursor {
         recent: &mut Vec<u64>,
     ) -> bool {
         let new = tail - self.folded;
-        if new >= block.config.queue as u64
+        if new >= u64::from(block.config.queue)
             || self.provisional.counts.len() as u64 + new > MAX_PROVISIONAL as u64
         {
             return false;
@@ -200,14 +200,17 @@ impl SlotCursor {
         to: &mut impl FoldTarget,
         recent: &mut Vec<u64>,
     ) {
-        if !self.flipping {
+        // Without memory for a second bank the first one is scanned, whatever the writer does in it.
+        if !self.flipping && block.prepare(self.bank ^ 1) {
             self.bank ^= 1;
             self.flipping = true;
             block.flip(self.bank);
         }
+        let has_switched =
+            |cursor: &Self| cursor.flipping && block.writer_has_switched(cursor.bank);
         for _ in 0..BANK_CHECKS {
             spin_loop();
-            if block.writer_has_switched(self.bank) {
+            if has_switched(self) {
                 return self.drain_bank(block, to, recent);
             }
         }
@@ -215,14 +218,14 @@ impl SlotCursor {
             let tail = block.recorded();
             match self.scan(block, tail, to, attempt >= BANK_SCANS) {
                 Scan::Accepted => {
-                    let from = tail.saturating_sub(block.config.recent as u64);
+                    let from = tail.saturating_sub(block.config.recent.into());
                     self.copy_recent(block, from, tail, recent);
                     self.recent = tail;
                     return;
                 }
                 // The rest of what the tail counts is in the other bank.
                 Scan::WriterLeft => return self.drain_bank(block, to, recent),
-                Scan::WriterActive if block.writer_has_switched(self.bank) => {
+                Scan::WriterActive if has_switched(self) => {
                     return self.drain_bank(block, to, recent);
                 }
                 Scan::WriterActive => {}
@@ -298,7 +301,7 @@ impl SlotCursor {
         let tail = block.recorded();
         self.copy_recent(
             block,
-            (tail + 1).saturating_sub(block.config.queue as u64),
+            (tail + 1).saturating_sub(block.config.queue.into()),
             tail,
             recent,
         )

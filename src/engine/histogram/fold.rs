@@ -21,16 +21,16 @@
 //! a rejection is missing beside it, on either side.
 
 use super::accumulate::{Accumulate, Both, FoldOutcome, FoldTarget};
-use super::block::{BlockConfig, BlockEntry};
+use super::block::{BlockConfig, OwnedBlocks};
 use super::cursor::SlotCursor;
 use super::reader::BlockReader;
-use crate::engine::slot::per_slot::PerSlot;
 use std::time::Duration;
 
 /// See the module's header.
 #[derive(Debug)]
 pub(crate) struct FoldState<A> {
     total: A,
+    /// By the numbers of their blocks.
     slots: Vec<SlotState>,
     /// The reset that is under way.
     reset: Option<PendingReset<A>>,
@@ -121,17 +121,16 @@ impl<A: Accumulate> FoldState<A> {
     /// Folds what is new in all slots, and makes a snapshot of everything.
     pub(super) fn read(
         &mut self,
-        blocks: &PerSlot<BlockEntry>,
+        blocks: &OwnedBlocks,
         config: &BlockConfig,
         taken: Duration,
     ) -> A::Snapshot {
-        blocks.for_each(|slot, entry, block| {
-            self.fold_slot(slot, BlockReader::new(entry, block, config));
-        });
+        blocks.for_each(|block| self.fold_slot(BlockReader::new(block, config)));
         self.total.publish(self.outcome(), taken)
     }
 
-    fn fold_slot(&mut self, index: usize, block: BlockReader<'_>) {
+    fn fold_slot(&mut self, block: BlockReader<'_>) {
+        let index = block.number();
         self.reach(index);
         let (slot, total, buffers) = (&mut self.slots[index], &mut self.total, &mut self.buffers);
         let Some(reset) = &mut self.reset else {
@@ -171,16 +170,14 @@ impl<A: Accumulate> FoldState<A> {
     }
 
     /// Begins a reset. One that was begun before is given up.
-    pub(super) fn begin_reset(&mut self, blocks: &PerSlot<BlockEntry>, config: &BlockConfig) {
+    pub(super) fn begin_reset(&mut self, blocks: &OwnedBlocks, config: &BlockConfig) {
         let (mut before, mut after) = (self.total.clone(), self.total.clone());
         after.clear();
         let mut uncut = 0;
-        blocks.for_each(|index, entry, block| {
-            self.reach(index);
-            let (slot, block) = (
-                &mut self.slots[index],
-                BlockReader::new(entry, block, config),
-            );
+        blocks.for_each(|block| {
+            let block = BlockReader::new(block, config);
+            self.reach(block.number());
+            let slot = &mut self.slots[block.number()];
             slot.fold_rejections(block, &mut Both(&mut self.total, &mut before));
             slot.cut_after = Some(block.recorded());
             uncut += 1;
@@ -196,15 +193,15 @@ impl<A: Accumulate> FoldState<A> {
     /// `taken`: when it began.
     pub(super) fn advance_reset(
         &mut self,
-        blocks: &PerSlot<BlockEntry>,
+        blocks: &OwnedBlocks,
         config: &BlockConfig,
         taken: Duration,
     ) -> Option<(A::Snapshot, A::Snapshot)> {
         let reset = self.reset.as_mut()?;
-        blocks.for_each(|index, entry, block| {
+        blocks.for_each(|block| {
+            let block = BlockReader::new(block, config);
             // A slot that is not known yet has nothing to cut.
-            if let Some(slot) = self.slots.get_mut(index) {
-                let block = BlockReader::new(entry, block, config);
+            if let Some(slot) = self.slots.get_mut(block.number()) {
                 reset.cut(slot, block, &mut self.total, &mut self.buffers);
             }
         });

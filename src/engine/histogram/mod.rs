@@ -20,17 +20,19 @@ pub(crate) mod block;
 pub(crate) mod bucket_layout;
 mod cursor;
 pub(crate) mod fold;
+mod octaves;
 pub(crate) mod reader;
+mod slot_table;
 pub(crate) mod writer;
 
 use super::generation::Generation;
+use super::slot::once_box::OnceBox;
 use super::slot::owner::{CurrentThread, Owner, first_write, first_write_of_value};
-use super::slot::per_slot::PerSlot;
 use super::snapshot_cache::SnapshotCache;
 use crate::sync::{Mutex, PoisonError, TryLockError, pause};
 use crate::tuning::RESET_ATTEMPTS;
 use accumulate::{Accumulate, FoldOutcome};
-use block::{BlockConfig, BlockEntry};
+use block::{BlockConfig, OwnedBlocks};
 use fold::FoldState;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,9 +41,20 @@ use writer::BlockWriter;
 /// The engine's part of a histogram: the blocks that threads record into, and the cached snapshot that readers rebuild and
 /// reset. See the module's header.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Recorder<A: Accumulate> {
+    blocks: OwnedBlocks,
     config: BlockConfig,
-    blocks: PerSlot<BlockEntry>,
+    /// Made by the first reader.
+    readers: OnceBox<Readers<A>>,
+    /// The time of the first, empty snapshot.
+    created: Duration,
+    kind: A::Kind,
+}
+
+/// What readers share.
+#[derive(Debug)]
+struct Readers<A: Accumulate> {
     /// Behind the lock: how far each slot was read, and what that added up to.
     cache: SnapshotCache<FoldState<A>, A::Snapshot>,
     /// Held by the reset that is under way.
@@ -50,14 +63,26 @@ pub(crate) struct Recorder<A: Accumulate> {
 
 impl<A: Accumulate> Recorder<A> {
     /// `created`: the time of the first, empty snapshot.
-    pub(crate) fn new(config: BlockConfig, mut accumulator: A, created: Duration) -> Self {
-        let empty = accumulator.publish(FoldOutcome::default(), created);
+    pub(crate) fn new(config: BlockConfig, kind: A::Kind, created: Duration) -> Self {
         Self {
+            blocks: OwnedBlocks::default(),
             config,
-            blocks: PerSlot::default(),
-            cache: SnapshotCache::new(FoldState::new(accumulator), empty),
-            resets: Mutex::new(()),
+            readers: OnceBox::default(),
+            created,
+            kind,
         }
+    }
+
+    /// What readers share. Of two readers that come first at the same time, one makes it.
+    fn readers(&self) -> &Readers<A> {
+        self.readers.get().unwrap_or_else(|| {
+            let mut accumulator = A::new(&self.config, self.kind);
+            let empty = accumulator.publish(FoldOutcome::default(), self.created);
+            self.readers.set(Box::new(Readers {
+                cache: SnapshotCache::new(FoldState::new(accumulator), empty),
+                resets: Mutex::new(()),
+            }))
+        })
     }
 
     pub(crate) fn config(&self) -> &BlockConfig {
@@ -67,7 +92,17 @@ impl<A: Accumulate> Recorder<A> {
     /// Records a value; out of range, it counts as rejected.
     #[inline]
     pub(crate) fn record(&self, thread: impl CurrentThread, value: u64) {
-        let writer = BlockWriter::find_inline(&self.blocks, thread.owner());
+        match BlockWriter::find_first(&self.blocks, thread.owner()) {
+            Some(writer) if writer.try_record(value) => {}
+            Some(_) => self.record_slow(thread, value),
+            None => self.record_in_any_slot(thread, value),
+        }
+    }
+
+    /// [`Self::record`], for a thread whose slot is not among the first.
+    #[inline(never)]
+    fn record_in_any_slot(&self, thread: impl CurrentThread, value: u64) {
+        let writer = BlockWriter::find(&self.blocks, thread.owner());
         if !writer.is_some_and(|writer| writer.try_record(value)) {
             self.record_slow(thread, value);
         }
@@ -79,15 +114,28 @@ impl<A: Accumulate> Recorder<A> {
         if !self.config.layout.contains(value) {
             return self.reject(thread);
         }
-        match BlockWriter::find(&self.blocks, thread.owner()) {
-            Some(writer) => writer.record_any(value),
-            None => first_write_of_value(
+        let writer = BlockWriter::find(&self.blocks, thread.owner());
+        if !writer.is_some_and(|writer| writer.try_record_any(value)) {
+            first_write_of_value(
                 thread,
                 self.key(0),
                 value,
-                |owner, value| self.writer_or_create(owner).record_any(value),
-                |owner, lost| self.writer_or_create(owner).reject(lost),
-            ),
+                |owner, value| self.record_with_room(owner, value),
+                |owner, lost| self.reject_as(owner, lost),
+            );
+        }
+    }
+
+    /// Records a value, after making what it needs: a block, or room in it. Without memory for that it counts as rejected.
+    fn record_with_room(&self, owner: Owner<'_>, value: u64) {
+        while let Some(writer) = BlockWriter::find_or_create(&self.blocks, owner, &self.config) {
+            if writer.try_record_any(value) {
+                return;
+            }
+            // Again, if a reader has flipped the banks meanwhile.
+            if !writer.make_room(value) {
+                return writer.reject(1);
+            }
         }
     }
 
@@ -97,13 +145,15 @@ impl<A: Accumulate> Recorder<A> {
         match BlockWriter::find(&self.blocks, thread.owner()) {
             Some(writer) => writer.reject(1),
             None => first_write(thread, self.key(1), 1, |owner, values| {
-                self.writer_or_create(owner).reject(values);
+                self.reject_as(owner, values);
             }),
         }
     }
 
-    fn writer_or_create<'a>(&'a self, owner: Owner<'a>) -> BlockWriter<'a> {
-        BlockWriter::find_or_create(&self.blocks, owner, || self.config.block())
+    fn reject_as(&self, owner: Owner<'_>, values: u64) {
+        if let Some(writer) = BlockWriter::find_or_create(&self.blocks, owner, &self.config) {
+            writer.reject(values);
+        }
     }
 
     /// Tells one kind of write to this histogram from all other writes.
@@ -115,10 +165,10 @@ impl<A: Accumulate> Recorder<A> {
     #[inline]
     pub(crate) fn is_current(&self, snapshot: &A::Snapshot) -> bool {
         let mut epoch = 0_u64;
-        self.blocks.for_each_entry(|_, entry| {
+        self.blocks.for_each(|block| {
             epoch = epoch
-                .wrapping_add(entry.recorded())
-                .wrapping_add(entry.rejected());
+                .wrapping_add(block.recorded())
+                .wrapping_add(block.rejected());
         });
         A::epoch(snapshot) == epoch
     }
@@ -131,7 +181,8 @@ impl<A: Accumulate> Recorder<A> {
         within_staleness: impl Fn(&A::Snapshot, Duration) -> bool,
         now: impl FnOnce() -> Duration,
     ) -> Arc<A::Snapshot> {
-        let published = self.cache.latest();
+        let cache = &self.readers().cache;
+        let published = cache.latest();
         if self.is_current(&published) {
             return published;
         }
@@ -143,19 +194,23 @@ impl<A: Accumulate> Recorder<A> {
             newer || self.is_current(published) || within_staleness(published, now)
         };
         let rebuild = |state: &mut FoldState<A>, _: &_| state.read(&self.blocks, &self.config, now);
-        self.cache.answer(self.cache.request(), serves, rebuild)
+        cache.answer(cache.request(), serves, rebuild)
     }
 
     /// The last published snapshot.
     pub(crate) fn latest(&self) -> Arc<A::Snapshot> {
-        self.cache.latest()
+        self.readers().cache.latest()
     }
 
     /// Forgets what was recorded so far and returns it, then bumps the generation. `taken`: the time now.
     ///
     /// Waits for each writer that is inside a record, and for other resets. Readers run between the attempts.
     pub(crate) fn reset(&self, taken: Duration, generation: &Generation) -> A::Snapshot {
-        let _only = self.resets.lock().unwrap_or_else(PoisonError::into_inner);
+        let _only = self
+            .readers()
+            .resets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some(forgotten) = self.reset_within(usize::MAX, taken, generation) {
                 return forgotten;
@@ -169,7 +224,7 @@ impl<A: Accumulate> Recorder<A> {
         taken: Duration,
         generation: &Generation,
     ) -> Option<A::Snapshot> {
-        let _only = match self.resets.try_lock() {
+        let _only = match self.readers().resets.try_lock() {
             Ok(only) => only,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return None,
@@ -183,11 +238,12 @@ impl<A: Accumulate> Recorder<A> {
         taken: Duration,
         generation: &Generation,
     ) -> Option<A::Snapshot> {
+        let cache = &self.readers().cache;
         for attempt in 0..attempts {
             if attempt > 0 {
                 pause();
             }
-            let forgotten = self.cache.try_update(|state, _| {
+            let forgotten = cache.try_update(|state, _| {
                 if attempt == 0 {
                     state.begin_reset(&self.blocks, &self.config);
                 }
@@ -199,7 +255,7 @@ impl<A: Accumulate> Recorder<A> {
                 return forgotten;
             }
         }
-        self.cache.try_update(|state, _| {
+        cache.try_update(|state, _| {
             state.cancel_reset();
             None
         })

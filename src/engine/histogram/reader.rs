@@ -18,19 +18,18 @@
 //!
 //! **Progress.** Wait-free.
 
-use super::block::{Block, BlockConfig, BlockEntry, NO_OFFSET, join_halves};
+use super::block::{Bank, Block, BlockConfig, join_halves};
 use crate::sync::{Acquire, AtomicU32, Relaxed, Release, fence};
 use crate::tuning::LARGE_SHIFT;
 
 /// See the module's header.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BlockReader<'a> {
-    entry: &'a BlockEntry,
     block: &'a Block,
     pub(super) config: &'a BlockConfig,
 }
 
-impl BlockEntry {
+impl Block {
     /// Samples recorded so far.
     #[inline]
     pub(crate) fn recorded(&self) -> u64 {
@@ -47,22 +46,23 @@ impl BlockEntry {
 }
 
 impl<'a> BlockReader<'a> {
-    pub(crate) fn new(entry: &'a BlockEntry, block: &'a Block, config: &'a BlockConfig) -> Self {
-        Self {
-            entry,
-            block,
-            config,
-        }
+    pub(crate) fn new(block: &'a Block, config: &'a BlockConfig) -> Self {
+        Self { block, config }
     }
 
-    /// See [`BlockEntry::recorded`].
+    /// See [`Block::recorded`].
     pub(super) fn recorded(self) -> u64 {
-        self.entry.recorded()
+        self.block.recorded()
     }
 
-    /// See [`BlockEntry::rejected`].
+    /// See [`Block::rejected`].
     pub(super) fn rejected(self) -> u64 {
-        self.entry.rejected()
+        self.block.rejected()
+    }
+
+    /// See [`Block::number`].
+    pub(super) fn number(self) -> usize {
+        self.block.number as usize
     }
 
     /// Appends the samples `from..to` to `out`, or the newest part that the queue still holds. Returns the first
@@ -75,18 +75,33 @@ impl<'a> BlockReader<'a> {
         // preceded it is visible below.
         fence(Acquire);
         // Relaxed: after the fence.
-        let recorded = self.entry.recorded.load(Relaxed);
+        let recorded = self.block.recorded.load(Relaxed);
         // The writer may be storing sample number `recorded` right now, over the one a whole queue before it.
         let first = (recorded + 1)
-            .saturating_sub(self.block.queue.len() as u64)
+            .saturating_sub(self.block.queue_len() as u64)
             .clamp(from, to);
         out.drain(begin..begin + (first - from) as usize);
         first
     }
 
-    /// Tells the writer to use `bank` from its next record on. The bank is cleared, and the writer has left it.
+    /// Makes `bank` and gives it counters for the octaves that the other one has, so that its writer need not. `false`: there is no
+    /// memory for the bank. An octave for which there is none is the writer's to make.
+    pub(super) fn prepare(self, bank: usize) -> bool {
+        if !self.block.make_bank(bank) {
+            return false;
+        }
+        if let (Some(new), Some(old)) = (self.bank(bank), self.bank(bank ^ 1)) {
+            let used = |octave: &usize| old.octaves.lows(*octave).is_some();
+            for octave in (0..self.block.layout.octaves()).filter(used) {
+                let _ = new.octaves.lows_or_alloc(octave);
+            }
+        }
+        true
+    }
+
+    /// Tells the writer to use `bank` from its next record on. The bank is prepared and cleared, and the writer has left it.
     pub(super) fn flip(self, bank: usize) {
-        // Release: publishes the clearing.
+        // Release: publishes the preparation and the clearing.
         self.block.current.store(bank as u32, Release);
     }
 
@@ -95,47 +110,42 @@ impl<'a> BlockReader<'a> {
     #[inline]
     pub(super) fn writer_has_switched(self, bank: usize) -> bool {
         // Acquire: pairs with the sum's store; everything that the writer did in the other bank happened before.
-        self.block.banks[bank].sum.load(Acquire) != 0
+        self.block.sums[bank].load(Acquire) != 0
     }
 
     /// A bank's sum. Load it before the bank's buckets.
     pub(super) fn sum(self, bank: usize) -> u64 {
         // Acquire: pairs with the sum's store; the buckets of every value in the sum are visible after this.
-        self.block.banks[bank].sum.load(Acquire)
+        self.block.sums[bank].load(Acquire)
     }
 
     /// The least that the bank's large values add up to. Load it before the bank's buckets.
     pub(crate) fn large(self, bank: usize) -> u128 {
-        // Acquire: pairs with the store of `large`; the buckets of every value in it are visible after this.
-        u128::from(self.block.banks[bank].large.load(Acquire)) << LARGE_SHIFT
+        self.bank(bank).map_or(0, |bank| {
+            // Acquire: pairs with the store of `large`; the buckets of every value in it are visible after this.
+            u128::from(bank.large.load(Acquire)) << LARGE_SHIFT
+        })
     }
 
     /// Calls `each` with the number and the count of every bucket of the bank that is not empty.
     pub(crate) fn for_each_bucket(self, bank: usize, mut each: impl FnMut(usize, u64)) {
-        let block = self.block;
-        let bank = &block.banks[bank];
-        // Relaxed, here and below: ordered by the count or the sum that the caller loaded.
-        let has_high_halves = bank.has_high_halves.load(Relaxed) != 0;
-        let len = block.layout.octave_len();
-        let (lows, highs) = bank.counters.split_at(block.layout.buckets());
-        for octave in 0..block.layout.octaves() {
-            let offset = block.counter_offsets[octave].load(Relaxed);
-            if offset == NO_OFFSET {
+        let layout = &self.block.layout;
+        let Some(bank) = self.bank(bank) else {
+            return;
+        };
+        for octave in 0..layout.octaves() {
+            let Some(lows) = bank.octaves.lows(octave) else {
                 continue;
-            }
-            let first = octave * len;
-            let start = offset.wrapping_add(first as u32) as usize;
-            for (bucket, counter) in (first..).zip(start..start + len) {
+            };
+            let highs = bank.octaves.highs(octave);
+            let first = octave * layout.octave_len();
+            for (index, low) in lows.iter().enumerate() {
                 // Relaxed, both: ordered by the count or the sum that the caller loaded.
-                let low = lows[counter].load(Relaxed);
-                let high = if has_high_halves {
-                    highs[counter].load(Relaxed)
-                } else {
-                    0
-                };
+                let low = low.load(Relaxed);
+                let high = highs.map_or(0, |highs| highs[index].load(Relaxed));
                 let count = join_halves(low, high);
                 if count != 0 {
-                    each(bucket, count);
+                    each(first + index, count);
                 }
             }
         }
@@ -143,25 +153,25 @@ impl<'a> BlockReader<'a> {
 
     /// Clears a bank that the writer has left and will not use before the next flip.
     pub(crate) fn clear(self, bank: usize) {
-        let block = self.block;
-        let bank = &block.banks[bank];
-        // Relaxed, all: the bank is the reader's, and the next flip publishes what is done to it.
-        let used = block.octaves_in_use.load(Relaxed) as usize * block.layout.octave_len();
-        let (lows, highs) = bank.counters.split_at(block.layout.buckets());
-        // Relaxed, all: published by the next flip.
         let clear = |counters: &[AtomicU32]| {
+            // Relaxed: the bank is the reader's, and the next flip publishes what is done to it.
             counters
                 .iter()
-                .for_each(|counter| counter.store(0, Relaxed))
+                .for_each(|counter| counter.store(0, Relaxed));
         };
-        clear(&lows[..used]);
-        // Relaxed: the writer has left the bank.
-        if bank.has_high_halves.load(Relaxed) != 0 {
-            clear(&highs[..used]);
+        if let Some(bank) = self.bank(bank) {
+            for octave in 0..self.block.layout.octaves() {
+                bank.octaves.lows(octave).into_iter().for_each(clear);
+                bank.octaves.highs(octave).into_iter().for_each(clear);
+            }
+            // Relaxed: published by the next flip.
+            bank.large.store(0, Relaxed);
         }
-        // Relaxed, all: published by the next flip.
-        bank.has_high_halves.store(0, Relaxed);
-        bank.large.store(0, Relaxed);
-        bank.sum.store(0, Relaxed);
+        // Relaxed: published by the next flip.
+        self.block.sums[bank].store(0, Relaxed);
+    }
+
+    fn bank(self, bank: usize) -> Option<&'a Bank> {
+        self.block.banks[bank].get()
     }
 }

@@ -48,6 +48,12 @@ impl SlotId {
         self.index
     }
 
+    /// The index, if it is less than `LEN`.
+    #[inline(always)]
+    pub(crate) fn below<const LEN: usize>(self) -> Option<usize> {
+        (self.index < LEN).then_some(self.index)
+    }
+
     /// The segment of its entry, at most `SEGMENTS`.
     #[inline]
     const fn segment(self) -> usize {

@@ -1,6 +1,8 @@
 //! Small constants: the second slot is in an allocated segment, a page is full after two metrics, and banks are read soon.
 
 pub(crate) const INLINE_ENTRIES: usize = 1;
+pub(crate) const FIRST_SLOTS: usize = 1;
+pub(crate) const CHUNK_SLOTS: usize = 2;
 pub(crate) const PAGE_CELLS: usize = 2;
 pub(crate) const SHARED_CHUNK: usize = 1;
 pub(crate) const BANK_CHECKS: usize = 1;
