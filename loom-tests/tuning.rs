@@ -11,6 +11,7 @@ pub(crate) const SHARED_CHUNK: usize = 1;
 /// Another check shows a reader nothing that another execution does not show it.
 pub(crate) const BANK_CHECKS: usize = 1;
 pub(crate) const BANK_SCANS: usize = 1;
+pub(crate) const SHARED_SCANS: usize = 1;
 pub(crate) const RESET_ATTEMPTS: usize = 1;
 /// Four samples in a bucket carry.
 pub(crate) const LOW_BITS: u32 = 2;

@@ -20,6 +20,8 @@ pub(crate) const SUSTAIN: u64 = 1_000;
 pub(crate) const BANK_CHECKS: usize = 16;
 /// How often a reader scans a bank that does not add up before it accepts the scan and reports the difference.
 pub(crate) const BANK_SCANS: usize = 4;
+/// How often a reader looks at shared counters that do not add up before it reports the difference.
+pub(crate) const SHARED_SCANS: usize = 4;
 /// Bits of a bucket's count that every record touches; the remaining bits change once in `2^LOW_BITS` records.
 pub(crate) const LOW_BITS: u32 = 31;
 /// Values of more bits than this are large: a record adds them to a bank's `large` as well, out of line.

@@ -7,6 +7,7 @@ mod family;
 mod once_box;
 mod read_order;
 mod recorder;
+mod shared;
 mod slots;
 mod snapshot_cache;
 mod throughput;
@@ -26,6 +27,7 @@ use crate::engine::slot::claims::SlotClaims;
 use crate::engine::slot::growing_table::SlotId;
 use crate::engine::slot::owner::{CurrentThread, ThreadSlot};
 use crate::engine::throughput::{Amounts, Moment, Summarize, Tracker};
+use crate::ownership::Ownership;
 use loom::thread::JoinHandle;
 use std::collections::HashMap;
 use std::io::Write;
@@ -221,8 +223,14 @@ impl Accumulate for Tally {
     }
 }
 
+/// A histogram whose threads own their blocks.
 fn recorder(config: BlockConfig) -> Recorder<Tally> {
-    Recorder::new(config, (), Duration::ZERO)
+    recorder_with(config, Ownership::Always)
+}
+
+fn recorder_with(config: BlockConfig, ownership: Ownership) -> Recorder<Tally> {
+    let promotion = Arc::new(Promotion::default());
+    Recorder::new(config, (), Duration::ZERO, ownership, promotion)
 }
 
 /// Records as a thread that owns the slot `by`.

@@ -3,6 +3,7 @@
 use crate::engine::histogram::accumulate::{Accumulate, FoldOutcome, FoldTarget};
 use crate::engine::histogram::block::BlockConfig;
 use crate::engine::histogram::bucket_layout::BucketLayout;
+use crate::engine::histogram::counts::Counts;
 use crate::fold::recent::RecentSamples;
 use crate::kind::Unit;
 use crate::snapshot::histogram::{HistogramSnapshot, Octave};
@@ -10,56 +11,97 @@ use crate::snapshot::origin::Origin;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Counts of everything that was folded so far, by octave. A snapshot copies only the octaves that changed.
+/// Counts of everything that was folded so far, by octave. What did not change since the last snapshot is the snapshot's; octaves that
+/// did are unpacked until the next one.
 #[derive(Clone, Debug)]
 pub(crate) struct Accumulator {
     layout: BucketLayout,
     digits: u8,
     unit: Unit,
-    /// By octave: the counts of its buckets; empty until a value falls into it.
-    octaves: Vec<Vec<u64>>,
-    /// By octave: the sum of its counts.
-    totals: Vec<u64>,
-    /// A bit for each octave: changed since it was last published.
-    changed: u128,
-    published: Vec<Octave>,
+    /// As of the last snapshot; rising.
+    published: Arc<[Octave]>,
+    /// Those that changed since, in any order.
+    changed: Vec<Unpacked>,
+    /// The one that changed last.
+    last: usize,
     count: u64,
     sum: u128,
     /// Of this histogram, as it is since the last reset.
     origin: Origin,
     rejected: u64,
-    recent: Option<RecentSamples>,
+    recent: Option<Box<RecentSamples>>,
+}
+
+/// An octave that is being changed.
+#[derive(Clone, Debug)]
+struct Unpacked {
+    octave: usize,
+    total: u64,
+    counts: Vec<u64>,
+    /// What a source holds of it. Often the only source, so that the two can share it.
+    offered: Option<Counts>,
+}
+
+impl Unpacked {
+    fn pack(self) -> Octave {
+        let counts = Counts::new(&self.counts);
+        Octave {
+            octave: self.octave,
+            total: self.total,
+            counts: self
+                .offered
+                .filter(|offered| *offered == counts)
+                .unwrap_or(counts),
+        }
+    }
 }
 
 impl Accumulator {
-    fn publish_octave(&mut self, octave: usize) {
-        let counts = Arc::from(self.octaves[octave].as_slice());
-        let current = Octave {
-            octave,
-            total: self.totals[octave],
-            counts,
-        };
-        match self
-            .published
-            .binary_search_by_key(&octave, |published| published.octave)
-        {
-            Ok(at) => self.published[at] = current,
-            Err(at) => self.published.insert(at, current),
-        }
-    }
-
     #[inline]
     fn change(&mut self, bucket: usize, op: impl Fn(u64) -> u64) {
         let octave = self.layout.octave(bucket);
-        let counts = &mut self.octaves[octave];
-        if counts.is_empty() {
-            counts.resize(self.layout.octave_len(), 0);
+        let is_it = |unpacked: &Unpacked| unpacked.octave == octave;
+        if !self.changed.get(self.last).is_some_and(is_it) {
+            self.last = self.changed.iter().position(is_it).unwrap_or_else(|| {
+                let unpacked = self.unpack(octave);
+                self.changed.push(unpacked);
+                self.changed.len() - 1
+            });
         }
-        let count = &mut counts[self.layout.index_in_octave(bucket)];
+        let unpacked = &mut self.changed[self.last];
+        let count = &mut unpacked.counts[self.layout.index_in_octave(bucket)];
         *count = op(*count);
-        self.totals[octave] = op(self.totals[octave]);
+        unpacked.total = op(unpacked.total);
         self.count = op(self.count);
-        self.changed |= 1 << octave;
+    }
+
+    fn unpack(&self, octave: usize) -> Unpacked {
+        let mut counts = vec![0; self.layout.octave_len()];
+        let published = self.published.iter().find(|it| it.octave == octave);
+        if let Some(published) = published {
+            let filled = published.counts.iter();
+            filled.for_each(|(index, count)| counts[index] = count);
+        }
+        Unpacked {
+            octave,
+            total: published.map_or(0, |published| published.total),
+            counts,
+            offered: None,
+        }
+    }
+
+    /// Packs what has changed.
+    fn pack(&mut self) {
+        if self.changed.is_empty() {
+            return;
+        }
+        let changed = std::mem::take(&mut self.changed);
+        let is_changed = |it: &&Octave| changed.iter().any(|new| new.octave == it.octave);
+        let unchanged = self.published.iter().filter(|it| !is_changed(it));
+        let mut octaves: Vec<_> = unchanged.cloned().collect();
+        octaves.extend(changed.into_iter().map(Unpacked::pack));
+        octaves.sort_unstable_by_key(|it| it.octave);
+        self.published = octaves.into();
     }
 }
 
@@ -72,6 +114,13 @@ impl FoldTarget for Accumulator {
     #[inline]
     fn remove(&mut self, bucket: usize, samples: u64) {
         self.change(bucket, |count| count.wrapping_sub(samples));
+    }
+
+    fn offer(&mut self, octave: usize, counts: &Counts) {
+        let changed = self.changed.iter_mut().find(|it| it.octave == octave);
+        if let Some(changed) = changed {
+            changed.offered = Some(counts.clone());
+        }
     }
 
     fn add_sum(&mut self, amount: u128) {
@@ -100,23 +149,21 @@ impl Accumulate for Accumulator {
             layout,
             digits,
             unit,
-            octaves: vec![Vec::new(); layout.octaves()],
-            totals: vec![0; layout.octaves()],
-            changed: 0,
-            published: Vec::new(),
+            published: Arc::default(),
+            changed: Vec::new(),
+            last: 0,
             count: 0,
             sum: 0,
             origin: Origin::new(),
             rejected: 0,
-            recent: (recent > 0).then(|| RecentSamples::new(recent, unit)),
+            recent: (recent > 0).then(|| RecentSamples::new(recent, unit).into()),
         }
     }
 
     fn clear(&mut self) {
-        self.octaves.fill(Vec::new());
-        self.totals.fill(0);
-        self.published.clear();
-        (self.changed, self.count, self.sum) = (0, 0, 0);
+        self.published = Arc::default();
+        self.changed.clear();
+        (self.count, self.sum) = (0, 0);
         self.origin = Origin::new();
         self.rejected = 0;
         if let Some(recent) = &mut self.recent {
@@ -125,21 +172,17 @@ impl Accumulate for Accumulator {
     }
 
     fn publish(&mut self, outcome: FoldOutcome, taken: Duration) -> HistogramSnapshot {
-        let mut changed = std::mem::take(&mut self.changed);
-        while changed != 0 {
-            self.publish_octave(changed.trailing_zeros() as usize);
-            changed &= changed - 1;
-        }
+        self.pack();
         HistogramSnapshot {
             layout: self.layout,
             digits: self.digits,
             unit: self.unit,
-            octaves: self.published.as_slice().into(),
+            octaves: Arc::clone(&self.published),
             count: self.count,
             sum: self.sum,
             rejected: self.rejected,
             uncertain: outcome.uncertain,
-            recent: self.recent.as_mut().map(RecentSamples::merge),
+            recent: self.recent.as_mut().map(|recent| recent.merge()),
             origin: Some(self.origin.clone()),
             epoch: outcome.epoch,
             samples_folded: outcome.samples,

@@ -11,6 +11,7 @@ use crate::kind::Unit;
 use crate::metric::context::MetricContext;
 use crate::metric::family::{Member, sealed};
 use crate::metric::options::ValidOptions;
+use crate::ownership::Ownership;
 use crate::snapshot::histogram::HistogramSnapshot;
 use crate::snapshot::latest::Latest;
 use crate::thread::ThisThread;
@@ -57,9 +58,18 @@ impl HistogramCore {
             unit,
             digits,
             config,
+            ownership,
             ..
         } = *options;
-        let recorder = Recorder::new(config, (digits, unit), context.now());
+        // The order of recent samples lies in a thread's own queue.
+        let ownership = match ownership {
+            _ if config.recent > 0 => Ownership::Always,
+            Some(ownership) => ownership,
+            None => context.promotion.ownership,
+        };
+        let promotion = Arc::clone(&context.promotion);
+        let created = context.now();
+        let recorder = Recorder::new(config, (digits, unit), created, ownership, promotion);
         Self {
             recorder,
             unit,
@@ -185,6 +195,26 @@ impl Histogram {
     #[cold]
     pub fn reject(&self) {
         self.core.recorder.reject(ThisThread);
+    }
+
+    /// Makes what the calling thread needs to record values from `low` to `high`: its own cells, unless the options or
+    /// [`RegistryBuilder::ownership`](crate::RegistryBuilder::ownership) say never, and counters for the values, in the histogram's unit
+    /// (nanoseconds for [`Unit::Seconds`]). Not even the first record of such a value allocates then. The part of the values that is outside of
+    /// the histogram's range is left out.
+    ///
+    /// Returns `false` if there was no memory for it.
+    ///
+    /// ```
+    /// use epoch_metrics::{HistogramOptions, Registry};
+    ///
+    /// let latency = Registry::new().histogram("latency", "Latency.", HistogramOptions::durations())?;
+    /// assert!(latency.warm(1_000, 1_000_000_000)); // a microsecond to a second
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn warm(&self, low: u64, high: u64) -> bool {
+        let (min, max) = self.core.recorder.config().layout.range();
+        let (low, high) = (low.max(min), high.min(max));
+        low > high || self.core.recorder.warm(ThisThread, low, high)
     }
 
     /// The time now, by the registry's clock.

@@ -6,6 +6,7 @@ use crate::engine::histogram::bucket_layout::BucketLayout;
 use crate::error::OptionsError;
 use crate::kind::Unit;
 use crate::metric::bounds;
+use crate::ownership::Ownership;
 use crate::sample::bound::Bound;
 use crate::tuning::MIN_QUEUE;
 use std::time::Duration;
@@ -30,6 +31,7 @@ pub struct HistogramOptions {
     range: Option<(u64, u64)>,
     digits: u8,
     recent: Option<usize>,
+    ownership: Option<Ownership>,
     bounds: Option<Vec<u64>>,
 }
 
@@ -57,6 +59,8 @@ pub(crate) struct ValidOptions {
     pub(crate) unit: Unit,
     pub(crate) digits: u8,
     pub(crate) config: BlockConfig,
+    /// `None`: as the registry says.
+    pub(crate) ownership: Option<Ownership>,
     /// Rising.
     pub(crate) bounds: Vec<Bound>,
 }
@@ -70,6 +74,7 @@ impl Default for HistogramOptions {
             range: None,
             digits: 2,
             recent: None,
+            ownership: None,
             bounds: None,
         }
     }
@@ -135,6 +140,24 @@ impl HistogramOptions {
         self
     }
 
+    /// Whether threads share the histogram's cells or have their own; defaults to what
+    /// [`RegistryBuilder::ownership`](crate::RegistryBuilder::ownership) says. A histogram that keeps [recent](Self::recent) samples gives
+    /// each thread its own cells in any case, since the order of its samples lies there.
+    ///
+    /// ```
+    /// use epoch_metrics::{HistogramOptions, Ownership, Registry};
+    ///
+    /// let options = HistogramOptions::values(0, 64).recent(0).ownership(Ownership::Never);
+    /// let sizes = Registry::new().histogram("batch", "Batch sizes.", options)?;
+    /// sizes.record(7);
+    /// assert_eq!(sizes.snapshot().count(), 1);
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn ownership(mut self, ownership: Ownership) -> Self {
+        self.ownership = Some(ownership);
+        self
+    }
+
     /// Which bounds are exported as `le`, in the histogram's unit, in any order. They are exported as given, whatever the
     /// range and the digits.
     ///
@@ -192,6 +215,11 @@ impl DurationOptions {
         Self(self.0.recent(n))
     }
 
+    /// [`HistogramOptions::ownership`].
+    pub fn ownership(self, ownership: Ownership) -> Self {
+        Self(self.0.ownership(ownership))
+    }
+
     /// Which bounds are exported as `le`, as [`HistogramOptions::export_bounds`] says.
     ///
     /// The default is [`DEFAULT_BOUNDS`](Self::DEFAULT_BOUNDS), or, with an explicit range, 1, 2.5 and 5 in each decade from the last step at or below
@@ -243,6 +271,7 @@ impl HistogramOptions {
             unit,
             digits,
             config,
+            ownership: self.ownership,
             bounds,
         })
     }

@@ -1,8 +1,8 @@
 //! Adding and subtracting histogram snapshots.
 
+use crate::engine::histogram::counts::Counts;
 use crate::error::MergeError;
 use crate::snapshot::histogram::{Bucket, HistogramSnapshot, Octave};
-use std::sync::Arc;
 
 impl HistogramSnapshot {
     /// The values of both snapshots. Recent samples are left out: nothing tells how two histories interleave.
@@ -81,7 +81,7 @@ impl HistogramSnapshot {
         self.octaves
             .iter()
             .find(|found| found.octave == octave)
-            .map_or(0, |found| found.counts[index])
+            .map_or(0, |found| found.counts.get(index))
     }
 
     fn combine(&self, other: &Self, op: fn(u64, u64) -> u64) -> Result<Self, MergeError> {
@@ -100,32 +100,26 @@ impl HistogramSnapshot {
         })
     }
 
-    fn combine_octave(
-        &self,
-        other: &Self,
+    fn combine_octave<'a>(
+        &'a self,
+        other: &'a Self,
         octave: usize,
         op: fn(u64, u64) -> u64,
     ) -> Option<Octave> {
-        let counts = |of: &Self| {
-            let found = of.octaves.iter().find(|found| found.octave == octave)?;
-            Some(Arc::clone(&found.counts))
-        };
-        let (ours, theirs) = (counts(self), counts(other));
-        if ours.is_none() && theirs.is_none() {
+        let find = |of: &'a Self| of.octaves.iter().find(|found| found.octave == octave);
+        let sides = [find(self), find(other)];
+        if sides == [None, None] {
             return None;
         }
-        let empty = || Arc::from(vec![0; self.layout.octave_len()]);
-        let (ours, theirs) = (ours.unwrap_or_else(empty), theirs.unwrap_or_else(empty));
-        let counts: Arc<[u64]> = ours
-            .iter()
-            .zip(theirs.iter())
-            .map(|(a, b)| op(*a, *b))
+        let count = |side: Option<&Octave>, index| side.map_or(0, |it| it.counts.get(index));
+        let counts: Vec<_> = (0..self.layout.octave_len())
+            .map(|index| op(count(sides[0], index), count(sides[1], index)))
             .collect();
         let total = counts.iter().copied().fold(0, u64::wrapping_add);
-        (total != 0).then_some(Octave {
+        (total != 0).then(|| Octave {
             octave,
             total,
-            counts,
+            counts: Counts::new(&counts),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! What a histogram held at one moment.
 
 use crate::engine::histogram::bucket_layout::BucketLayout;
+use crate::engine::histogram::counts::Counts;
 use crate::kind::Unit;
 use crate::snapshot::origin::Origin;
 use crate::snapshot::rank::Fraction;
@@ -14,7 +15,7 @@ use std::time::Duration;
 pub(crate) struct Octave {
     pub(crate) octave: usize,
     pub(crate) total: u64,
-    pub(crate) counts: Arc<[u64]>,
+    pub(crate) counts: Counts,
 }
 
 /// What a histogram held at one moment: counts by bucket, count, sum, and the recent samples if it keeps them.
@@ -41,7 +42,7 @@ pub struct HistogramSnapshot {
     pub(crate) layout: BucketLayout,
     pub(crate) digits: u8,
     pub(crate) unit: Unit,
-    pub(crate) octaves: Box<[Octave]>,
+    pub(crate) octaves: Arc<[Octave]>,
     pub(crate) count: u64,
     pub(crate) sum: u128,
     pub(crate) rejected: u64,
@@ -185,14 +186,14 @@ impl HistogramSnapshot {
         }
         let rank = Fraction::new(q).nearest_rank(self.count);
         let mut before = 0_u64;
-        for octave in &self.octaves {
+        for octave in self.octaves.iter() {
             // Saturating, here and in `count_up_to`: merged snapshots may hold more than 2^64.
             if before.saturating_add(octave.total) < rank {
                 before = before.saturating_add(octave.total);
                 continue;
             }
-            for (index, count) in octave.counts.iter().enumerate() {
-                before = before.saturating_add(*count);
+            for (index, count) in octave.counts.iter() {
+                before = before.saturating_add(count);
                 if before >= rank {
                     return self.high_end(octave, index);
                 }
@@ -200,12 +201,8 @@ impl HistogramSnapshot {
         }
         // A merged count may have wrapped.
         self.octaves.last().map_or(0, |octave| {
-            let index = octave
-                .counts
-                .iter()
-                .rposition(|count| *count != 0)
-                .unwrap_or(0);
-            self.high_end(octave, index)
+            let last = octave.counts.iter().next_back();
+            self.high_end(octave, last.map_or(0, |(index, _)| index))
         })
     }
 
@@ -259,12 +256,7 @@ impl HistogramSnapshot {
     pub fn buckets(&self) -> impl Iterator<Item = Bucket> + '_ {
         let len = self.layout.octave_len();
         self.octaves.iter().flat_map(move |octave| {
-            let filled = octave
-                .counts
-                .iter()
-                .enumerate()
-                .filter(|(_, count)| **count != 0);
-            filled.map(move |(index, &count)| {
+            octave.counts.iter().map(move |(index, count)| {
                 let bucket = octave.octave * len + index;
                 Bucket {
                     low: self.layout.low(bucket),

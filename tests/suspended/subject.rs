@@ -1,7 +1,7 @@
 //! The histogram that a writer and a reader are at, and what it must show.
 
 use crate::stepped::StillClock;
-use epoch_metrics::{Histogram, HistogramOptions, HistogramSnapshot, Registry};
+use epoch_metrics::{Histogram, HistogramOptions, HistogramSnapshot, Ownership, Registry};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ pub(crate) fn subject(recent: usize) -> Subject {
     let options = HistogramOptions::durations()
         .range(Duration::ZERO, Duration::from_nanos(MAX))
         .significant_digits(1)
+        .ownership(Ownership::Always)
         .recent(recent);
     let histogram = registry.histogram("h", "", options).unwrap();
     // This thread's own first touch, for the rejections by which it makes a snapshot out of date.

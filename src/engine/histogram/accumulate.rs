@@ -1,6 +1,7 @@
 //! What folds add up to: the interface between the engine and the values that readers get.
 
 use super::block::BlockConfig;
+use super::counts::Counts;
 use std::fmt;
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub(crate) trait FoldTarget {
     fn add(&mut self, bucket: usize, samples: u64);
     /// Subtracts samples from a bucket.
     fn remove(&mut self, bucket: usize, samples: u64);
+    /// Tells what one source holds of an octave, after what is new there was added. A target to which nothing else was added may share it.
+    fn offer(&mut self, _octave: usize, _counts: &Counts) {}
     /// Adds to the sum of all values. Amounts of this one are modulo 2^128.
     fn add_sum(&mut self, amount: u128);
     /// Adds values that were rejected.
@@ -60,6 +63,11 @@ impl<A: FoldTarget> FoldTarget for Both<'_, A> {
     fn remove(&mut self, bucket: usize, samples: u64) {
         self.0.remove(bucket, samples);
         self.1.remove(bucket, samples);
+    }
+
+    fn offer(&mut self, octave: usize, counts: &Counts) {
+        self.0.offer(octave, counts);
+        self.1.offer(octave, counts);
     }
 
     fn add_sum(&mut self, amount: u128) {

@@ -28,6 +28,7 @@
 use super::bucket_layout::BucketLayout;
 use super::octaves::Octaves;
 use super::slot_table::SlotTable;
+use crate::engine::slot::adaptive::Room;
 use crate::engine::slot::growing_table::SlotId;
 use crate::engine::slot::once_box::OnceBox;
 use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Relaxed};
@@ -42,6 +43,17 @@ pub(crate) struct BlockConfig {
     pub(crate) queue: u32,
     /// How many recent samples the accumulator keeps; less than `queue`.
     pub(crate) recent: u32,
+}
+
+impl BlockConfig {
+    /// Bytes of a block, as a budget counts them: with counters for a few octaves in one bank.
+    pub(super) fn block_bytes(&self) -> u64 {
+        const OCTAVES: usize = 8;
+        let octaves = OCTAVES.min(self.layout.octaves()) * self.layout.octave_len();
+        let fixed = size_of::<Block>() + size_of::<Bank>();
+        (fixed + octaves * size_of::<AtomicU32>() + self.queue as usize * size_of::<AtomicU64>())
+            as u64
+    }
 }
 
 /// The blocks of the slots that own one.
@@ -69,14 +81,19 @@ impl OwnedBlocks {
     /// The block of a slot, which is made if it is missing. `None`: there is no memory for it.
     ///
     /// The allocator may record into this very histogram on this thread. The block that it made is used then.
-    pub(super) fn get_or_create(&self, slot: SlotId, config: &BlockConfig) -> Option<&Block> {
+    pub(super) fn get_or_create(
+        &self,
+        slot: SlotId,
+        config: &BlockConfig,
+        room: Option<Room>,
+    ) -> Option<&Block> {
         let entry = self.blocks.get_or_alloc(slot)?;
         if let Some(block) = entry.get() {
             return Some(block);
         }
         // Relaxed: a number of its own for each block, nothing else.
         let number = self.made.fetch_add(1, Relaxed);
-        let block = entry.set(Block::new(config, number)?);
+        let block = entry.set(Block::new(config, number, room)?);
         // Relaxed: publishes nothing. A reader that must see this slot's first record is ordered after it, and therefore
         // after this; any other reader may miss the slot.
         self.len.fetch_max(slot.index() + 1, Relaxed);
@@ -113,6 +130,8 @@ pub(crate) struct Block {
     pub(super) rejected: AtomicU64,
     /// A number that no other block of the histogram has, from zero.
     pub(super) number: u32,
+    /// What it took of a budget.
+    _room: Option<Room>,
 }
 
 /// Counters of all buckets, and what large values add up to.
@@ -136,7 +155,7 @@ impl Bank {
 }
 
 impl Block {
-    fn new(config: &BlockConfig, number: u32) -> Option<Box<Self>> {
+    fn new(config: &BlockConfig, number: u32, room: Option<Room>) -> Option<Box<Self>> {
         assert!(config.queue.is_power_of_two());
         let block = Self {
             recorded: AtomicU64::new(0),
@@ -148,6 +167,7 @@ impl Block {
             layout: config.layout,
             rejected: AtomicU64::new(0),
             number,
+            _room: room,
         };
         block.banks[0].set(Bank::new(config.layout)?);
         try_box(block)

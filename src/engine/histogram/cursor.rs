@@ -103,7 +103,7 @@ fn floor_of(block: BlockReader<'_>, bucket: usize, count: u64) -> u128 {
 /// its values can add up to. Right while that is less than 2^63 off. Each value that is not large is off by less than a
 /// 16th of itself with one digit, a 128th with two: together they reach 2^67, or 2^70. A large one is off by less than 2^48.
 /// A sum that was read while samples were being recorded may lack some; it is still the nearest number.
-fn widen(sum: u64, floor: u128) -> u128 {
+pub(super) fn widen(sum: u64, floor: u128) -> u128 {
     let off = sum.wrapping_sub(floor as u64) as i64;
     floor.wrapping_add_signed(off.into())
 }

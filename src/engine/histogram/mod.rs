@@ -1,16 +1,18 @@
-//! Histograms: one block for each thread, and the snapshot that readers share.
+//! Histograms: a block that threads share, blocks that hot threads own, and the snapshot that readers share.
 //!
 //! ```text
-//! record ──► BlockWriter ──► Block ──► BlockReader ──► SlotCursor ──► FoldState ──► Accumulate ──► SnapshotCache
-//!            (its owner)     (storage) (one reader)    (one slot)     (all slots)   (what a snapshot is cut from)
+//! record ─┬► BlockWriter ──► Block ──► BlockReader ──► SlotCursor ─┬► FoldState ──► Accumulate ──► SnapshotCache
+//!         │  (its owner)               (one reader)    (one block) │  (all blocks)  (what a snapshot is cut from)
+//!         └► SharedBlock ────────────► SharedBank ───► SharedCursor ┘
+//!            (any thread)              (one reader)
 //! ```
 //!
-//! [`Recorder`] ties these together. It has no ordering of its own.
+//! [`Storage`] decides which block a thread uses; [`Recorder`] ties all of it together. It has no ordering of its own.
 //!
 //! A snapshot carries the sum of the tails that were **folded** for it, and of the rejections. It is current while the tails
 //! still add up to that number: each tail only grows, so the sums are equal only if every tail is.
 //!
-//! **Reset** stores into no cell that a writer uses. It cuts each slot where the slot's fold is exact ([`fold`]): forgetting half
+//! **Reset** stores into no cell that a writer uses. It cuts each slot where the slot's fold is exact ([`reset`]): forgetting half
 //! of a sample would leave the other half behind. When all slots are cut it publishes what came after the cuts, then bumps the
 //! generation. One reset runs at a time, so that each one begins its cuts after its call. Between attempts it holds no lock
 //! that a reader takes.
@@ -18,24 +20,33 @@
 pub(crate) mod accumulate;
 pub(crate) mod block;
 pub(crate) mod bucket_layout;
+pub(crate) mod counts;
 mod cursor;
 pub(crate) mod fold;
 mod octaves;
 pub(crate) mod reader;
+mod reset;
+pub(crate) mod shared;
+mod shared_cursor;
 mod slot_table;
+pub(crate) mod storage;
 pub(crate) mod writer;
 
 use super::generation::Generation;
+use super::slot::adaptive::Promotion;
 use super::slot::once_box::OnceBox;
-use super::slot::owner::{CurrentThread, Owner, first_write, first_write_of_value};
+use super::slot::owner::{CurrentThread, first_write, first_write_of_value};
 use super::snapshot_cache::SnapshotCache;
+use crate::ownership::Ownership;
 use crate::sync::{Mutex, PoisonError, TryLockError, pause};
 use crate::tuning::RESET_ATTEMPTS;
 use accumulate::{Accumulate, FoldOutcome};
-use block::{BlockConfig, OwnedBlocks};
+use block::BlockConfig;
 use fold::FoldState;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
+use storage::{Recorded, Storage};
 use writer::BlockWriter;
 
 /// The engine's part of a histogram: the blocks that threads record into, and the cached snapshot that readers rebuild and
@@ -43,8 +54,7 @@ use writer::BlockWriter;
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Recorder<A: Accumulate> {
-    blocks: OwnedBlocks,
-    config: BlockConfig,
+    storage: Storage,
     /// Made by the first reader.
     readers: OnceBox<Readers<A>>,
     /// The time of the first, empty snapshot.
@@ -63,10 +73,15 @@ struct Readers<A: Accumulate> {
 
 impl<A: Accumulate> Recorder<A> {
     /// `created`: the time of the first, empty snapshot.
-    pub(crate) fn new(config: BlockConfig, kind: A::Kind, created: Duration) -> Self {
+    pub(crate) fn new(
+        config: BlockConfig,
+        kind: A::Kind,
+        created: Duration,
+        ownership: Ownership,
+        promotion: Arc<Promotion>,
+    ) -> Self {
         Self {
-            blocks: OwnedBlocks::default(),
-            config,
+            storage: Storage::new(config, ownership, promotion),
             readers: OnceBox::default(),
             created,
             kind,
@@ -76,7 +91,7 @@ impl<A: Accumulate> Recorder<A> {
     /// What readers share. Of two readers that come first at the same time, one makes it.
     fn readers(&self) -> &Readers<A> {
         self.readers.get().unwrap_or_else(|| {
-            let mut accumulator = A::new(&self.config, self.kind);
+            let mut accumulator = A::new(&self.storage.config, self.kind);
             let empty = accumulator.publish(FoldOutcome::default(), self.created);
             self.readers.set(Box::new(Readers {
                 cache: SnapshotCache::new(FoldState::new(accumulator), empty),
@@ -86,13 +101,13 @@ impl<A: Accumulate> Recorder<A> {
     }
 
     pub(crate) fn config(&self) -> &BlockConfig {
-        &self.config
+        &self.storage.config
     }
 
     /// Records a value; out of range, it counts as rejected.
     #[inline]
     pub(crate) fn record(&self, thread: impl CurrentThread, value: u64) {
-        match BlockWriter::find_first(&self.blocks, thread.owner()) {
+        match BlockWriter::find_first(&self.storage.blocks, thread.owner()) {
             Some(writer) if writer.try_record(value) => {}
             Some(_) => self.record_slow(thread, value),
             None => self.record_in_any_slot(thread, value),
@@ -102,7 +117,7 @@ impl<A: Accumulate> Recorder<A> {
     /// [`Self::record`], for a thread whose slot is not among the first.
     #[inline(never)]
     fn record_in_any_slot(&self, thread: impl CurrentThread, value: u64) {
-        let writer = BlockWriter::find(&self.blocks, thread.owner());
+        let writer = BlockWriter::find(&self.storage.blocks, thread.owner());
         if !writer.is_some_and(|writer| writer.try_record(value)) {
             self.record_slow(thread, value);
         }
@@ -111,49 +126,44 @@ impl<A: Accumulate> Recorder<A> {
     /// Records what [`Self::record`] did not, or rejects it.
     #[inline(never)]
     fn record_slow(&self, thread: impl CurrentThread, value: u64) {
-        if !self.config.layout.contains(value) {
+        if !self.storage.config.layout.contains(value) {
             return self.reject(thread);
         }
-        let writer = BlockWriter::find(&self.blocks, thread.owner());
-        if !writer.is_some_and(|writer| writer.try_record_any(value)) {
-            first_write_of_value(
-                thread,
-                self.key(0),
-                value,
-                |owner, value| self.record_with_room(owner, value),
-                |owner, lost| self.reject_as(owner, lost),
-            );
+        match self.storage.try_record(thread, value) {
+            Recorded::Yes => {}
+            Recorded::NoRoom => self.record_with_room(thread, value, false),
+            Recorded::Promoted => self.record_with_room(thread, value, true),
         }
     }
 
-    /// Records a value, after making what it needs: a block, or room in it. Without memory for that it counts as rejected.
-    fn record_with_room(&self, owner: Owner<'_>, value: u64) {
-        while let Some(writer) = BlockWriter::find_or_create(&self.blocks, owner, &self.config) {
-            if writer.try_record_any(value) {
-                return;
-            }
-            // Again, if a reader has flipped the banks meanwhile.
-            if !writer.make_room(value) {
-                return writer.reject(1);
-            }
-        }
+    /// Records a value, and makes what that needs. What the allocator records into this histogram meanwhile is recorded afterwards.
+    #[cold]
+    fn record_with_room(&self, thread: impl CurrentThread, value: u64, promoted: bool) {
+        let storage = &self.storage;
+        first_write_of_value(
+            thread,
+            self.key(0),
+            value,
+            |owner, value| storage.record_with_room(owner, value, promoted),
+            |owner, lost| storage.reject(owner, lost),
+        );
+    }
+
+    /// Makes what the calling thread needs to record values from `low` to `high`, which are within the range. `false`: there is no memory
+    /// for it, or no room for a block of its own.
+    #[cold]
+    pub(crate) fn warm(&self, thread: impl CurrentThread, low: u64, high: u64) -> bool {
+        let done = Cell::new(false);
+        first_write(thread, self.key(1), 0, |owner, _| {
+            done.set(self.storage.warm(owner, low, high));
+        });
+        done.get()
     }
 
     /// Counts a value as rejected.
     #[cold]
     pub(crate) fn reject(&self, thread: impl CurrentThread) {
-        match BlockWriter::find(&self.blocks, thread.owner()) {
-            Some(writer) => writer.reject(1),
-            None => first_write(thread, self.key(1), 1, |owner, values| {
-                self.reject_as(owner, values);
-            }),
-        }
-    }
-
-    fn reject_as(&self, owner: Owner<'_>, values: u64) {
-        if let Some(writer) = BlockWriter::find_or_create(&self.blocks, owner, &self.config) {
-            writer.reject(values);
-        }
+        self.storage.reject(thread.owner(), 1);
     }
 
     /// Tells one kind of write to this histogram from all other writes.
@@ -164,13 +174,7 @@ impl<A: Accumulate> Recorder<A> {
     /// Whether a snapshot that was loaded before this call holds everything.
     #[inline]
     pub(crate) fn is_current(&self, snapshot: &A::Snapshot) -> bool {
-        let mut epoch = 0_u64;
-        self.blocks.for_each(|block| {
-            epoch = epoch
-                .wrapping_add(block.recorded())
-                .wrapping_add(block.rejected());
-        });
-        A::epoch(snapshot) == epoch
+        A::epoch(snapshot) == self.storage.epoch()
     }
 
     /// The published snapshot if it is current or, at the time `now`, `within_staleness`; otherwise a new one. `now` is called
@@ -193,7 +197,7 @@ impl<A: Accumulate> Recorder<A> {
         let serves = |published: &_, newer| {
             newer || self.is_current(published) || within_staleness(published, now)
         };
-        let rebuild = |state: &mut FoldState<A>, _: &_| state.read(&self.blocks, &self.config, now);
+        let rebuild = |state: &mut FoldState<A>, _: &_| state.read(&self.storage, now);
         cache.answer(cache.request(), serves, rebuild)
     }
 
@@ -245,9 +249,9 @@ impl<A: Accumulate> Recorder<A> {
             }
             let forgotten = cache.try_update(|state, _| {
                 if attempt == 0 {
-                    state.begin_reset(&self.blocks, &self.config);
+                    state.begin_reset(&self.storage);
                 }
-                state.advance_reset(&self.blocks, &self.config, taken)
+                state.advance_reset(&self.storage, taken)
             });
             if forgotten.is_some() {
                 // After the snapshot without what was forgotten was published.

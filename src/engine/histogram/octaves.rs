@@ -15,9 +15,9 @@
 //!
 //! | operation | ordering | pairs with | weaker: what breaks | model |
 //! |---|---|---|---|---|
-//! | `get`: pointer | Acquire | the install | counters visible before they are zeroed | `block::an_octave_made_by_another` |
-//! | install: success | Release | `get` | the same | `block::an_octave_made_by_another` |
-//! | install: failure | Acquire | the install | the same, for the thread that came second | `block::two_make_an_octave` |
+//! | `get`: pointer | Acquire | the install | counters visible before they are zeroed | `shared::two_make_an_octave` |
+//! | install: success | Release | `get` | the same | `shared::two_make_an_octave` |
+//! | install: failure | Acquire | the install | the same, for the thread that came second | `shared::two_make_an_octave` |
 //! | `fast` by the only thread that installs | Relaxed | its own install, or a flip | | |
 //!
 //! **Progress.** Wait-free, but for the allocation.
@@ -164,6 +164,18 @@ impl Octaves {
     pub(super) fn highs_or_alloc(&self, octave: usize) -> Option<&[AtomicU32]> {
         self.place(table_or_alloc(&self.highs)?, octave)
             .get_or_alloc()
+    }
+
+    /// Makes counters for the octaves that `other` has, so that writers need not. Where there is no memory for them, it is up to writers.
+    pub(super) fn make_those_of(&self, other: &Self) {
+        let used = |octave: &usize| other.lows(*octave).is_some();
+        for octave in (0..self.layout.octaves()).filter(used) {
+            let _ = self.lows_or_alloc(octave);
+        }
+    }
+
+    pub(super) fn layout(&self) -> &BucketLayout {
+        &self.layout
     }
 
     /// Where an octave that has a fast path has its lower halves.

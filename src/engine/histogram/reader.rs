@@ -91,10 +91,7 @@ impl<'a> BlockReader<'a> {
             return false;
         }
         if let (Some(new), Some(old)) = (self.bank(bank), self.bank(bank ^ 1)) {
-            let used = |octave: &usize| old.octaves.lows(*octave).is_some();
-            for octave in (0..self.block.layout.octaves()).filter(used) {
-                let _ = new.octaves.lows_or_alloc(octave);
-            }
+            new.octaves.make_those_of(&old.octaves);
         }
         true
     }

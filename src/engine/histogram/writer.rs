@@ -44,13 +44,14 @@ impl<'a> BlockWriter<'a> {
         Some(Self { block })
     }
 
-    /// The block of the owner's slot, which is made if there is none. `None`: there is no memory for it.
+    /// The block of the owner's slot, which is made if there is none. `None`: there is no memory for it. For tests and models.
+    #[allow(dead_code, reason = "only tests and models call it")]
     pub(crate) fn find_or_create(
         blocks: &'a OwnedBlocks,
         owner: Owner<'a>,
         config: &BlockConfig,
     ) -> Option<Self> {
-        let block = blocks.get_or_create(owner.slot(), config)?;
+        let block = blocks.get_or_create(owner.slot(), config, None)?;
         Some(Self { block })
     }
 

@@ -1,0 +1,237 @@
+//! The block that threads share, and threads that get one of their own.
+
+use super::{
+    REJECTED, Snapshot, Tally, assert_prefix, config, explore, in_slot_hot, record, recorder_with,
+    spawn,
+};
+use crate::engine::generation::Generation;
+use crate::engine::histogram::Recorder;
+use crate::engine::histogram::shared::SharedBlock;
+use crate::engine::read_order::SnapshotSource;
+use crate::ownership::Ownership;
+use crate::zeroed::on_allocation;
+use loom::sync::Arc;
+use std::time::Duration;
+
+fn shared() -> Arc<Recorder<Tally>> {
+    Arc::new(recorder_with(config(2, 0), Ownership::Never))
+}
+
+fn read(recorder: &Recorder<Tally>) -> std::sync::Arc<Snapshot> {
+    recorder.read_at(super::NOW)
+}
+
+/// Asserts that buckets and sum agree, if nothing is uncertain: 1, 2 and 4 have a bucket each.
+fn assert_not_torn(snapshot: &Snapshot) {
+    let [_, ones, twos, fours, ..] = snapshot.tally.buckets;
+    if snapshot.outcome.uncertain == 0 {
+        let sum = u128::from(ones + 2 * twos + 4 * fours);
+        assert_eq!(snapshot.tally.sum, sum, "torn: {snapshot:?}");
+    }
+}
+
+/// Two threads record while a reader reads: what it gets is not torn.
+/// Fails with the sum or the tail Relaxed on either side, or if a record adds to the sum or the tail before its bucket.
+#[test]
+fn writers_beside_a_reader() {
+    explore("shared::writers_beside_a_reader", 1, 100, || {
+        let recorder = shared();
+        record(&recorder, 0, &[1, 2]);
+        let first = spawn(&recorder, |recorder| record(recorder, 0, &[1]));
+        let second = spawn(&recorder, |recorder| record(recorder, 1, &[2]));
+        let reader = spawn(&recorder, |recorder| {
+            let snapshot = read(recorder);
+            assert_not_torn(&snapshot);
+            assert!(snapshot.tally.count() - snapshot.outcome.uncertain >= 2);
+        });
+        for side in [first, second, reader] {
+            side.join().unwrap();
+        }
+        let last = read(&recorder);
+        assert_eq!(
+            (last.tally.buckets, last.tally.sum, last.outcome.uncertain),
+            ([0, 2, 2, 0, 0, 0, 0, 0], 6, 0)
+        );
+    });
+}
+
+/// Two threads are the first to record, into the same octave. Fails with an octave's pointer Relaxed, wherever it is loaded or installed.
+#[test]
+fn two_make_an_octave() {
+    explore("shared::two_make_an_octave", 2, 100, || {
+        let recorder = shared();
+        let writers =
+            [0, 1].map(|slot| spawn(&recorder, move |recorder| record(recorder, slot, &[2])));
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        let last = read(&recorder);
+        assert_eq!((last.tally.buckets[2], last.tally.sum), (2, 4));
+    });
+}
+
+/// What large values add up to is read before their buckets. Fails with `large` Relaxed on either side.
+#[test]
+fn large_never_ahead() {
+    const VALUE: u64 = 6;
+    explore("shared::large_never_ahead", 3, 5, || {
+        let layout = config(2, 0).layout;
+        let block = Arc::new(SharedBlock::new(layout).unwrap());
+        assert!(block.make_room(VALUE, &layout));
+        let writer = spawn(&block, move |block| {
+            (0..2).for_each(|_| assert!(block.try_record(VALUE, &layout)));
+        });
+        let reader = spawn(&block, move |block| {
+            let bank = block.bank_at(0).unwrap();
+            let large = bank.large();
+            let mut counts = Vec::new();
+            assert!(bank.read_octave(layout.octave(layout.bucket(VALUE)), &mut counts));
+            let floor = u128::from(counts[0] * VALUE);
+            assert!(large <= floor, "{large} in values, {floor} in their bucket");
+        });
+        writer.join().unwrap();
+        reader.join().unwrap();
+    });
+}
+
+/// A count carries while it is read. Fails if the upper half is not raised.
+#[test]
+fn carry() {
+    explore("shared::carry", 2, 100, || {
+        let recorder = shared();
+        record(&recorder, 0, &[1, 1]);
+        let writer = spawn(&recorder, move |recorder| record(recorder, 0, &[1, 1]));
+        let reader = spawn(&recorder, |recorder| assert_not_torn(&read(recorder)));
+        writer.join().unwrap();
+        reader.join().unwrap();
+        record(&recorder, 0, &[1; 5]);
+        let last = read(&recorder);
+        assert_eq!((last.tally.buckets[1], last.tally.sum), (9, 9));
+    });
+}
+
+/// A thread records, then rejects. Fails with the rejections Relaxed on either side, or if they are read after the samples.
+#[test]
+fn a_rejection_after_a_sample() {
+    explore("shared::a_rejection_after_a_sample", 3, 20, || {
+        let recorder = shared();
+        let writer = spawn(&recorder, |recorder| record(recorder, 0, &[1, REJECTED]));
+        let reader = spawn(&recorder, |recorder| {
+            let tally = &read(recorder).tally;
+            assert!(tally.rejected <= tally.count(), "rejected first: {tally:?}");
+        });
+        writer.join().unwrap();
+        reader.join().unwrap();
+        let tally = &read(&recorder).tally;
+        assert_eq!((tally.rejected, tally.count()), (1, 1));
+    });
+}
+
+/// A thread gets a block of its own while a reader reads: what the reader gets is a prefix of what the thread wrote. Fails if the
+/// shared block is read before the owned ones.
+#[test]
+fn promoted_beside_a_reader() {
+    const VALUES: [u64; 3] = [1, 2, 1];
+    explore("shared::promoted_beside_a_reader", 2, 50, || {
+        let recorder = Arc::new(recorder_with(config(4, 0), Ownership::Adaptive));
+        let writer = spawn(&recorder, |recorder| {
+            in_slot_hot(0, |thread| {
+                for value in VALUES {
+                    recorder.record(thread, value);
+                }
+            });
+        });
+        let reader = spawn(&recorder, |recorder| {
+            let held = assert_prefix(&read(recorder), &VALUES, 0);
+            assert_prefix(&read(recorder), &VALUES, held);
+        });
+        writer.join().unwrap();
+        reader.join().unwrap();
+        let last = read(&recorder);
+        assert_prefix(&last, &VALUES, 3);
+        assert_eq!(last.outcome.uncertain, 0);
+    });
+}
+
+/// An allocator that records: while a thread makes an octave, its allocator records into the same octave, and a reader reads. In a block of
+/// its own and in the shared one. Fails if a record goes on with what it loaded before the allocation.
+#[test]
+fn an_allocation_that_records() {
+    for ownership in [Ownership::Always, Ownership::Never] {
+        explore("shared::an_allocation_that_records", 3, 20, move || {
+            let recorder = Arc::new(recorder_with(config(2, 0), ownership));
+            record(&recorder, 0, &[1]);
+            let hooked = Arc::clone(&recorder);
+            let writer = spawn(&recorder, move |recorder| {
+                on_allocation(move || record(&hooked, 0, &[2]));
+                record(recorder, 0, &[3]);
+            });
+            let reader = spawn(&recorder, |recorder| {
+                assert_prefix(&read(recorder), &[1, 2, 3], 1);
+            });
+            writer.join().unwrap();
+            reader.join().unwrap();
+            assert_prefix(&read(&recorder), &[1, 2, 3], 3);
+        });
+    }
+}
+
+/// Two threads record while a reset runs, the second one of the histogram, so that the banks are flipped back. What it returned and what
+/// is left add up, neither is torn, and what was recorded before the call was returned. Fails if a bank is cut that does not add up, or
+/// if what writers record after they were sent to the other bank is forgotten.
+#[test]
+fn a_reset_beside_writers() {
+    for resets_before in [0, 1] {
+        explore("shared::a_reset_beside_writers", 1, 100, move || {
+            let recorder = shared();
+            record(&recorder, 0, &[1]);
+            let generation = Generation::default();
+            for _ in 0..resets_before {
+                recorder.reset(Duration::ZERO, &generation);
+                record(&recorder, 0, &[1]);
+            }
+            let writers = [(0, 2), (1, 4)].map(|(slot, value)| {
+                spawn(&recorder, move |recorder| record(recorder, slot, &[value]))
+            });
+            let reset = spawn(&recorder, |recorder| {
+                recorder.reset(Duration::ZERO, &Generation::default())
+            });
+            for writer in writers {
+                writer.join().unwrap();
+            }
+            let (forgotten, rest) = (reset.join().unwrap(), read(&recorder));
+            for side in [&forgotten, &*rest] {
+                assert_eq!(side.outcome.uncertain, 0);
+                assert_not_torn(side);
+            }
+            assert_eq!(forgotten.tally.buckets[1], 1, "recorded before the call");
+            assert_eq!(forgotten.tally.count() + rest.tally.count(), 3);
+            assert_eq!(forgotten.tally.sum + rest.tally.sum, 7);
+        });
+    }
+}
+
+/// A thread is promoted while a reset runs: what is returned is a prefix of what it recorded. Fails if the shared block is cut before the
+/// owned ones.
+#[test]
+fn a_reset_beside_a_promotion() {
+    explore("shared::a_reset_beside_a_promotion", 2, 50, || {
+        let recorder = Arc::new(recorder_with(config(4, 0), Ownership::Adaptive));
+        in_slot_hot(0, |thread| recorder.record(thread, 1));
+        let writer = spawn(&recorder, |recorder| {
+            in_slot_hot(0, |thread| {
+                [2, 4].map(|value| recorder.record(thread, value))
+            });
+        });
+        let reset = spawn(&recorder, |recorder| {
+            recorder.reset(Duration::ZERO, &Generation::default())
+        });
+        writer.join().unwrap();
+        let (forgotten, rest) = (reset.join().unwrap(), read(&recorder));
+        let [_, ones, twos, fours, ..] = forgotten.tally.buckets;
+        assert!(ones >= twos && twos >= fours, "no prefix: {forgotten:?}");
+        assert_not_torn(&forgotten);
+        assert_eq!(forgotten.tally.count() + rest.tally.count(), 3);
+        assert_eq!(forgotten.tally.sum + rest.tally.sum, 7);
+    });
+}

@@ -1,0 +1,117 @@
+//! How far a reader has read the [`shared`](super::shared) block, and how it goes on.
+//!
+//! Each look at a bank adds to the target what the buckets and the sum have grown by since the look before, whether they agree or not:
+//! all of them only grow, so nothing is added twice, and what is missing comes with a later look. If the buckets add up to the tail, the
+//! look was exact. After a few that were not, the samples beyond the tail are reported as uncertain.
+//!
+//! The orderings are those of [`shared`](super::shared).
+
+use super::accumulate::FoldTarget;
+use super::bucket_layout::{BucketLayout, is_large};
+use super::counts::Counts;
+use super::cursor::widen;
+use super::shared::SharedBank;
+use crate::sync::spin_loop;
+use crate::tuning::SHARED_SCANS;
+
+/// See the module's header.
+#[derive(Debug, Default)]
+pub(super) struct SharedCursor {
+    /// What was counted, by octave; rising.
+    counted: Vec<(u8, Counts)>,
+    /// The tail of the last look.
+    tail: u64,
+    /// Samples that the last look found beyond the tail.
+    uncertain: u64,
+    /// Sum of what was counted.
+    sum: u128,
+    /// What the sum was beyond the least that the buckets add up to, at the last exact look.
+    beyond_floor: u128,
+}
+
+impl SharedCursor {
+    /// Samples folded so far.
+    pub(super) fn folded(&self) -> u64 {
+        self.tail
+    }
+
+    /// Samples folded beyond [`Self::folded`], which may be missing from the sum.
+    pub(super) fn uncertain(&self) -> u64 {
+        self.uncertain
+    }
+
+    /// Folds what is new. `counts` is a buffer.
+    pub(super) fn fold(
+        &mut self,
+        bank: &SharedBank,
+        layout: &BucketLayout,
+        to: &mut impl FoldTarget,
+        counts: &mut Vec<u64>,
+    ) {
+        if self.uncertain == 0 && bank.tail() == self.tail {
+            return;
+        }
+        for _ in 0..SHARED_SCANS {
+            self.look(bank, layout, to, counts);
+            if self.uncertain == 0 {
+                return;
+            }
+            spin_loop();
+        }
+    }
+
+    fn look(
+        &mut self,
+        bank: &SharedBank,
+        layout: &BucketLayout,
+        to: &mut impl FoldTarget,
+        counts: &mut Vec<u64>,
+    ) {
+        // In this order, and before the buckets.
+        self.tail = bank.tail();
+        let (sum, mut floor) = (bank.sum(), bank.large());
+        let mut samples = 0_u64;
+        let mut at = 0;
+        for octave in 0..layout.octaves() {
+            if !bank.read_octave(octave, counts) {
+                continue;
+            }
+            let first = octave * layout.octave_len();
+            for (index, count) in counts.iter().enumerate().filter(|(_, count)| **count != 0) {
+                samples = samples.wrapping_add(*count);
+                let low = layout.low(first + index);
+                if !is_large(low) {
+                    floor = floor.wrapping_add(u128::from(low) * u128::from(*count));
+                }
+            }
+            if self
+                .counted
+                .get(at)
+                .is_none_or(|(known, _)| usize::from(*known) != octave)
+            {
+                self.counted.insert(at, (octave as u8, Counts::new(&[])));
+            }
+            let counted = &mut self.counted[at].1;
+            at += 1;
+            let mut changed = false;
+            for (index, count) in counts.iter().enumerate() {
+                let new = count.wrapping_sub(counted.get(index));
+                if new != 0 {
+                    changed = true;
+                    to.add(first + index, new);
+                }
+            }
+            if changed {
+                *counted = Counts::new(counts);
+                to.offer(octave, counted);
+            }
+        }
+        let wide = widen(sum, floor.wrapping_add(self.beyond_floor));
+        to.add_sum(wide.wrapping_sub(self.sum));
+        self.sum = wide;
+        self.uncertain = samples.wrapping_sub(self.tail);
+        if self.uncertain == 0 {
+            self.beyond_floor = wide.wrapping_sub(floor);
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Everything that threads record into: the blocks that they own, the block that they share, and the rejections of those who share.
+//!
+//! Which of them a thread uses: its own block if it has one. It gets one when it has recorded into the shared block often enough for long
+//! enough ([`adaptive`](crate::engine::slot::adaptive)) and the budget has room; at once with [`Ownership::Always`]; never with
+//! [`Ownership::Never`]. Without memory for a block of its own it shares, and without memory for the shared one, or for a
+//! value's counters, a value counts as rejected.
+//!
+//! | operation | ordering | pairs with | weaker: what breaks | model |
+//! |---|---|---|---|---|
+//! | `rejected`, a read-modify-write | Release | the reader's `rejected` | a rejection visible without what came before it | `shared::a_rejection_after_a_sample` |
+//! | `rejected` by a reader, before the samples | Acquire | the writers' `rejected` | the same | `shared::a_rejection_after_a_sample` |
+//!
+//! **Progress.** That of the blocks.
+
+use super::block::{BlockConfig, OwnedBlocks};
+use super::shared::SharedBlock;
+use super::writer::BlockWriter;
+use crate::engine::slot::adaptive::Promotion;
+use crate::engine::slot::once_box::OnceBox;
+use crate::engine::slot::owner::{CurrentThread, Owner};
+use crate::ownership::Ownership;
+use crate::sync::{Acquire, AtomicU64, Release};
+use std::sync::Arc;
+
+/// See the module's header.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Storage {
+    pub(super) blocks: OwnedBlocks,
+    pub(super) shared: OnceBox<SharedBlock>,
+    pub(super) config: BlockConfig,
+    ownership: Ownership,
+    /// Values that threads without a block refused.
+    rejected: AtomicU64,
+    promotion: Arc<Promotion>,
+}
+
+/// What became of a value that was to be recorded without an allocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recorded {
+    Yes,
+    /// Something has to be made first.
+    NoRoom,
+    /// Not recorded: the thread is to get a block of its own.
+    Promoted,
+}
+
+impl Storage {
+    pub(super) fn new(
+        config: BlockConfig,
+        ownership: Ownership,
+        promotion: Arc<Promotion>,
+    ) -> Self {
+        Self {
+            blocks: OwnedBlocks::default(),
+            shared: OnceBox::default(),
+            config,
+            ownership,
+            rejected: AtomicU64::new(0),
+            promotion,
+        }
+    }
+
+    /// Records a value that the layout contains, if everything that it needs is there.
+    pub(super) fn try_record(&self, thread: impl CurrentThread, value: u64) -> Recorded {
+        let recorded = match BlockWriter::find(&self.blocks, thread.owner()) {
+            Some(writer) => writer.try_record_any(value),
+            None => match (self.shared.get(), self.ownership) {
+                (None, _) | (_, Ownership::Always) => false,
+                (Some(shared), Ownership::Never) => shared.try_record(value, &self.config.layout),
+                (Some(shared), Ownership::Adaptive) => {
+                    let Some(rate) = shared.rate(thread.owner().slot()) else {
+                        return Recorded::NoRoom;
+                    };
+                    if rate.count(|| thread.ticks()) {
+                        return Recorded::Promoted;
+                    }
+                    shared.try_record(value, &self.config.layout)
+                }
+            },
+        };
+        if recorded {
+            Recorded::Yes
+        } else {
+            Recorded::NoRoom
+        }
+    }
+
+    /// Records a value that the layout contains, after making what it needs.
+    ///
+    /// The allocator may record into this very histogram on this thread, and a reader may flip banks, so each step looks anew.
+    pub(super) fn record_with_room(&self, owner: Owner<'_>, value: u64, promoted: bool) {
+        let mut wants_block = promoted || self.ownership == Ownership::Always;
+        loop {
+            if let Some(writer) = BlockWriter::find(&self.blocks, owner) {
+                if writer.try_record_any(value) {
+                    return;
+                }
+                if !writer.make_room(value) {
+                    return writer.reject(1);
+                }
+            } else if wants_block {
+                wants_block = self.make_block(owner, self.ownership != Ownership::Always);
+            } else {
+                let Some(shared) = self.make_shared(owner) else {
+                    return self.reject_shared(1);
+                };
+                if shared.try_record(value, &self.config.layout) {
+                    return;
+                }
+                if !shared.make_room(value, &self.config.layout) {
+                    return self.reject_shared(1);
+                }
+            }
+        }
+    }
+
+    /// Makes the owner's block. `false`: there is no memory for it, or, if that is asked, no room in the budget.
+    fn make_block(&self, owner: Owner<'_>, ask: bool) -> bool {
+        let bytes = self.config.block_bytes();
+        let room = if ask {
+            self.promotion.try_room(bytes)
+        } else {
+            Some(self.promotion.room(bytes))
+        };
+        room.is_some_and(|room| {
+            self.blocks
+                .get_or_create(owner.slot(), &self.config, Some(room))
+                .is_some()
+        })
+    }
+
+    /// The shared block, and a place for the owner's rate.
+    fn make_shared(&self, owner: Owner<'_>) -> Option<&SharedBlock> {
+        let shared = match self.shared.get() {
+            Some(shared) => shared,
+            None => self.shared.set(SharedBlock::new(self.config.layout)?),
+        };
+        if self.ownership == Ownership::Adaptive {
+            shared.make_rate(owner);
+        }
+        Some(shared)
+    }
+
+    /// Makes what the owner needs to record values from `low` to `high`, which the layout contains. `false`: there is no memory for it.
+    pub(super) fn warm(&self, owner: Owner<'_>, low: u64, high: u64) -> bool {
+        if self.ownership != Ownership::Never {
+            self.make_block(owner, self.ownership != Ownership::Always);
+        }
+        let layout = &self.config.layout;
+        let make_room: &dyn Fn(u64) -> bool = match BlockWriter::find(&self.blocks, owner) {
+            Some(writer) => &move |value| writer.make_room(value),
+            None => match self.make_shared(owner) {
+                Some(shared) => &move |value| shared.make_room(value, layout),
+                None => return false,
+            },
+        };
+        let octaves = layout.octave(layout.bucket(low))..=layout.octave(layout.bucket(high));
+        octaves
+            .map(|octave| layout.low(octave * layout.octave_len()).clamp(low, high))
+            .all(make_room)
+    }
+
+    /// Counts values as rejected.
+    pub(super) fn reject(&self, owner: Owner<'_>, values: u64) {
+        match BlockWriter::find(&self.blocks, owner) {
+            Some(writer) => writer.reject(values),
+            None => self.reject_shared(values),
+        }
+    }
+
+    fn reject_shared(&self, values: u64) {
+        // Release: a reader that sees this sees what the thread did before.
+        self.rejected.fetch_add(values, Release);
+    }
+
+    /// Values rejected by threads that owned no block. Load it before the samples.
+    pub(super) fn rejected(&self) -> u64 {
+        // Acquire: pairs with `reject_shared`.
+        self.rejected.load(Acquire)
+    }
+
+    /// The sum of all tails and rejections.
+    #[inline]
+    pub(super) fn epoch(&self) -> u64 {
+        let mut epoch = self.rejected();
+        self.blocks.for_each(|block| {
+            epoch = epoch
+                .wrapping_add(block.recorded())
+                .wrapping_add(block.rejected());
+        });
+        let shared = self.shared.get().map_or(0, SharedBlock::recorded);
+        epoch.wrapping_add(shared)
+    }
+}
