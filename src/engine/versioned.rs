@@ -11,6 +11,7 @@
 //! | step | by | without it | model |
 //! |---|---|---|---|
 //! | the version is raised by a read-modify-write | program order | two changes of two values are one | `versioned::two_changes_are_two` |
+//! | the version is raised before what follows the change | program order | a series is found that no current snapshot has | `family::what_was_found_is_in_the_next_snapshot` |
 //!
 //! **Progress.** `get` is wait-free; everything else blocks.
 

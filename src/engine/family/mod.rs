@@ -13,7 +13,6 @@
 //! | step | by | without it | model |
 //! |---|---|---|---|
 //! | second look-up under the lock | the lock | two series with the same labels | `family::two_create_one` |
-//! | list and version before the index | the lock; insert, Release | a series that was found is missing from the next snapshot | `family::what_was_found_is_in_the_next_snapshot` |
 //! | removal from list and index under one lock | the lock | two series with the same labels, or none | `family::creation_races_removal` |
 //!
 //! **Progress.** A look-up of an existing series, and one that the cap turns away, are lock-free. Everything else blocks.
