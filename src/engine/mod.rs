@@ -29,6 +29,8 @@
 //! - **provisional**: folded already, and also in a bank that is not drained yet.
 //! - **uncertain**: read while its record was under way; it may be missing from the sum.
 //! - **generation**: how often something was reset.
+//! - **position**: where a series is in its family's list; of a family of cells, the cell. **baseline**: what a cell held when its
+//!   series got it. **detached**: written to a series after it was removed.
 //! - **overrun**: more was recorded since the last read than the queue holds.
 
 pub(crate) mod chunked;

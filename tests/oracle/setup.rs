@@ -103,8 +103,11 @@ impl Metrics {
         clock.set(setup.start);
         let registry = Registry::builder().clock(clock.clone()).build();
         let first = registry.counter("first", "").unwrap();
-        let filler = registry.counter_family("filler", "", &["i"]).unwrap();
-        (0..setup.apart).for_each(|i| drop(filler.with(&[&i.to_string()]).unwrap()));
+        if setup.apart > 0 {
+            // What is registered after a family is on another page.
+            let filler = registry.counter_family("filler", "", &["i"]).unwrap();
+            (0..setup.apart).for_each(|i| drop(filler.with(&[&i.to_string()]).unwrap()));
+        }
         let options = |options: HistogramOptions| {
             options
                 .significant_digits(setup.digits)

@@ -17,9 +17,12 @@ impl Family for Ours {
     type Value = ();
 
     fn new() -> Self {
-        let registry = epoch_metrics::Registry::new();
+        // More than a family has unless it is asked for.
+        let builder = epoch_metrics::Registry::builder().max_series(usize::MAX);
+        let options = epoch_metrics::FamilyOptions::labels(&NAMES).max_series(usize::MAX);
+        let registry = builder.build();
         let family = registry
-            .counter_family("requests", "Requests.", &NAMES)
+            .counter_family("requests", "Requests.", options)
             .expect("a valid name");
         Self { registry, family }
     }
