@@ -65,10 +65,7 @@ fn handles_and_large_snapshots_are_one_short_line() {
     check("RegistryBuilder", &Registry::builder());
     check("HistogramOptions", &options());
     check("Latest<RegistrySnapshot>", &registry.latest());
-    assert_eq!(
-        format!("{registry:?}"),
-        "Registry { families: 7, series: 157, .. }"
-    );
+    assert_eq!(format!("{registry:?}"), "Registry { families: 7, .. }");
 }
 
 fn fill(collector: &MetricsCollector) {
