@@ -108,9 +108,10 @@ fn ten_thousand_short_lived_threads_take_the_memory_of_two_hundred() {
     metrics.check(10_000 * EACH, "after 10,000 threads");
     let grown = LIVE.load(SeqCst) - before;
     println!("9,800 further threads keep {grown} bytes");
+    // The nine slots are written to so often by now that they own cells of both pages of counters, 2 KiB of each.
     assert!(
-        grown < 32 << 10,
-        "{grown} bytes kept, and a slot takes more than that"
+        grown < 64 << 10,
+        "{grown} bytes kept, and so many threads' cells take more than that"
     );
 }
 
