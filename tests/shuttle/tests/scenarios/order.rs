@@ -3,7 +3,7 @@
 use crate::{explore, registry, small};
 use shuttle::sync::Mutex;
 use shuttle::thread;
-use shuttle_tests::{Registry, RegistrySnapshot, Value};
+use shuttle_tests::{ManualClock, Ownership, Registry, RegistrySnapshot, Value};
 use std::sync::Arc;
 
 /// Counts one.
@@ -169,7 +169,10 @@ fn two_throughputs() {
 #[test]
 fn two_counters_and_a_new_thread() {
     explore("order::two counters and a new thread", 800, || {
-        let registry = registry();
+        let registry = Registry::builder()
+            .clock(Arc::new(ManualClock::new()))
+            .ownership(Ownership::Always)
+            .build();
         let (a, b) = (
             registry.counter("a", "").unwrap(),
             registry.counter("b", "").unwrap(),
@@ -194,5 +197,50 @@ fn two_counters_and_a_new_thread() {
         b.inc();
         reader.join().unwrap();
         assert_eq!((a.get(), b.get()), (2, 2));
+    });
+}
+
+/// Two threads count A, then B, until they own the cells of both. The reader meets them before, during and after that. Fails if cells
+/// that appear go unnoticed, or if the shared cell of a counter is read before those that threads own.
+#[test]
+fn two_counters_of_threads_that_are_promoted() {
+    explore("order::two counters, promoted", 400, || {
+        let registry = registry();
+        let (a, b) = (
+            registry.counter("a", "").unwrap(),
+            registry.counter("b", "").unwrap(),
+        );
+        let workers = [(); 2].map(|()| {
+            let (a, b) = (a.clone(), b.clone());
+            thread::spawn(move || {
+                for _ in 0..3 {
+                    a.inc();
+                    b.inc();
+                }
+            })
+        });
+        let reader = {
+            let (registry, a) = (registry.clone(), a.clone());
+            thread::spawn(move || {
+                let before = a.get();
+                let snapshot = registry.snapshot();
+                let ((_, shown_a), (shown_b, _)) = (shown(&snapshot, "a"), shown(&snapshot, "b"));
+                assert!(shown_b <= shown_a, "{shown_b} of B, {shown_a} of A");
+                let after = a.get();
+                assert!(before <= after, "{after} after {before}");
+            })
+        };
+        workers
+            .into_iter()
+            .for_each(|worker| worker.join().unwrap());
+        reader.join().unwrap();
+        assert_eq!((a.get(), b.get()), (6, 6));
+        // The second one may have continued the cells of the first.
+        let page = registry.render_prometheus();
+        assert!(
+            page.contains("epoch_metrics_owned_cells 1\n")
+                || page.contains("epoch_metrics_owned_cells 2\n"),
+            "{page}"
+        );
     });
 }
