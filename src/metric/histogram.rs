@@ -21,7 +21,10 @@ use std::time::Duration;
 
 /// A distribution of values: whole numbers, or durations.
 ///
-/// Recording is a handful of stores to memory that no other thread writes. A thread's first record allocates and may block. Clones
+/// Threads share a histogram's cells, and a record is three atomic read-modify-writes, until a thread records so often that it gets
+/// [cells of its own](crate::Ownership); then a record is a handful of plain stores. A histogram that keeps
+/// [recent](crate::HistogramOptions::recent) samples, the default of a single one, gives each thread its own from the first record on. A first
+/// record, and the first value in each octave, allocates and may block; [`Self::warm`] does so beforehand. Clones
 /// record into the same metric. Not for signal handlers, as a [`Counter`](crate::Counter).
 ///
 /// A global allocator may record into it. What it records during a thread's first write, which allocates, is written after that: 32
@@ -249,7 +252,8 @@ impl Histogram {
     /// Each thread's samples are cut at a moment of their own, the first one after the call at which the thread is not seen
     /// inside a record; threads that record without pause do not delay that. If a thread is stopped inside a record, so that a
     /// snapshot would be [`uncertain`](HistogramSnapshot::uncertain), this waits for that thread. While it waits it yields the
-    /// processor, other readers go on and see everything as before, and a second reset waits for this one.
+    /// processor, other readers go on and see everything as before, and a second reset waits for this one. The samples of threads that share cells
+    /// are cut together, after those of the others, when all who were inside a record at that moment have left it.
     /// [`Self::try_reset`] does not wait so long.
     ///
     /// ```

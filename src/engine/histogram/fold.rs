@@ -143,7 +143,29 @@ impl<A: Accumulate> FoldState<A> {
         for bank in [shared.in_use(), shared.in_use() ^ 1] {
             self.fold_shared_bank(shared, bank, storage);
         }
+        if self.reset.is_none() {
+            self.leave_shared_bank(shared, storage);
+        }
         self.cut_shared(storage);
+    }
+
+    /// If the bank in use does not add up, sends writers to the other one, and folds it once more when they have left it. What was recorded
+    /// before this read is in it, or was in the other bank before; what is recorded after the flip is for the next read.
+    fn leave_shared_bank(&mut self, shared: &SharedBlock, storage: &Storage) {
+        let in_use = shared.in_use();
+        let is_exact = |cursors: &[SharedCursor], bank: usize| {
+            cursors
+                .get(bank)
+                .is_none_or(|cursor| cursor.uncertain() == 0)
+        };
+        if is_exact(&self.shared, in_use)
+            || !is_exact(&self.shared, in_use ^ 1)
+            || !shared.make_other_bank()
+        {
+            return;
+        }
+        shared.flip(in_use ^ 1);
+        self.fold_shared_bank(shared, in_use, storage);
     }
 
     pub(super) fn fold_shared_bank(

@@ -150,7 +150,7 @@ impl<A: Accumulate> Recorder<A> {
     }
 
     /// Makes what the calling thread needs to record values from `low` to `high`, which are within the range. `false`: there is no memory
-    /// for it, or no room for a block of its own.
+    /// for it.
     #[cold]
     pub(crate) fn warm(&self, thread: impl CurrentThread, low: u64, high: u64) -> bool {
         let done = Cell::new(false);

@@ -4,7 +4,7 @@
 //! SharedBlock
 //!   current         0 or 1                          the reader's wish
 //!   bank 0          tail, sum, large, octaves         a writer adds to the bank that `current` names
-//!   bank 1          tail, sum, large, octaves         made by the first reset
+//!   bank 1          tail, sum, large, octaves         made by the first reset, or read that finds samples uncertain
 //!   rates           how often each slot writes here: its owner is promoted to a block of its own when it pays
 //! ```
 //!

@@ -142,10 +142,11 @@ impl Storage {
         Some(shared)
     }
 
-    /// Makes what the owner needs to record values from `low` to `high`, which the layout contains. `false`: there is no memory for it.
+    /// Makes what the owner needs to record values from `low` to `high`, which the layout contains, whatever room the budget has. `false`:
+    /// there is no memory for it.
     pub(super) fn warm(&self, owner: Owner<'_>, low: u64, high: u64) -> bool {
         if self.ownership != Ownership::Never {
-            self.make_block(owner, self.ownership != Ownership::Always);
+            self.make_block(owner, false);
         }
         let layout = &self.config.layout;
         let make_room: &dyn Fn(u64) -> bool = match BlockWriter::find(&self.blocks, owner) {
