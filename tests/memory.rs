@@ -1,6 +1,6 @@
 //! What the library allocates: nothing after a thread's first touch of a metric and of an octave, and a known amount at it.
 
-use epoch_metrics::{FamilyOptions, HistogramOptions, MetricsCollector, Registry};
+use epoch_metrics::{FamilyOptions, HistogramOptions, MetricsCollector, Ownership, Registry};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::time::Duration;
@@ -109,6 +109,38 @@ fn nothing_is_allocated_after_the_first_touch() {
     counter.warm();
     let (after, bytes) = allocated(|| (0..1_000).for_each(touch));
     assert_eq!((after, bytes), (0, 0));
+}
+
+/// Not even at a thread's first record, if it was warmed for the values.
+#[test]
+fn nothing_is_allocated_after_warming() {
+    for ownership in [Ownership::Always, Ownership::Adaptive, Ownership::Never] {
+        let options = HistogramOptions::durations().recent(0).ownership(ownership);
+        let histogram = Registry::new().histogram("h", "", options).unwrap();
+        assert!(histogram.warm(0, 1 << 40));
+        let record = || (0..40).for_each(|exponent| histogram.record((1 << exponent) - 1));
+        assert_eq!(allocated(record), (0, 0), "{ownership:?}");
+        assert_eq!(histogram.snapshot().count(), 40);
+    }
+}
+
+/// The registry's share of a series aside: nothing that is recorded or read has a place before it is.
+#[test]
+fn a_histogram_without_a_record_takes_little() {
+    let registry = Registry::new();
+    let family = registry
+        .histogram_family("many", "", HistogramOptions::durations(), &["i"])
+        .unwrap();
+    let names: Vec<String> = (0..10_000).map(|i| i.to_string()).collect();
+    let mut series = Vec::with_capacity(names.len());
+    let (_, bytes) = allocated(|| {
+        series.extend(names.iter().map(|name| family.with(&[name]).unwrap()));
+    });
+    println!(
+        "{} bytes a histogram series without a record",
+        bytes / 10_000
+    );
+    assert!(bytes / 10_000 <= 512);
 }
 
 /// Nobody reads, and nothing grows.

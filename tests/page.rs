@@ -246,7 +246,9 @@ fn families_of_one_name_become_one_group() {
     let (first, second) = (shard("0"), shard("1"));
     for (registry, add) in [(&first, 1), (&second, 2)] {
         registry.counter("jobs", "Jobs.").unwrap().add(add);
-        let options = HistogramOptions::values(0, 100).export_bounds(&[10 * add]);
+        let options = HistogramOptions::values(0, 100)
+            .recent(0)
+            .export_bounds(&[10 * add]);
         let sizes = registry.histogram("sizes", "Sizes.", options).unwrap();
         sizes.record(10 * add);
         sizes.record(101);

@@ -1,0 +1,109 @@
+//! Histograms whose threads share a block, or come to own one.
+
+use epoch_metrics::{Histogram, HistogramOptions, Ownership, Registry};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+fn histogram(registry: &Registry, ownership: Ownership) -> Histogram {
+    let options = HistogramOptions::values(0, 1 << 20).recent(0);
+    registry
+        .histogram("h", "", options.ownership(ownership))
+        .unwrap()
+}
+
+/// How many threads own cells, as the registry's page shows it.
+fn owners(registry: &Registry) -> u64 {
+    let page = registry.render_prometheus();
+    let name = "epoch_metrics_owned_cells ";
+    let line = page.lines().find_map(|line| line.strip_prefix(name));
+    line.map_or(0, |value| value.trim().parse().unwrap())
+}
+
+/// Values of every octave, zero among them.
+fn value(i: u64) -> u64 {
+    i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (44 + i % 20)
+}
+
+fn record_until(histogram: &Histogram, done: impl Fn() -> bool) -> (u64, u128) {
+    let (mut count, mut sum) = (0, 0);
+    while !done() {
+        for _ in 0..10_000 {
+            histogram.record(value(count));
+            sum += u128::from(value(count));
+            count += 1;
+        }
+    }
+    (count, sum)
+}
+
+#[test]
+fn a_thread_that_records_for_a_second_is_promoted() {
+    let registry = Registry::new();
+    let histogram = histogram(&registry, Ownership::Adaptive);
+    histogram.record(1);
+    assert_eq!(owners(&registry), 0);
+    let (count, sum) = record_until(&histogram, || owners(&registry) > 0);
+    // Some into its own block as well.
+    (0..1_000).for_each(|_| histogram.record(7));
+    let snapshot = histogram.snapshot();
+    assert_eq!(snapshot.count(), count + 1_001);
+    assert_eq!((snapshot.sum(), snapshot.uncertain()), (sum + 7_001, 0));
+}
+
+#[test]
+fn a_burst_promotes_nobody() {
+    let registry = Registry::new();
+    let histogram = histogram(&registry, Ownership::Adaptive);
+    (0..100_000).for_each(|i| histogram.record(value(i)));
+    assert_eq!(
+        (owners(&registry), histogram.snapshot().count()),
+        (0, 100_000)
+    );
+}
+
+#[test]
+fn warming_makes_the_calling_threads_block() {
+    let registry = Registry::new();
+    let histogram = histogram(&registry, Ownership::Adaptive);
+    assert!(histogram.warm(0, u64::MAX));
+    assert!(histogram.warm(9, 3), "no value at all");
+    assert_eq!((owners(&registry), histogram.snapshot().count()), (1, 0));
+    let never = Registry::new();
+    let shared = self::histogram(&never, Ownership::Never);
+    assert!(shared.warm(1, 100));
+    shared.record(5);
+    assert_eq!((owners(&never), shared.snapshot().count()), (0, 1));
+}
+
+/// Without pause eight threads record into the block that they share, while it is read and reset. Every reset ends, and what the resets
+/// returned and what is left is everything.
+#[test]
+fn resets_of_a_shared_block_end_and_lose_nothing() {
+    for ownership in [Ownership::Never, Ownership::Adaptive] {
+        let registry = Registry::new();
+        let histogram = histogram(&registry, ownership);
+        let running = AtomicBool::new(true);
+        let (mut count, mut sum, mut recorded) = (0, 0, (0, 0));
+        std::thread::scope(|scope| {
+            let writers: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| record_until(&histogram, || !running.load(Relaxed))))
+                .collect();
+            for _ in 0..20 {
+                let forgotten = histogram.reset();
+                assert_eq!(forgotten.uncertain(), 0);
+                let of_buckets: u64 = forgotten.buckets().map(|bucket| bucket.count).sum();
+                assert_eq!(of_buckets, forgotten.count());
+                count += forgotten.count();
+                sum += forgotten.sum();
+                histogram.snapshot();
+            }
+            running.store(false, Relaxed);
+            for writer in writers {
+                let (count, sum) = writer.join().unwrap();
+                recorded = (recorded.0 + count, recorded.1 + sum);
+            }
+        });
+        let rest = histogram.snapshot();
+        assert_eq!(rest.uncertain(), 0);
+        assert_eq!((count + rest.count(), sum + rest.sum()), recorded);
+    }
+}
