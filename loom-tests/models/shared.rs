@@ -220,7 +220,8 @@ fn a_reset_beside_a_promotion() {
         in_slot_hot(0, |thread| recorder.record(thread, 1));
         let writer = spawn(&recorder, |recorder| {
             in_slot_hot(0, |thread| {
-                [2, 4].map(|value| recorder.record(thread, value))
+                recorder.record(thread, 2);
+                recorder.record(thread, 4);
             });
         });
         let reset = spawn(&recorder, |recorder| {
