@@ -256,6 +256,10 @@ impl Histogram {
     /// are cut together, after those of the others, when all who were inside a record at that moment have left it.
     /// [`Self::try_reset`] does not wait so long.
     ///
+    /// What it returns is a prefix of each thread's samples, with one exception: a thread that shares cells, and was stopped at the very
+    /// beginning of a record since before an earlier reset, may have that one sample on the later side and its next ones on the
+    /// earlier.
+    ///
     /// ```
     /// use epoch_metrics::{HistogramOptions, Registry};
     ///

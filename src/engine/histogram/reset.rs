@@ -21,6 +21,10 @@
 //! left long ago is cut as it is; then they are sent there, which is where `after` begins; and as soon as the bank that they leave adds up to
 //! its tail, that is cut too. Only those that were inside of a record at the flip delay it, however many go on.
 //!
+//! **Exception.** A writer that is stopped between its choice of a bank and its first step there cannot be seen. If writers are sent away
+//! from that bank meanwhile, and a reset begins just as the writer goes on, its record may fall on the later side and the thread's next
+//! ones on the earlier. Nothing is lost or counted twice.
+//!
 //! Rejections are one store each, so they are cut at the beginning. They are read before the samples: no sample that precedes
 //! a rejection is missing beside it, on either side.
 
