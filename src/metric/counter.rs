@@ -52,7 +52,7 @@ impl Counter {
     }
 
     /// Raises the value to `value`, such as one that another library counts; never lowers it. What other threads
-    /// [add](Self::add) meanwhile comes on top.
+    /// [add](Self::add) at the same time comes on top.
     ///
     /// Takes a lock that those share who raise a counter. It must not be called by a global allocator.
     ///

@@ -220,7 +220,7 @@ impl<M: Member> Family<M> {
     /// The member with these label values, each with the name of its label, in any order.
     ///
     /// # Errors
-    /// If a name is unknown, missing or there twice; or, where series have [names of their own](crate::FamilyOptions::any_labels), if
+    /// If a name is unknown, missing or repeated; or, where series have [names of their own](crate::FamilyOptions::any_labels), if
     /// one cannot be a label's name.
     ///
     /// ```

@@ -28,7 +28,7 @@ pub struct FamilyOptions {
 
 impl FamilyOptions {
     /// The most series that a family has unless it is said otherwise. A family that needs more is usually one whose label has
-    /// values that nobody bounds; a page of so many series already takes a megabyte.
+    /// values that nothing bounds; a page of so many series already takes a megabyte.
     pub const DEFAULT_MAX_SERIES: usize = 10_000;
 
     /// The names of the labels.

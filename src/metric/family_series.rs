@@ -24,7 +24,7 @@ impl<M: Member> Family<M> {
     /// [`get`](Self::get), with the name of each label, in any order.
     ///
     /// # Errors
-    /// If a name is unknown, missing or there twice.
+    /// If a name is unknown, missing or repeated.
     pub fn get_with_labels(&self, labels: &[(&str, &str)]) -> Result<Option<M>, LabelError> {
         self.with_values_of(labels, |values| self.get(values))
     }
@@ -32,7 +32,7 @@ impl<M: Member> Family<M> {
     /// [`remove`](Self::remove), with the name of each label, in any order.
     ///
     /// # Errors
-    /// If a name is unknown, missing or there twice.
+    /// If a name is unknown, missing or repeated.
     pub fn remove_with_labels(
         &self,
         labels: &[(&str, &str)],
@@ -100,7 +100,7 @@ impl<M: Member> Family<M> {
 
     /// The sum of all series: for histograms, all of their values in one snapshot.
     ///
-    /// No series is created or removed meanwhile, so nothing is counted twice or left out. This sum, what [`remove`](Self::remove)
+    /// No series is created or removed in between, so nothing is counted twice or left out. This sum, what [`remove`](Self::remove)
     /// returned and [`detached`](Self::detached) are all that was written, resets aside. (A sum of floating-point numbers is rounded.)
     pub fn sum(&self) -> M::Value {
         self.series.sum(self.context.moment())

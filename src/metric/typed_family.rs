@@ -51,7 +51,7 @@ impl<M: Member, L: LabelSet> TypedFamily<M, L> {
     /// [`Family::with`].
     ///
     /// # Errors
-    /// As there; the number of values is always right.
+    /// Those of the family's method; the number of values is always right.
     pub fn with(&self, labels: L) -> Result<M, LabelError> {
         labels.with_values(|values| self.family.with(values))
     }
@@ -59,7 +59,7 @@ impl<M: Member, L: LabelSet> TypedFamily<M, L> {
     /// [`Family::with_ref`].
     ///
     /// # Errors
-    /// As there; the number of values is always right.
+    /// Those of the family's method; the number of values is always right.
     pub fn with_ref<R>(&self, labels: L, with: impl FnOnce(&M) -> R) -> Result<R, LabelError> {
         labels.with_values(|values| self.family.with_ref(values, with))
     }

@@ -1,10 +1,11 @@
 //! One family of a registry's snapshot, and its series.
 
 use crate::engine::family::labels::LabelValues;
-use crate::engine::read_order::{GroupRead, PagesRead, SnapshotSource};
+use crate::engine::read_order::{GroupRead, PagesRead, Readout, SnapshotSource};
 use crate::kind::{MetricKind, Unit};
+use crate::metric::histogram::HistogramCore;
+use crate::metric::throughput::ThroughputCore;
 use crate::registry::catalog::{CellValue, FamilyEntry, Stored};
-use crate::registry::snapshot::RegistrySnapshot;
 use crate::sample::description::FamilyDescription;
 use crate::sample::labels::LabelSet;
 use crate::sample::value::Value;
@@ -13,7 +14,7 @@ use crate::snapshot::throughput::ThroughputSnapshot;
 use std::fmt;
 use std::sync::Arc;
 
-/// One family of a [`RegistrySnapshot`]: a metric without labels is a family of one series.
+/// One family of a [`RegistrySnapshot`](crate::RegistrySnapshot): a metric without labels is a family of one series.
 ///
 /// ```
 /// use epoch_metrics::MetricKind;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 /// ```
 #[derive(Clone, Copy)]
 pub struct FamilySnapshot<'a> {
-    pub(super) of: &'a RegistrySnapshot,
+    pub(super) readout: &'a Readout<HistogramCore, ThroughputCore>,
     pub(super) entry: &'a FamilyEntry,
 }
 
@@ -116,7 +117,7 @@ impl<'a> FamilySnapshot<'a> {
 
     /// How many series there are.
     fn len(self) -> usize {
-        let readout = &self.of.readout;
+        let readout = self.readout;
         match &self.entry.stored {
             Stored::Cell(..) => 1,
             Stored::Cells(_, group) => match &readout.pages[*group] {
@@ -135,7 +136,7 @@ impl<'a> Iterator for SeriesIter<'a> {
 
     fn next(&mut self) -> Option<SeriesSnapshot<'a>> {
         self.left = self.left.checked_sub(1)?;
-        let readout = &self.family.of.readout;
+        let readout = self.family.readout;
         let (values, last, held) = match &self.family.entry.stored {
             Stored::Cell(value, group, index) => (
                 None,

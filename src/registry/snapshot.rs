@@ -50,7 +50,8 @@ impl RegistrySnapshot {
     /// with the label `window`.
     pub fn families(&self) -> impl ExactSizeIterator<Item = FamilySnapshot<'_>> {
         let families = self.catalog.families.iter();
-        families.map(|entry| FamilySnapshot { of: self, entry })
+        let readout = &self.readout;
+        families.map(move |entry| FamilySnapshot { readout, entry })
     }
 
     /// The family of this name, with the registry's prefix and without the suffixes that a page adds (a counter's `_total`).

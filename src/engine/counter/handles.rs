@@ -1,77 +1,8 @@
-//! Who holds a cell of a family's page, so that the cell is given to another series only when nobody writes to it any more.
-//!
-//! **Protocol.** A handle of a cell counts itself when it is made and cloned, and takes itself off when it is dropped. Whoever finds
-//! no handle left sees all that was written through them. A family makes the first handle of a series, and keeps one as long as look-ups find
-//! it; so once none is left of a removed series, none can be made. The pages of single metrics count nothing.
-//!
-//! | operation | ordering | pairs with | weaker: what breaks | model |
-//! |---|---|---|---|---|
-//! | count, a handle made or cloned | Relaxed | nothing: the family's lock, or the handle that is cloned, keeps the cell | | |
-//! | count, a handle dropped | Release | `is_free` | a write through the handle goes to the cell's next series | `family::what_a_dropped_handle_wrote_is_detached` |
-//! | baseline | Relaxed | nothing: it is stored before the first handle of its series is made | | |
-//! | `is_free` | Acquire | a handle dropped | the same | `family::what_a_dropped_handle_wrote_is_detached` |
-//!
-//! **Progress.** Wait-free.
+//! Handles of cells, which count themselves: [`holders`](super::holders).
 
 use super::page::Page;
-use crate::engine::slot::once_box::OnceBox;
-use crate::sync::{Acquire, AtomicU32, AtomicU64, Relaxed, Release};
-use crate::tuning::PAGE_CELLS;
+use crate::engine::slot::owner::CurrentThread;
 use std::sync::Arc;
-
-/// Who holds the cells of a family's page. A page of single metrics has none of it.
-#[derive(Debug, Default)]
-pub(crate) struct CellHolders(Option<Box<Holders>>);
-
-#[derive(Debug)]
-struct Holders {
-    handles: [AtomicU32; PAGE_CELLS],
-    /// What each cell held when its series got it, once any cell has been given to another series.
-    baselines: OnceBox<[AtomicU64; PAGE_CELLS]>,
-}
-
-impl CellHolders {
-    /// For a page of a family.
-    pub(crate) fn of_family() -> Self {
-        Self(Some(Box::new(Holders {
-            handles: std::array::from_fn(|_| AtomicU32::new(0)),
-            baselines: OnceBox::default(),
-        })))
-    }
-
-    #[inline]
-    fn handles(&self, index: u8) -> Option<&AtomicU32> {
-        Some(&self.0.as_ref()?.handles[usize::from(index)])
-    }
-
-    /// Whether no handle is left of this cell.
-    pub(crate) fn is_free(&self, index: u8) -> bool {
-        // Acquire: pairs with the drop of each handle, after which nothing is written through it.
-        self.handles(index)
-            .is_some_and(|handles| handles.load(Acquire) == 0)
-    }
-
-    /// Gives the cell, which nobody holds, to a series. The cell holds `baseline`.
-    pub(crate) fn give(&self, index: u8, baseline: u64) {
-        let Some(holders) = &self.0 else { return };
-        let baselines = match holders.baselines.get() {
-            Some(baselines) => baselines,
-            None if baseline == 0 => return,
-            None => {
-                let zeros = std::array::from_fn(|_| AtomicU64::new(0));
-                holders.baselines.set(Box::new(zeros))
-            }
-        };
-        // Relaxed: whoever reads it has a handle, which is made after this.
-        baselines[usize::from(index)].store(baseline, Relaxed);
-    }
-
-    fn baseline(&self, index: u8) -> u64 {
-        let baselines = self.0.as_ref().and_then(|holders| holders.baselines.get());
-        // Relaxed: it was stored before the handle that asks was made.
-        baselines.map_or(0, |baselines| baselines[usize::from(index)].load(Relaxed))
-    }
-}
 
 /// A cell that can be written to: its page, and its index there.
 #[derive(Debug)]
@@ -83,10 +14,7 @@ pub(crate) struct CellHandle {
 impl CellHandle {
     /// Made under the lock that gave the cell to a series, or by the registration of a single metric.
     pub(crate) fn new(page: Arc<Page>, index: u8) -> Self {
-        if let Some(count) = page.holders.handles(index) {
-            // Relaxed: whoever looks for handles holds the same lock, or keeps a handle.
-            count.fetch_add(1, Relaxed);
-        }
+        page.holders.count(index);
         Self { page, index }
     }
 
@@ -105,6 +33,12 @@ impl CellHandle {
     pub(crate) fn index(&self) -> u8 {
         self.index
     }
+
+    /// Raises a counter to `value`, unless it is there already.
+    pub(crate) fn raise_to(&self, thread: impl CurrentThread, value: u64) {
+        let add = |missing| self.page.add(thread, self.index, missing);
+        self.page.raising.raise_to(value, || self.value(), add);
+    }
 }
 
 impl Clone for CellHandle {
@@ -115,9 +49,6 @@ impl Clone for CellHandle {
 
 impl Drop for CellHandle {
     fn drop(&mut self) {
-        if let Some(count) = self.page.holders.handles(self.index) {
-            // Release: what was written through this handle is visible to whoever finds none left.
-            count.fetch_sub(1, Release);
-        }
+        self.page.holders.drop_one(self.index);
     }
 }

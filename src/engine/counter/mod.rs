@@ -12,6 +12,7 @@
 //! A slot has cells of its own only while its owner writes to the page often: [`adaptive`](super::slot::adaptive).
 
 pub(crate) mod handles;
+pub(crate) mod holders;
 mod owned;
 pub(crate) mod page;
 pub(crate) mod page_cache;

@@ -14,7 +14,7 @@
 //! **Progress.** Wait-free: a load and a store for the cell, for the epoch, and for the word.
 
 use crate::engine::slot::adaptive::Room;
-use crate::engine::slot::changes::SlotWord;
+use crate::engine::slot::slot_word::SlotWord;
 use crate::sync::{Acquire, AtomicU64, Relaxed, Release};
 use crate::tuning::PAGE_CELLS;
 

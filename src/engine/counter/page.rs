@@ -27,15 +27,15 @@
 //! **Progress.** Writers are wait-free after their first write and their promotion, which allocate, except that `update_gauge` is a
 //! compare-exchange loop. A reader repeats a page only if a thread's own cells appeared during the reading: at most once for each.
 
-use super::handles::CellHolders;
+use super::holders::CellHolders;
 use super::owned::{CellReader, CellWriter, OwnedCells};
 use super::raise::Raising;
 use super::shared::{SharedCells, SharedWriter};
 use crate::engine::slot::adaptive::{Promotion, Room};
-use crate::engine::slot::changes::SlotWord;
 use crate::engine::slot::once_box::OnceBox;
 use crate::engine::slot::owner::{CurrentThread, Owner, first_write};
 use crate::engine::slot::per_slot::PerSlot;
+use crate::engine::slot::slot_word::SlotWord;
 use crate::ownership::Ownership;
 use crate::tuning::PAGE_CELLS;
 use std::sync::Arc;
@@ -165,7 +165,7 @@ impl Page {
         self.shared.create_gauge(index);
     }
 
-    /// Clears a gauge that nobody writes to.
+    /// Clears a gauge that no thread writes to.
     pub(crate) fn clear(&self, index: u8) {
         self.shared.clear(index);
     }

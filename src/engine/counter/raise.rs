@@ -1,7 +1,7 @@
 //! Raising a counter to an absolute value, such as one that another library keeps.
 //!
 //! **Protocol.** Under a lock of the page: read the counter, add what is missing to the own cell. Two that raise the same counter at
-//! the same moment, each by what is missing, would add it twice. Whoever adds meanwhile is not waited for: what is added after the
+//! the same moment, each by what is missing, would add it twice. Additions at the same time are not waited for: what is added after the
 //! reading comes on top.
 //!
 //! | step | by | without it | model |
@@ -10,8 +10,6 @@
 //!
 //! **Progress.** Blocking, between those that raise counters of one page.
 
-use super::handles::CellHandle;
-use crate::engine::slot::owner::CurrentThread;
 use crate::sync::{Mutex, PoisonError};
 
 /// The lock of a page's counters that are raised.
@@ -24,13 +22,12 @@ impl Default for Raising {
     }
 }
 
-impl CellHandle {
-    /// Raises a counter to `value`, unless it is there already.
-    pub(crate) fn raise_to(&self, thread: impl CurrentThread, value: u64) {
-        let lock = &self.page().raising.0;
-        let _raising = lock.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(missing @ 1..) = value.checked_sub(self.value()) {
-            self.page().add(thread, self.index(), missing);
+impl Raising {
+    /// Raises a counter to `value`, unless it is there already. `read` reads it, `add` adds to it.
+    pub(super) fn raise_to(&self, value: u64, read: impl FnOnce() -> u64, add: impl FnOnce(u64)) {
+        let _raising = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(missing @ 1..) = value.checked_sub(read()) {
+            add(missing);
         }
     }
 }

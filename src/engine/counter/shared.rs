@@ -5,7 +5,7 @@
 //! here are theirs alone; those of the low slots are beside the epoch, which their owners have at hand.
 //!
 //! **Writer of a counter** ([`SharedWriter`]). cell += n (Release); epoch += 1 (Release); the slot's
-//! [word](crate::engine::slot::changes), last. Then the slot's rate, which is nobody else's.
+//! [word](crate::engine::slot::changes), last. Then the slot's rate, which is its own alone.
 //! **Writer of a gauge.** The cell (Release); the slot's epoch (Release); the slot's word, last.
 //! **Reader.** Of the whole page the epochs first (Acquire), then the cells (Acquire). A chunk that does not exist yet is all zeroes: its
 //! pointer is loaded for each cell, so a chunk that appears during a reading is in it from there on.
@@ -155,7 +155,7 @@ impl SharedCells {
         self.cell_or_create(index).fetch_add(n, Release);
     }
 
-    /// Clears a gauge that nobody writes to, so that another series can have it.
+    /// Clears a gauge that no thread writes to, so that another series can have it.
     pub(super) fn clear(&self, index: u8) {
         // Release: as in `set_gauge`.
         self.cell_or_create(index).store(0, Release);

@@ -1,6 +1,6 @@
 //! Series that are an object each: histograms and throughputs.
 //!
-//! A removed object is kept until nobody else holds it: no handle, no snapshot's list, no look-up. Then what was written to it after
+//! A removed object is kept until nothing else holds it: no handle, no snapshot's list, no look-up. Then what was written to it after
 //! its removal is final, and added to the detached sum. Objects are never given to another series.
 //!
 //! **Progress.** That of the family's lock.

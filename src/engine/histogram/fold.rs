@@ -3,88 +3,30 @@
 //! A [`FoldState`] remembers for each slot how far it was read ([`cursor`](super::cursor)). It runs under the histogram's lock:
 //! one reader at a time. It has no orderings of its own.
 //!
-//! Resets are in [`reset`](super::reset).
+//! [`reset`](super::reset) says what a reset does.
 
-use super::accumulate::{Accumulate, Both, FoldOutcome, FoldTarget};
-use super::cursor::SlotCursor;
+use super::accumulate::{Accumulate, Both, FoldOutcome};
 use super::reader::BlockReader;
-use super::reset::PendingReset;
+use super::reset::{PendingReset, SharedCut};
 use super::shared::SharedBlock;
 use super::shared_cursor::SharedCursor;
+use super::slot_state::{Buffers, Rejections, SlotState};
 use super::storage::Storage;
 use std::time::Duration;
 
 /// See the module's header.
 #[derive(Debug)]
 pub(crate) struct FoldState<A> {
-    pub(super) total: A,
+    total: A,
     /// By the numbers of their blocks.
-    pub(super) slots: Vec<SlotState>,
+    slots: Vec<SlotState>,
     /// By bank.
-    pub(super) shared: Vec<SharedCursor>,
+    shared: Vec<SharedCursor>,
     /// Of threads that own no block.
-    pub(super) rejected: Rejections,
+    rejected: Rejections,
     /// The reset that is under way.
-    pub(super) reset: Option<PendingReset<A>>,
-    pub(super) buffers: Buffers,
-}
-
-/// How far one slot was read.
-#[derive(Debug, Default)]
-pub(super) struct SlotState {
-    pub(super) cursor: SlotCursor,
-    pub(super) rejected: Rejections,
-    /// A reset is to cut this slot, after so many samples at least.
-    pub(super) cut_after: Option<u64>,
-}
-
-/// How many rejections were folded.
-#[derive(Debug, Default)]
-pub(super) struct Rejections {
-    pub(super) folded: u64,
-}
-
-/// What all slots use in turn.
-#[derive(Debug, Default)]
-pub(super) struct Buffers {
-    counts: Vec<u64>,
-    recent: Vec<u64>,
-    /// Samples handed over since the beginning.
-    samples: u64,
-}
-
-impl Buffers {
-    /// Between reads nothing is kept.
-    pub(super) fn free(&mut self) {
-        (self.counts, self.recent) = (Vec::new(), Vec::new());
-    }
-}
-
-impl Rejections {
-    pub(super) fn fold(&mut self, rejected: u64, to: &mut impl FoldTarget) {
-        to.add_rejected(rejected.wrapping_sub(self.folded));
-        self.folded = rejected;
-    }
-}
-
-impl SlotState {
-    /// Folds what is new, at least the samples before `until`.
-    pub(super) fn fold_samples(
-        &mut self,
-        block: BlockReader<'_>,
-        until: u64,
-        to: &mut impl FoldTarget,
-        buffers: &mut Buffers,
-    ) {
-        let before = self.cursor.folded();
-        buffers.recent.clear();
-        self.cursor.fold(block, until, to, &mut buffers.recent);
-        if !buffers.recent.is_empty() {
-            to.extend_recent(&buffers.recent);
-        }
-        let new = self.cursor.folded().wrapping_sub(before);
-        buffers.samples = buffers.samples.wrapping_add(new);
-    }
+    reset: Option<PendingReset<A>>,
+    buffers: Buffers,
 }
 
 impl<A: Accumulate> FoldState<A> {
@@ -136,7 +78,7 @@ impl<A: Accumulate> FoldState<A> {
     }
 
     /// Folds what is new in the shared block, the bank in use first: what a thread wrote to the other one before is visible then.
-    pub(super) fn fold_shared(&mut self, storage: &Storage) {
+    fn fold_shared(&mut self, storage: &Storage) {
         let Some(shared) = storage.shared.get() else {
             return;
         };
@@ -153,11 +95,6 @@ impl<A: Accumulate> FoldState<A> {
     /// before this read is in it, or was in the other bank before; what is recorded after the flip is for the next read.
     fn leave_shared_bank(&mut self, shared: &SharedBlock, storage: &Storage) {
         let in_use = shared.in_use();
-        let is_exact = |cursors: &[SharedCursor], bank: usize| {
-            cursors
-                .get(bank)
-                .is_none_or(|cursor| cursor.uncertain() == 0)
-        };
         if is_exact(&self.shared, in_use)
             || !is_exact(&self.shared, in_use ^ 1)
             || !shared.make_other_bank()
@@ -168,12 +105,7 @@ impl<A: Accumulate> FoldState<A> {
         self.fold_shared_bank(shared, in_use, storage);
     }
 
-    pub(super) fn fold_shared_bank(
-        &mut self,
-        shared: &SharedBlock,
-        bank: usize,
-        storage: &Storage,
-    ) {
+    fn fold_shared_bank(&mut self, shared: &SharedBlock, bank: usize, storage: &Storage) {
         let Some(source) = shared.bank_at(bank) else {
             return;
         };
@@ -199,14 +131,14 @@ impl<A: Accumulate> FoldState<A> {
     }
 
     /// Makes the slot's state if there is none.
-    pub(super) fn reach(&mut self, index: usize) {
+    fn reach(&mut self, index: usize) {
         if self.slots.len() <= index {
             self.slots.resize_with(index + 1, SlotState::default);
         }
     }
 
     /// What was folded so far.
-    pub(super) fn outcome(&self) -> FoldOutcome {
+    fn outcome(&self) -> FoldOutcome {
         let mut outcome = FoldOutcome {
             samples: self.buffers.samples,
             epoch: self.rejected.folded,
@@ -224,4 +156,111 @@ impl<A: Accumulate> FoldState<A> {
         }
         outcome
     }
+
+    /// Cuts the shared block, as far as that is possible now, once all slots are cut. Everything was folded just before.
+    fn cut_shared(&mut self, storage: &Storage) {
+        let Some(shared) = storage.shared.get() else {
+            return;
+        };
+        let in_use = shared.in_use();
+        let flipped = match &mut self.reset {
+            Some(reset) if reset.uncut == 0 && reset.shared == SharedCut::Uncut => {
+                // The bank that writers left long ago is cut first, then they are sent there.
+                if !is_exact(&self.shared, in_use ^ 1) {
+                    return;
+                }
+                if !shared.make_other_bank() {
+                    // Without memory for that, the bank in use is cut when it happens to be exact.
+                    if is_exact(&self.shared, in_use) {
+                        reset.shared = SharedCut::Cut;
+                    }
+                    return;
+                }
+                reset.shared = SharedCut::Leaving(in_use);
+                shared.flip(in_use ^ 1);
+                in_use
+            }
+            Some(PendingReset {
+                shared: SharedCut::Leaving(left),
+                ..
+            }) => *left,
+            _ => return,
+        };
+        self.fold_shared_bank(shared, flipped, storage);
+        if is_exact(&self.shared, flipped)
+            && let Some(reset) = &mut self.reset
+        {
+            reset.shared = SharedCut::Cut;
+        }
+    }
+
+    /// Begins a reset. One that was begun before is given up.
+    pub(super) fn begin_reset(&mut self, storage: &Storage) {
+        let (mut before, mut after) = (self.total.clone(), self.total.clone());
+        after.clear();
+        let mut uncut = 0;
+        let to = &mut Both(&mut self.total, &mut before);
+        self.rejected.fold(storage.rejected(), to);
+        storage.blocks.for_each(|block| {
+            let block = BlockReader::new(block, &storage.config);
+            self.reach(block.number());
+            let slot = &mut self.slots[block.number()];
+            let to = &mut Both(&mut self.total, &mut before);
+            slot.rejected.fold(block.rejected(), to);
+            slot.cut_after = Some(block.recorded());
+            uncut += 1;
+        });
+        self.reset = Some(PendingReset {
+            before,
+            after,
+            uncut,
+            shared: SharedCut::Uncut,
+        });
+    }
+
+    /// Tries once to cut each slot that is not cut yet, and the shared block after them. If all are, the reset is complete: what it
+    /// leaves, and what it forgot. `taken`: when it began.
+    pub(super) fn advance_reset(
+        &mut self,
+        storage: &Storage,
+        taken: Duration,
+    ) -> Option<(A::Snapshot, A::Snapshot)> {
+        let reset = self.reset.as_mut()?;
+        storage.blocks.for_each(|block| {
+            let block = BlockReader::new(block, &storage.config);
+            // A slot that is not known yet has nothing to cut.
+            if let Some(slot) = self.slots.get_mut(block.number()) {
+                reset.cut(slot, block, &mut self.total, &mut self.buffers);
+            }
+        });
+        self.fold_shared(storage);
+        self.buffers.free();
+        let is_cut = |reset: &mut PendingReset<A>| {
+            let shared = storage.shared.get().is_none() || reset.shared == SharedCut::Cut;
+            reset.uncut == 0 && shared
+        };
+        let PendingReset {
+            mut before, after, ..
+        } = self.reset.take_if(is_cut)?;
+        self.total = after;
+        let outcome = self.outcome();
+        let forgotten = FoldOutcome {
+            uncertain: 0,
+            ..outcome
+        };
+        let forgotten = before.publish(forgotten, taken);
+        Some((self.total.publish(outcome, taken), forgotten))
+    }
+
+    /// Gives up the reset that is under way.
+    pub(super) fn cancel_reset(&mut self) {
+        self.reset = None;
+    }
+}
+
+/// Whether the last look at a bank of the shared block was exact.
+fn is_exact(cursors: &[SharedCursor], bank: usize) -> bool {
+    cursors
+        .get(bank)
+        .is_none_or(|cursor| cursor.uncertain() == 0)
 }

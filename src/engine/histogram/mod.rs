@@ -28,6 +28,7 @@ pub(crate) mod reader;
 mod reset;
 pub(crate) mod shared;
 mod shared_cursor;
+mod slot_state;
 mod slot_table;
 pub(crate) mod storage;
 pub(crate) mod writer;
@@ -136,7 +137,7 @@ impl<A: Accumulate> Recorder<A> {
         }
     }
 
-    /// Records a value, and makes what that needs. What the allocator records into this histogram meanwhile is recorded afterwards.
+    /// Records a value, and makes what that needs. What the allocator records into this histogram in between is recorded afterwards.
     #[cold]
     fn record_with_room(&self, thread: impl CurrentThread, value: u64, promoted: bool) {
         let storage = &self.storage;

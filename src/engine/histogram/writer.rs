@@ -3,7 +3,7 @@
 //! **Protocol.** queue\[recorded\] := value; bucket += 1; sum += value; recorded += 1, last. What rarely comes before that is
 //! out of line ([`BlockWriter::try_record_any`]): carrying into an upper half, large values, and octaves at the ends of the range.
 //! What needs memory first is made apart from any record ([`BlockWriter::make_room`]), and the record then starts over: the allocator
-//! may record into the same block meanwhile, so nothing that was loaded before an allocation is used after it.
+//! may record into the same block in between, so nothing that was loaded before an allocation is used after it.
 //!
 //! | operation | ordering | pairs with | weaker: what breaks | model |
 //! |---|---|---|---|---|

@@ -3,7 +3,7 @@
 //! **Rule.** A thread counts its writes to the shared cells of a page or a histogram ([`SlotRate`]). Every [`LOOK_EVERY`]th time it
 //! looks at the crate's own coarse clock. If the look before was at most [`PACE`] ago, the run goes on; otherwise a new run
 //! begins. A run of [`SUSTAIN`] promotes the thread: it has written [`LOOK_EVERY`] times in each [`PACE`] for that long. Writes within
-//! one tick of the clock make a run no longer, so a burst that is shorter than [`SUSTAIN`] promotes nobody, however large it is and
+//! one tick of the clock make a run no longer, so a burst that is shorter than [`SUSTAIN`] promotes no thread, however large it is and
 //! however often it comes.
 //!
 //! **Budget.** The bytes of all owned cells of a registry. A thread for which there is no room stays with the shared cells and
@@ -39,7 +39,7 @@ const _: () = assert!(SUSTAIN < 1 << RUN_BITS);
 pub(crate) struct WriteRate(u64);
 
 impl WriteRate {
-    /// The rate after one more write, and whether the thread is to be promoted. `ticks` is called at every [`LOOK_EVERY`]th write,
+    /// The rate after one more write, and whether the thread should be promoted. `ticks` is called at every [`LOOK_EVERY`]th write,
     /// and returns at least 1.
     #[inline]
     pub(crate) fn after_a_write(self, ticks: impl FnOnce() -> u64) -> (Self, bool) {
@@ -72,7 +72,7 @@ impl WriteRate {
 pub(crate) struct SlotRate(AtomicU64);
 
 impl SlotRate {
-    /// Counts a write of the slot's owner. Returns whether it is to be promoted.
+    /// Counts a write of the slot's owner. Returns whether it should be promoted.
     #[inline]
     pub(crate) fn count(&self, ticks: impl FnOnce() -> u64) -> bool {
         // Relaxed: this thread's own last store, or that of an owner before it, which the claim ordered.

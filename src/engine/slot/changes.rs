@@ -1,7 +1,8 @@
 //! Whether anything in a registry was written to: one word for each slot.
 //!
 //! **Layout.** A word counts what its slot's owner wrote to the metrics of one registry. It is made at the slot's first write there, in a
-//! line of its own. What a slot owns of a metric keeps a [`SlotWord`], so that its owner needs one load to find the word.
+//! line of its own. What a slot owns of a metric keeps a [`SlotWord`](super::slot_word::SlotWord), so that its owner needs one load to
+//! find the word.
 //!
 //! **Writer.** After all other steps of a write: word := word + 1 (Release).
 //! **Reader.** Before it reads the metrics it adds up all words (Acquire), and keeps the sum with what it read. While the words add up
@@ -17,13 +18,10 @@
 //!
 //! **Progress.** Wait-free: a load and a store, once the word is there.
 
-use super::adaptive::Promotion;
 use super::once_box::OnceBox;
 use super::owner::Owner;
 use super::per_slot::PerSlot;
 use crate::sync::{Acquire, AtomicU64, Relaxed, Release};
-use std::ptr::NonNull;
-use std::sync::Arc;
 
 /// The words of all slots.
 #[derive(Debug, Default)]
@@ -67,35 +65,5 @@ impl Changes {
         self.words
             .for_each(|_, _, word| sum = sum.wrapping_add(word.0.load(Acquire)));
         sum
-    }
-}
-
-/// The word of one slot, for what the slot owns.
-#[derive(Debug)]
-pub(crate) struct SlotWord {
-    /// In `_alive`, which neither moves nor drops it.
-    word: NonNull<ChangeWord>,
-    _alive: Arc<Promotion>,
-}
-
-// SAFETY: it gives access to a `&ChangeWord` and owns an `Arc<Promotion>`, and both are Send and Sync.
-unsafe impl Send for SlotWord {}
-// SAFETY: as above.
-unsafe impl Sync for SlotWord {}
-
-impl SlotWord {
-    /// The word of the caller's slot, made if it is not there.
-    pub(crate) fn new(promotion: &Arc<Promotion>, owner: Owner<'_>) -> Self {
-        Self {
-            word: NonNull::from(promotion.changes.word_or_create(owner)),
-            _alive: Arc::clone(promotion),
-        }
-    }
-
-    /// [`ChangeWord::bump`].
-    #[inline(always)]
-    pub(crate) fn bump(&self) {
-        // SAFETY: the word is in a box that `_alive` holds, and is only ever shared.
-        unsafe { self.word.as_ref() }.bump();
     }
 }

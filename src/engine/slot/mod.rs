@@ -11,4 +11,5 @@ pub(crate) mod growing_table;
 pub(crate) mod once_box;
 pub(crate) mod owner;
 pub(crate) mod per_slot;
+pub(crate) mod slot_word;
 pub(crate) mod sparse_table;

@@ -53,7 +53,7 @@ mod clock;
 mod collector;
 #[path = "../../../src/engine/mod.rs"]
 mod engine;
-#[path = "../../../src/error.rs"]
+#[path = "../../../src/error/mod.rs"]
 mod error;
 #[path = "../../../src/export/mod.rs"]
 mod export;
