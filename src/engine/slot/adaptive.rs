@@ -44,7 +44,7 @@ impl WriteRate {
     #[inline]
     pub(crate) fn after_a_write(self, ticks: impl FnOnce() -> u64) -> (Self, bool) {
         let counted = self.0 + 1;
-        if counted & (LOOK_EVERY - 1) != 0 {
+        if !counted.is_multiple_of(LOOK_EVERY) {
             (Self(counted), false)
         } else {
             self.look(ticks())
