@@ -295,6 +295,8 @@ fn gauge_publishes() {
 fn gauge_publishes_by(change: Change, read: Read) {
     let pages = pages(1, Ownership::Never);
     pages.pages[0].create_gauge(0);
+    // The slot has its epoch: the installation of one would publish the change as well.
+    in_slot(0, |thread| pages.pages[0].add_gauge(thread, 0, 0));
     let writer = spawn(&pages, move |pages| {
         pages.flag.store(true, Relaxed);
         in_slot(0, |thread| change(&pages.pages[0], thread));
@@ -309,7 +311,7 @@ fn gauge_publishes_by(change: Change, read: Read) {
         let mut cache = PageCache::default();
         let (values, epoch) = pages.read(&mut cache);
         assert!(
-            epoch == 0 || values[0][0] == 7,
+            epoch <= 1 || values[0][0] == 7,
             "marked as read, but not shown"
         );
         cache

@@ -157,8 +157,8 @@ impl SharedCells {
 
     /// Clears a gauge that no thread writes to, so that another series can have it.
     pub(super) fn clear(&self, index: u8) {
-        // Release: as in `set_gauge`.
-        self.cell_or_create(index).store(0, Release);
+        // Relaxed: published by the epoch. The next series' first handle is made after this.
+        self.cell_or_create(index).store(0, Relaxed);
         // Release, last: publishes the cell. The epoch of the page, since no slot need own one here.
         self.epoch.fetch_add(1, Release);
     }
