@@ -40,7 +40,7 @@ impl<V> Index<V> {
     pub(crate) fn get<R>(&self, values: &[&str], found: impl FnOnce(Option<&V>) -> R) -> R {
         let number = self.number(values);
         let number = number.filter(|number| self.inserted[*number].load(Acquire) == 1);
-        // Removed meanwhile, perhaps.
+        // It may have been removed since.
         let value = number.and_then(|number| self.value(number));
         found(value.as_deref())
     }

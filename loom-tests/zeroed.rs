@@ -1,10 +1,12 @@
-//! Memory that may be refused: here it never is. Cells one by one, since a loom atomic is no plain number. A thread can have an
-//! allocation of cells do what an allocator that records does.
+//! Memory that may be refused: here it never is. Cells are made one by one, since an atomic of loom or shuttle is no plain number. The
+//! crate asks for the counters of an octave during a record, so a thread can have that do what an allocator that records does.
+//!
+//! `tests/shuttle` compiles this file as well.
 
-use crate::sync::{AtomicU32, AtomicU64};
+use crate::sync::{AtomicU32, AtomicU64, thread_local};
 use std::cell::Cell;
 
-loom::thread_local! {
+thread_local! {
     static ON_ALLOCATION: Cell<Option<Box<dyn FnOnce()>>> = Cell::new(None);
 }
 

@@ -139,7 +139,7 @@ fn what_was_found_is_in_the_next_snapshot() {
     );
 }
 
-/// One thread writes to a series, twice looked up; another one removes it meanwhile, and creates it again. Every write is in a
+/// One thread looks a series up twice and writes to it, while another removes and creates it. Every write is in a
 /// series, was returned, or is detached; and there is one series of these labels, which can be found. Fails if list and index are not
 /// changed under one lock.
 #[test]

@@ -9,7 +9,7 @@ use crate::ownership::Ownership;
 use loom::sync::Arc;
 use std::cell::RefCell;
 
-/// The slots of a process, and a page of counters of which every thread that writes owns cells.
+/// The slots of a process, and a page of counters where every writing thread owns cells.
 struct Process {
     claims: SlotClaims,
     page: Page,

@@ -204,8 +204,8 @@ impl<H: SnapshotSource, T: SnapshotSource> Sources<'_, H, T> {
         self.generation.get() != readout.generation
     }
 
-    /// Whether a reading of these metrics that was loaded before this call holds everything in this second, resets, series that are
-    /// new and series that were removed aside.
+    /// Whether a reading that was loaded before this call is still complete in this second. It does not look for resets, or for series
+    /// that were added or removed.
     pub(crate) fn is_current(&self, readout: &Readout<H, T>, second: u64) -> bool {
         readout.changes == self.changes.sum()
             && are_current(self.histograms, &readout.histograms, second)

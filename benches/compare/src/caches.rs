@@ -43,7 +43,7 @@ impl Caches {
         black_box(lines.map(|&byte| u64::from(byte)).sum::<u64>());
     }
 
-    /// What is read, and of which sizes the caches are.
+    /// The buffer that is read, and the sizes of the caches.
     pub(crate) fn describe(&self) -> String {
         let mib = |bytes| bytes as f64 / f64::from(1 << 20);
         format!(

@@ -41,7 +41,7 @@ impl CellHolders {
     #[inline]
     pub(super) fn count(&self, index: u8) {
         if let Some(count) = self.handles(index) {
-            // Relaxed: whoever looks for handles holds the same lock, or keeps a handle.
+            // Relaxed: the check for handles runs under the same lock, and the handle that is cloned still counts.
             count.fetch_add(1, Relaxed);
         }
     }

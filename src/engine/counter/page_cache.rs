@@ -40,11 +40,3 @@ impl PageCache {
         self.pages.iter().map(|(_, values)| values)
     }
 }
-
-#[allow(dead_code, reason = "only models call it")]
-/// What [`PageCache::refresh`] would return if it read now.
-pub(crate) fn total_epoch(pages: &[Arc<Page>]) -> u64 {
-    pages
-        .iter()
-        .fold(0, |sum, page| sum.wrapping_add(page.epoch()))
-}

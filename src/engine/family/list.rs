@@ -46,7 +46,7 @@ impl<T> SeriesList<T> {
         (position..self.positions.len()).find_map(|position| Some((position, self.get(position)?)))
     }
 
-    /// The series with their positions, in the order of these.
+    /// The series and their positions, by rising position.
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (usize, &Series<T>)> {
         let numbers = 0..self.positions.len();
         let all = numbers.map(|position| (position, self.get(position)));

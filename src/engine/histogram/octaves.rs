@@ -10,8 +10,8 @@
 //! **Fast path.** The leading bits of a value as a float, less [`BucketLayout::bias`], are its bucket. A pointer in `fast` is moved
 //! back by the number of its octave's first bucket and the bias: the counter of a value is there plus the leading bits.
 //!
-//! **Protocol.** Who needs missing counters allocates them, zeroed, and installs them with a compare-exchange; of two that race, one
-//! frees its own. They stay where they are until the bank is dropped.
+//! **Protocol.** A thread that needs missing counters allocates them, zeroed, and installs them with a compare-exchange. If two
+//! threads race, one frees its own. They stay where they are until the bank is dropped.
 //!
 //! | operation | ordering | pairs with | weaker: what breaks | model |
 //! |---|---|---|---|---|

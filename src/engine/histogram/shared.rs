@@ -116,8 +116,8 @@ impl SharedBlock {
         };
         let low = &lows[index];
         let highs = bank.octaves.highs(octave);
-        // Relaxed: a look far ahead. The count carries only after it has grown by as much again, and each of those who add to it
-        // looks first.
+        // Relaxed: checked long before the carry. The count has to double before it carries, and every writer checks it
+        // first.
         if highs.is_none() && low.load(Relaxed) & LOW > LOW / 2 {
             return false;
         }

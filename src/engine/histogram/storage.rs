@@ -1,4 +1,4 @@
-//! Everything that threads record into: the blocks that they own, the block that they share, and the rejections of those who share.
+//! Everything that threads record into: owned blocks, the shared block, and the rejections of threads that share.
 //!
 //! Which of them a thread uses: its own block if it has one. It gets one when it has recorded into the shared block often enough for long
 //! enough ([`adaptive`](crate::engine::slot::adaptive)) and the budget has room; at once with [`Ownership::Always`]; never with

@@ -97,7 +97,7 @@ pub(crate) struct Budget {
 pub(crate) struct BudgetUse {
     /// Bytes of all owned cells.
     pub(crate) bytes: u64,
-    /// Pairs of a thread and a page, or a histogram, of which it owns cells.
+    /// Owners: each thread counts once for each page or histogram where it owns cells.
     pub(crate) owners: u64,
     /// How often there was no room.
     pub(crate) refused: u64,

@@ -1,4 +1,4 @@
-//! A table of entries by slot, of which each part takes memory only once one of its slots is used.
+//! A table of entries by slot. Each part is allocated when one of its slots is first used.
 //!
 //! **Layout.** The first [`INLINE_ENTRIES`] entries are in the table itself, so that the look-up of a low slot is short. The others are
 //! in chunks of as many, by which a [`GrowingTable`] of pointers finds them: a thread in a high slot takes one chunk, not all

@@ -45,8 +45,6 @@ pub use snapshot::latest::Latest;
 pub use snapshot::recent::Recent;
 pub use snapshot::throughput::{Rate, ThroughputSnapshot};
 
-pub use zeroed::on_allocation;
-
 #[path = "../../../src/clock.rs"]
 mod clock;
 #[path = "../../../src/collector/mod.rs"]
@@ -77,7 +75,13 @@ mod published;
 mod sync;
 mod thread;
 mod tuning;
+#[path = "../../../loom-tests/zeroed.rs"]
 mod zeroed;
+
+/// The next time that this task allocates the counters of an octave, `call` is called.
+pub fn on_allocation(call: impl FnOnce() + 'static) {
+    zeroed::on_allocation(call);
+}
 
 /// The lowest slot that no thread owns: 0 if every thread that wrote has ended and released its slot.
 pub fn lowest_free_slot() -> usize {
