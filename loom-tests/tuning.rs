@@ -12,6 +12,8 @@ pub(crate) const SHARED_CHUNK: usize = 1;
 pub(crate) const BANK_CHECKS: usize = 1;
 pub(crate) const BANK_SCANS: usize = 1;
 pub(crate) const SHARED_SCANS: usize = 1;
+pub(crate) const SHARED_FOLDS: usize = 1;
+pub(crate) const LEAVE_ALWAYS: bool = true;
 pub(crate) const RESET_ATTEMPTS: usize = 1;
 /// Four samples in a bucket carry.
 pub(crate) const LOW_BITS: u32 = 2;

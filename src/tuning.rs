@@ -22,6 +22,10 @@ pub(crate) const BANK_CHECKS: usize = 16;
 pub(crate) const BANK_SCANS: usize = 4;
 /// How often a reader looks at shared counters that do not add up before it reports the difference.
 pub(crate) const SHARED_SCANS: usize = 4;
+/// How often a reader folds a shared block before it reports samples as uncertain because a late one came in between.
+pub(crate) const SHARED_FOLDS: usize = 8;
+/// Whether each read sends writers to a shared block's other bank, and not only one that finds samples uncertain.
+pub(crate) const LEAVE_ALWAYS: bool = false;
 /// Bits of a bucket's count that every record touches; the remaining bits change once in `2^LOW_BITS` records.
 pub(crate) const LOW_BITS: u32 = 31;
 /// Values of more bits than this are large: a record adds them to a bank's `large` as well, out of line.

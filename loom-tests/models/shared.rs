@@ -176,6 +176,35 @@ fn an_allocation_that_records() {
     }
 }
 
+/// A thread records while a reader reads twice, and each read sends writers to the other bank: both get a prefix, but for what is uncertain.
+/// Fails with `late` Relaxed on either side, if a late record does not count as such, or if readers do not ask.
+#[test]
+fn reads_that_flip() {
+    explore("shared::reads_that_flip", 2, 100, || {
+        let recorder = shared();
+        // Makes the octaves.
+        record(&recorder, 0, &[2, 4]);
+        let writer = spawn(&recorder, |recorder| record(recorder, 0, &[2, 4]));
+        let reader = spawn(&recorder, |recorder| {
+            for read_before in [false, true] {
+                if read_before {
+                    // Gives the read something to fold.
+                    record(recorder, 1, &[REJECTED]);
+                }
+                let snapshot = read(recorder);
+                assert_not_torn(&snapshot);
+                // What is uncertain aside, it is a prefix.
+                let [_, _, twos, fours, ..] = snapshot.tally.buckets;
+                let certain = twos + fours - snapshot.outcome.uncertain;
+                assert!(certain >= 2 && (certain == 2 || twos == 2), "{snapshot:?}");
+            }
+        });
+        writer.join().unwrap();
+        reader.join().unwrap();
+        assert_prefix(&read(&recorder), &[2, 4, 2, 4], 4);
+    });
+}
+
 /// Two threads record while a reset runs, the second one of the histogram, so that the banks are flipped back. What it returned and what
 /// is left add up, neither is torn, and what was recorded before the call was returned. Fails if a bank is cut that does not add up, or
 /// if what writers record after they were sent to the other bank is forgotten.
@@ -211,8 +240,8 @@ fn a_reset_beside_writers() {
     }
 }
 
-/// A thread is promoted while a reset runs: what is returned is a prefix of what it recorded. Fails if the shared block is cut before the
-/// owned ones.
+/// A thread is promoted while a reset runs: what is returned is a prefix of what it recorded, and with the rest it is everything. Fails if
+/// what a reset returned is left as well.
 #[test]
 fn a_reset_beside_a_promotion() {
     explore("shared::a_reset_beside_a_promotion", 2, 50, || {

@@ -15,7 +15,7 @@ mod sections;
 #[cfg(target_os = "linux")]
 mod victims;
 
-use epoch_metrics::{Counter, Histogram, HistogramOptions, Registry, Throughput};
+use epoch_metrics::{Counter, Histogram, HistogramOptions, Ownership, Registry, Throughput};
 use samples::{Seen, THREADS, check, check_prefixes, sum_of, value};
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -24,15 +24,35 @@ use std::time::Duration;
 
 #[test]
 fn tight_writers_are_conserved() {
-    conserves("8 tight writers", THREADS, 0, scaled(10_000_000), || {});
+    let options = HistogramOptions::values(1, 255).recent(0);
+    conserves(
+        "8 tight writers",
+        options,
+        THREADS,
+        scaled(10_000_000),
+        || {},
+    );
+}
+
+#[test]
+fn tight_writers_that_share_are_conserved() {
+    let options = HistogramOptions::values(1, 255).recent(0);
+    let options = options.ownership(Ownership::Never);
+    conserves(
+        "8 tight writers that share",
+        options,
+        THREADS,
+        scaled(1_000_000),
+        || {},
+    );
 }
 
 #[test]
 fn tight_writers_are_conserved_with_recent_samples() {
     conserves(
         "8 tight writers, recent samples kept",
+        HistogramOptions::values(1, 255).recent(1000),
         THREADS,
-        1000,
         scaled(5_000_000),
         || {},
     );
@@ -41,15 +61,16 @@ fn tight_writers_are_conserved_with_recent_samples() {
 /// On two processors the reader and the writer then run at the same time, all of the time.
 #[test]
 fn one_tight_writer_is_conserved() {
-    conserves("1 tight writer", 1, 0, scaled(100_000_000), || {});
+    let options = HistogramOptions::values(1, 255).recent(0);
+    conserves("1 tight writer", options, 1, scaled(100_000_000), || {});
 }
 
 #[test]
 fn writers_that_take_their_time_are_conserved() {
     conserves(
         "8 writers with work between records",
+        HistogramOptions::values(1, 255).recent(0),
         THREADS,
-        0,
         scaled(50_000),
         || {
             for _ in 0..200 {
@@ -59,8 +80,7 @@ fn writers_that_take_their_time_are_conserved() {
     );
 }
 
-fn conserves(what: &str, threads: u64, recent: usize, each: u64, between: fn()) {
-    let options = HistogramOptions::values(1, 255).recent(recent);
+fn conserves(what: &str, options: HistogramOptions, threads: u64, each: u64, between: fn()) {
     let histogram = Registry::new().histogram("h", "", options).unwrap();
     let seen = watched(&histogram, true, || {
         std::thread::scope(|scope| {

@@ -12,6 +12,7 @@ use super::shared::SharedBlock;
 use super::shared_cursor::SharedCursor;
 use super::slot_state::{Buffers, Rejections, SlotState};
 use super::storage::Storage;
+use crate::tuning::{LEAVE_ALWAYS, SHARED_FOLDS};
 use std::time::Duration;
 
 /// See the module's header.
@@ -77,16 +78,19 @@ impl<A: Accumulate> FoldState<A> {
         }
     }
 
-    /// Folds what is new in the shared block, the bank in use first: what a thread wrote to the other one before is visible then.
+    /// Folds what is new in the shared block, the bank in use first: what a thread wrote to the other one before is visible then. A read
+    /// that leaves samples in doubt starts over, a few times.
     fn fold_shared(&mut self, storage: &Storage) {
         let Some(shared) = storage.shared.get() else {
             return;
         };
-        for bank in [shared.in_use(), shared.in_use() ^ 1] {
-            self.fold_shared_bank(shared, bank, storage);
-        }
-        if self.reset.is_none() {
-            self.leave_shared_bank(shared, storage);
+        for _ in 0..SHARED_FOLDS {
+            for bank in [shared.in_use(), shared.in_use() ^ 1] {
+                self.fold_shared_bank(shared, bank, storage);
+            }
+            if self.reset.is_some() || self.leave_shared_bank(shared, storage) {
+                break;
+            }
         }
         self.cut_shared(storage);
     }
@@ -94,13 +98,24 @@ impl<A: Accumulate> FoldState<A> {
     /// If the bank in use does not add up, sends writers to the other one, and folds it once more when they have left it. What was recorded
     /// before this read is in it, or was in the other bank before; what is recorded after the flip is for the next read. So what is
     /// uncertain is at most what each thread was inside of, however many samples come while the buckets are read.
-    fn leave_shared_bank(&mut self, shared: &SharedBlock, storage: &Storage) {
+    ///
+    /// If a late writer came to the other bank meanwhile, its sample may be missing beside its next ones: `false`, and all are in doubt that
+    /// came meanwhile.
+    fn leave_shared_bank(&mut self, shared: &SharedBlock, storage: &Storage) -> bool {
         let in_use = shared.in_use();
-        if is_exact(&self.shared, in_use) || !shared.make_other_bank() {
-            return;
+        let is_left = LEAVE_ALWAYS || !is_exact(&self.shared, in_use);
+        if !is_left || !shared.make_other_bank() {
+            return true;
         }
-        shared.flip(in_use ^ 1);
+        let folded = self.shared[in_use].folded();
+        shared.flip();
         self.fold_shared_bank(shared, in_use, storage);
+        let other = self.shared.get(in_use ^ 1).zip(shared.bank_at(in_use ^ 1));
+        let in_doubt = other.is_some_and(|(cursor, bank)| cursor.is_overtaken(bank));
+        if in_doubt {
+            self.shared[in_use].doubt_from(folded);
+        }
+        !in_doubt
     }
 
     fn fold_shared_bank(&mut self, shared: &SharedBlock, bank: usize, storage: &Storage) {
@@ -111,9 +126,8 @@ impl<A: Accumulate> FoldState<A> {
             self.shared.resize_with(bank + 1, SharedCursor::default);
         }
         let (cursor, total, buffers) = (&mut self.shared[bank], &mut self.total, &mut self.buffers);
-        let before = cursor.folded();
         let layout = &storage.config.layout;
-        match &mut self.reset {
+        let new = match &mut self.reset {
             None => cursor.fold(source, layout, total, &mut buffers.counts),
             Some(reset) => {
                 let side = if reset.is_cut(bank) {
@@ -121,10 +135,9 @@ impl<A: Accumulate> FoldState<A> {
                 } else {
                     &mut reset.before
                 };
-                cursor.fold(source, layout, &mut Both(total, side), &mut buffers.counts);
+                cursor.fold(source, layout, &mut Both(total, side), &mut buffers.counts)
             }
-        }
-        let new = cursor.folded().wrapping_sub(before);
+        };
         buffers.samples = buffers.samples.wrapping_add(new);
     }
 
@@ -155,14 +168,14 @@ impl<A: Accumulate> FoldState<A> {
         outcome
     }
 
-    /// Cuts the shared block, as far as that is possible now, once all slots are cut. Everything was folded just before.
+    /// Cuts the shared block, as far as that is possible now. Everything was folded just before.
     fn cut_shared(&mut self, storage: &Storage) {
         let Some(shared) = storage.shared.get() else {
             return;
         };
         let in_use = shared.in_use();
         let flipped = match &mut self.reset {
-            Some(reset) if reset.uncut == 0 && reset.shared == SharedCut::Uncut => {
+            Some(reset) if reset.shared == SharedCut::Uncut => {
                 // The bank that writers left long ago is cut first, then they are sent there.
                 if !is_exact(&self.shared, in_use ^ 1) {
                     return;
@@ -175,7 +188,7 @@ impl<A: Accumulate> FoldState<A> {
                     return;
                 }
                 reset.shared = SharedCut::Leaving(in_use);
-                shared.flip(in_use ^ 1);
+                shared.flip();
                 in_use
             }
             Some(PendingReset {
@@ -216,7 +229,7 @@ impl<A: Accumulate> FoldState<A> {
         });
     }
 
-    /// Tries once to cut each slot that is not cut yet, and the shared block after them. If all are, the reset is complete: what it
+    /// Tries once to cut each slot that is not cut yet, and the shared block. If all are, the reset is complete: what it
     /// leaves, and what it forgot. `taken`: when it began.
     pub(super) fn advance_reset(
         &mut self,

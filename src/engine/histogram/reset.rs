@@ -16,8 +16,8 @@
 //! that is given up drops `before` and `after`; `total` has missed nothing. A slot whose first record comes after the
 //! beginning belongs to `after` as a whole.
 //!
-//! **The shared block** is cut last, so that what a thread recorded there before it got its own block is on the same side, or before.
-//! The chance that no writer is inside of a record falls with every writer, so the block has a second bank then. The bank that writers have
+//! **The shared block** is cut whether or not the slots are. A thread that had its own block when the reset began recorded nothing here since,
+//! so all that it recorded here is returned; one that got its block later has all of that block in `after`. The chance that no writer is inside of a record falls with every writer, so the block has a second bank then. The bank that writers have
 //! left long ago is cut as it is; then they are sent there, which is where `after` begins; and as soon as the bank that they leave adds up to
 //! its tail, that is cut too. Only those that were inside of a record at the flip delay it, however many go on.
 //!

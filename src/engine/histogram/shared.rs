@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! SharedBlock
-//!   current         0 or 1                          the reader's wish
-//!   bank 0          tail, sum, large, octaves         a writer adds to the bank that `current` names
-//!   bank 1          tail, sum, large, octaves         made by the first reset, or read that finds samples uncertain
+//!   generation      how often writers were sent to the other bank; its parity names the bank
+//!   bank 0          tail, sum, large, octaves, late   a writer adds to the bank of the generation that it loads
+//!   bank 1          the same                          made by the first reset, or read that finds samples uncertain
 //!   rates           how often each slot writes here: its owner is promoted to a block of its own when it pays
 //! ```
 //!
@@ -15,19 +15,27 @@
 //! **Never cleared.** A reader remembers what it has counted, and adds differences. A writer that has chosen its bank and is stopped there
 //! is counted when it goes on, whatever happened to the bank in between.
 //!
+//! **Late writers.** A writer may be stopped between its choice of a bank and its first step there, and readers cannot see it. When it
+//! goes on, writers may have been sent to the other bank and back. So each tail carries the generation, which a flip changes in both; and
+//! a writer whose tail has another generation than it loaded adds to `late` before its next record. A reader that folds one bank after
+//! the other learns from that whether a sample may have come to the one before the thread's next ones came to the other.
+//!
 //! **Promotion.** A thread that gets a block of its own does not write here again. Readers read the owned blocks first, then this
 //! one: what a thread wrote here before it wrote there is visible when the latter is.
 //!
 //! | operation | ordering | pairs with | weaker: what breaks | model |
 //! |---|---|---|---|---|
-//! | `current`, flip | Relaxed | nothing: either bank counts, and banks and octaves are published by their own pointers | | |
+//! | `generation`, flip | Relaxed | nothing: either bank counts, and banks and octaves are published by their own pointers | | |
+//! | a tail's generation | Relaxed | the tail's own order decides whether a record or the flip came first | | |
 //! | bucket, upper half | Relaxed | published by `large`, sum and tail | | |
 //! | `large` | Release | the reader's `large` | a sum too high by 2^64 | `shared::large_never_ahead` |
 //! | sum | Release | the reader's sum | a sum ahead of its buckets | `shared::writers_beside_a_reader` |
 //! | tail | Release | the reader's tail | a sample is counted that is not there yet | `shared::writers_beside_a_reader` |
+//! | `late` | Release | the reader's `late` | a late sample is held for folded | `shared::reads_that_flip` |
 //! | tail by a reader | Acquire | the writers' tail | the same | `shared::writers_beside_a_reader` |
 //! | sum by a reader | Acquire | the writers' sum | a sum ahead of its buckets | `shared::writers_beside_a_reader` |
 //! | `large` by a reader | Acquire | the writers' `large` | a sum too high by 2^64 | `shared::large_never_ahead` |
+//! | `late` by a reader, before the tail | Acquire | the writers' `late` | a late sample is held for folded | `shared::reads_that_flip` |
 //!
 //! **Progress.** Wait-free, once there is room: three read-modify-writes and no loop.
 
@@ -47,7 +55,7 @@ use crate::zeroed::try_box;
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct SharedBlock {
-    current: AtomicU32,
+    generation: AtomicU32,
     second: OnceBox<SharedBank>,
     other_rates: Others<SlotRate>,
     first: SharedBank,
@@ -59,21 +67,34 @@ pub(crate) struct SharedBlock {
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct SharedBank {
+    /// Samples in the upper 48 bits, the generation in the lower 16.
     tail: AtomicU64,
     /// Wraps at 2^64; see `widen` in [`cursor`](super::cursor).
     sum: AtomicU64,
     /// As a [`Bank`](super::block::Bank) has it.
     large: AtomicU64,
     octaves: Octaves,
+    /// Records that ended in another generation than they began in.
+    late: AtomicU64,
+}
+
+/// One sample in a tail.
+const SAMPLE: u64 = 1 << SAMPLE_SHIFT;
+const SAMPLE_SHIFT: u32 = 16;
+
+/// Of two numbers of samples in tails: by how much the first is ahead of the second.
+pub(super) fn ahead_of(samples: u64, of: u64) -> u64 {
+    samples.wrapping_sub(of) & (u64::MAX >> SAMPLE_SHIFT)
 }
 
 impl SharedBank {
-    fn new(layout: BucketLayout) -> Self {
+    fn new(layout: BucketLayout, generation: u32) -> Self {
         Self {
-            tail: AtomicU64::new(0),
+            tail: AtomicU64::new(u64::from(generation as u16)),
             sum: AtomicU64::new(0),
             large: AtomicU64::new(0),
             octaves: Octaves::new(layout),
+            late: AtomicU64::new(0),
         }
     }
 }
@@ -82,10 +103,10 @@ impl SharedBank {
 impl SharedBlock {
     pub(crate) fn new(layout: BucketLayout) -> Option<Box<Self>> {
         try_box(Self {
-            current: AtomicU32::new(0),
+            generation: AtomicU32::new(0),
             second: OnceBox::default(),
             other_rates: Others::default(),
-            first: SharedBank::new(layout),
+            first: SharedBank::new(layout, 0),
             rates: defaults(),
         })
     }
@@ -108,7 +129,7 @@ impl SharedBlock {
     /// Records a value that the layout contains. `false`: there is no room for it yet.
     #[must_use]
     pub(crate) fn try_record(&self, value: u64, layout: &BucketLayout) -> bool {
-        let bank = self.bank();
+        let (bank, generation) = self.bank();
         let bucket = layout.bucket(value);
         let (octave, index) = (layout.octave(bucket), layout.index_in_octave(bucket));
         let Some(lows) = bank.octaves.lows(octave) else {
@@ -136,14 +157,17 @@ impl SharedBlock {
         // Release: publishes the bucket, so that a sum is never ahead of its buckets.
         bank.sum.fetch_add(value, Release);
         // Release, last: publishes the sample.
-        bank.tail.fetch_add(1, Release);
+        let before = bank.tail.fetch_add(SAMPLE, Release);
+        if before as u16 != generation as u16 {
+            bank.note_late();
+        }
         true
     }
 
     /// Makes room for a value: counters for its octave, and upper halves long before one carries. `false`: there is no memory for it.
     #[must_use]
     pub(crate) fn make_room(&self, value: u64, layout: &BucketLayout) -> bool {
-        let bank = self.bank();
+        let (bank, _) = self.bank();
         let bucket = layout.bucket(value);
         let (octave, index) = (layout.octave(bucket), layout.index_in_octave(bucket));
         let Some(lows) = bank.octaves.lows_or_alloc(octave) else {
@@ -153,14 +177,24 @@ impl SharedBlock {
         lows[index].load(Relaxed) & LOW <= LOW / 2 || bank.octaves.highs_or_alloc(octave).is_some()
     }
 
-    /// The bank that the reader wants used.
-    fn bank(&self) -> &SharedBank {
-        // Relaxed: either bank counts. Its pointer makes the second one visible; a thread to which it is not yet is one that comes late.
-        match self.current.load(Relaxed) {
-            0 => &self.first,
-            _ => self.second.get().unwrap_or(&self.first),
+    /// The bank that the reader wants used, and the generation for which this is so.
+    fn bank(&self) -> (&SharedBank, u32) {
+        // Relaxed: either bank counts.
+        let generation = self.generation.load(Relaxed);
+        if is_first(generation) {
+            return (&self.first, generation);
+        }
+        match self.second.get() {
+            Some(second) => (second, generation),
+            // A thread to which the second bank is not visible yet comes late.
+            None => (&self.first, generation.wrapping_sub(1)),
         }
     }
+}
+
+/// Whether writers use the first bank in a generation.
+fn is_first(generation: u32) -> bool {
+    generation.is_multiple_of(2)
 }
 
 /// The reader's side; one reader at a time flips.
@@ -176,15 +210,22 @@ impl SharedBlock {
 
     /// The bank that writers use, or are about to.
     pub(super) fn in_use(&self) -> usize {
+        usize::from(!is_first(self.generation()))
+    }
+
+    fn generation(&self) -> u32 {
         // Relaxed: only readers store it, one at a time, and a lock orders them.
-        self.current.load(Relaxed) as usize
+        self.generation.load(Relaxed)
     }
 
     /// Makes the bank that is not in use, with counters for the octaves that the other one has. `false`: there is no memory for it.
     pub(super) fn make_other_bank(&self) -> bool {
         let other = self.in_use() ^ 1;
         if self.bank_at(other).is_none() {
-            let Some(bank) = try_box(SharedBank::new(*self.first.octaves.layout())) else {
+            let Some(bank) = try_box(SharedBank::new(
+                *self.first.octaves.layout(),
+                self.generation(),
+            )) else {
                 return false;
             };
             self.second.set(bank);
@@ -195,10 +236,27 @@ impl SharedBlock {
         true
     }
 
-    /// Sends writers to a bank, which exists.
-    pub(super) fn flip(&self, bank: usize) {
+    /// Sends writers to the bank that is not in use, which exists.
+    pub(super) fn flip(&self) {
+        let generation = self.generation();
+        let next = generation.wrapping_add(1);
+        let change = u64::from((generation ^ next) as u16);
+        let retag = |first: bool| {
+            let bank = if first {
+                Some(&self.first)
+            } else {
+                self.second.get()
+            };
+            if let Some(bank) = bank {
+                // Relaxed: the tail's own order decides whether a record or this came first.
+                bank.tail.fetch_xor(change, Relaxed);
+            }
+        };
+        // First, so that those who come at once are not late.
+        retag(is_first(next));
         // Relaxed: publishes nothing.
-        self.current.store(bank as u32, Relaxed);
+        self.generation.store(next, Relaxed);
+        retag(is_first(generation));
     }
 
     /// Samples recorded so far, in both banks.
@@ -209,10 +267,22 @@ impl SharedBlock {
 }
 
 impl SharedBank {
-    /// Samples recorded so far. Load it before the sum.
+    /// Samples recorded so far, modulo 2^48. Load it before the sum.
     pub(super) fn tail(&self) -> u64 {
         // Acquire: pairs with the last step of each record that it counts.
-        self.tail.load(Acquire)
+        self.tail.load(Acquire) >> SAMPLE_SHIFT
+    }
+
+    /// How many records came late. Load it before the tail.
+    pub(super) fn late(&self) -> u64 {
+        // Acquire: the samples that it counts are visible after this.
+        self.late.load(Acquire)
+    }
+
+    #[cold]
+    fn note_late(&self) {
+        // Release: publishes the sample. Before the thread's next record.
+        self.late.fetch_add(1, Release);
     }
 
     /// The sum. Load it before the buckets.

@@ -10,7 +10,7 @@ use super::accumulate::FoldTarget;
 use super::bucket_layout::{BucketLayout, is_large};
 use super::counts::Counts;
 use super::cursor::widen;
-use super::shared::SharedBank;
+use super::shared::{SharedBank, ahead_of};
 use crate::sync::spin_loop;
 use crate::tuning::SHARED_SCANS;
 
@@ -23,41 +23,59 @@ pub(super) struct SharedCursor {
     tail: u64,
     /// Samples that the last look found beyond the tail.
     uncertain: u64,
+    /// Samples of those folded that came while a late one may have been missed.
+    doubted: u64,
     /// Sum of what was counted.
     sum: u128,
     /// What the sum was beyond the least that the buckets add up to, at the last exact look.
     beyond_floor: u128,
+    /// The records that had come late when the last fold began.
+    late: u64,
 }
 
 impl SharedCursor {
-    /// Samples folded so far.
+    /// Samples folded so far, without those in doubt, modulo 2^48. As long as some are, another fold finds it changed.
     pub(super) fn folded(&self) -> u64 {
-        self.tail
+        self.tail.wrapping_sub(self.doubted)
     }
 
     /// Samples folded beyond [`Self::folded`], which may be missing from the sum.
     pub(super) fn uncertain(&self) -> u64 {
-        self.uncertain
+        self.uncertain + self.doubted
     }
 
-    /// Folds what is new. `counts` is a buffer.
+    /// Whether a sample may have come to the bank, late, after the last fold began.
+    pub(super) fn is_overtaken(&self, bank: &SharedBank) -> bool {
+        bank.late() != self.late
+    }
+
+    /// Holds all samples for uncertain, until the next fold, that were folded after `folded` was.
+    pub(super) fn doubt_from(&mut self, folded: u64) {
+        self.doubted = ahead_of(self.tail, folded);
+    }
+
+    /// Folds what is new, and returns how many samples that are. `counts` is a buffer.
     pub(super) fn fold(
         &mut self,
         bank: &SharedBank,
         layout: &BucketLayout,
         to: &mut impl FoldTarget,
         counts: &mut Vec<u64>,
-    ) {
+    ) -> u64 {
+        let before = self.tail;
+        self.late = bank.late();
+        self.doubted = 0;
         if self.uncertain == 0 && bank.tail() == self.tail {
-            return;
+            return 0;
         }
         for _ in 0..SHARED_SCANS {
             self.look(bank, layout, to, counts);
             if self.uncertain == 0 {
-                return;
+                break;
             }
             spin_loop();
         }
+        ahead_of(self.tail, before)
     }
 
     fn look(
@@ -109,7 +127,7 @@ impl SharedCursor {
         let wide = widen(sum, floor.wrapping_add(self.beyond_floor));
         to.add_sum(wide.wrapping_sub(self.sum));
         self.sum = wide;
-        self.uncertain = samples.wrapping_sub(self.tail);
+        self.uncertain = ahead_of(samples, self.tail);
         if self.uncertain == 0 {
             self.beyond_floor = wide.wrapping_sub(floor);
         }

@@ -13,6 +13,8 @@ pub(crate) const LARGE_SHIFT: u32 = 48;
 pub(crate) const MAX_PROVISIONAL: usize = 3;
 pub(crate) const MIN_QUEUE: usize = 4;
 pub(crate) const SHARED_SCANS: usize = 1;
+pub(crate) const SHARED_FOLDS: usize = 1;
+pub(crate) const LEAVE_ALWAYS: bool = true;
 pub(crate) const RESET_ATTEMPTS: usize = 1;
 /// A thread whose clock advances is promoted at its second look.
 pub(crate) const LOOK_EVERY: u64 = 2;
