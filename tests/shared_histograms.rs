@@ -23,7 +23,16 @@ fn value(i: u64) -> u64 {
     i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (44 + i % 20)
 }
 
-fn record_until(histogram: &Histogram, done: impl Fn() -> bool) -> (u64, u128) {
+/// Values with a bucket each.
+fn low(i: u64) -> u64 {
+    i % 200
+}
+
+fn record_until(
+    histogram: &Histogram,
+    value: fn(u64) -> u64,
+    done: impl Fn() -> bool,
+) -> (u64, u128) {
     let (mut count, mut sum) = (0, 0);
     while !done() {
         for _ in 0..10_000 {
@@ -41,7 +50,7 @@ fn a_thread_that_records_for_a_second_is_promoted() {
     let histogram = histogram(&registry, Ownership::Adaptive);
     histogram.record(1);
     assert_eq!(owners(&registry), 0);
-    let (count, sum) = record_until(&histogram, || owners(&registry) > 0);
+    let (count, sum) = record_until(&histogram, value, || owners(&registry) > 0);
     // Some into its own block as well.
     (0..1_000).for_each(|_| histogram.record(7));
     let snapshot = histogram.snapshot();
@@ -74,8 +83,17 @@ fn warming_makes_the_calling_threads_block() {
     assert_eq!((owners(&never), shared.snapshot().count()), (0, 1));
 }
 
+/// Tells writers to stop, whether or not something panicked.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Relaxed);
+    }
+}
+
 /// Without pause eight threads record into the block that they share, while it is read and reset. Every reset ends, and what the resets
-/// returned and what is left is everything.
+/// returned and what is left is everything; none of them returns a sample without its part of the sum.
 #[test]
 fn resets_of_a_shared_block_end_and_lose_nothing() {
     for ownership in [Ownership::Never, Ownership::Adaptive] {
@@ -84,19 +102,26 @@ fn resets_of_a_shared_block_end_and_lose_nothing() {
         let running = AtomicBool::new(true);
         let (mut count, mut sum, mut recorded) = (0, 0, (0, 0));
         std::thread::scope(|scope| {
+            let stop = Stop(&running);
             let writers: Vec<_> = (0..8)
-                .map(|_| scope.spawn(|| record_until(&histogram, || !running.load(Relaxed))))
+                .map(|_| scope.spawn(|| record_until(&histogram, low, || !running.load(Relaxed))))
                 .collect();
             for _ in 0..20 {
                 let forgotten = histogram.reset();
                 assert_eq!(forgotten.uncertain(), 0);
-                let of_buckets: u64 = forgotten.buckets().map(|bucket| bucket.count).sum();
-                assert_eq!(of_buckets, forgotten.count());
+                let of_buckets = forgotten.buckets().fold((0, 0), |(count, sum), bucket| {
+                    assert_eq!(bucket.low, bucket.high);
+                    (
+                        count + bucket.count,
+                        sum + u128::from(bucket.low * bucket.count),
+                    )
+                });
+                assert_eq!(of_buckets, (forgotten.count(), forgotten.sum()));
                 count += forgotten.count();
                 sum += forgotten.sum();
                 histogram.snapshot();
             }
-            running.store(false, Relaxed);
+            drop(stop);
             for writer in writers {
                 let (count, sum) = writer.join().unwrap();
                 recorded = (recorded.0 + count, recorded.1 + sum);

@@ -206,8 +206,7 @@ fn reads_that_flip() {
 }
 
 /// Two threads record while a reset runs, the second one of the histogram, so that the banks are flipped back. What it returned and what
-/// is left add up, neither is torn, and what was recorded before the call was returned. Fails if a bank is cut that does not add up, or
-/// if what writers record after they were sent to the other bank is forgotten.
+/// is left add up, neither is torn, and what was recorded before the call was returned. Fails if a bank is cut that does not add up.
 #[test]
 fn a_reset_beside_writers() {
     for resets_before in [0, 1] {
