@@ -5,11 +5,13 @@ use crate::engine::counter::handles::CellHandle;
 use crate::engine::counter::page::Page;
 use crate::engine::family::cap::{Cap, Places};
 use crate::engine::family::cells::{CellKind, Cells};
+use crate::engine::family::expiry::Expires;
 use crate::engine::family::{Family as EngineFamily, Full, Listed, Members};
 use crate::engine::read_order::{PageGroup, PagesRead, ReadCache};
 use crate::engine::versioned::Version;
 use crate::sync::{AtomicU64, Relaxed};
 use loom::sync::Arc;
+use std::time::Duration;
 
 type Family = EngineFamily<Cells<CellHandle, u64>>;
 
@@ -23,6 +25,10 @@ struct Model {
 }
 
 fn model(kind: CellKind, max: usize) -> Arc<Model> {
+    expiring(kind, max, None)
+}
+
+fn expiring(kind: CellKind, max: usize, after: Option<Duration>) -> Arc<Model> {
     let (version, rebuilds) = Default::default();
     let page = || Page::of_family(std::sync::Arc::default());
     let cells = Cells::new(kind, &rebuilds, page, |cell| cell, |bits| bits);
@@ -31,7 +37,7 @@ fn model(kind: CellKind, max: usize) -> Arc<Model> {
         Places::new(10).into(),
         (kind == CellKind::Counter).then_some(1),
     );
-    let family = std::sync::Arc::new(EngineFamily::new(cells, &version, cap));
+    let family = std::sync::Arc::new(EngineFamily::new(cells, &version, cap, after));
     let single = std::sync::Arc::<Page>::default();
     let groups = [
         PageGroup::Family(std::sync::Arc::clone(&family) as _),
@@ -57,7 +63,9 @@ fn add(thread: ModelThread<'_>, cell: &CellHandle, n: u64) {
 
 impl Model {
     fn with(&self, value: &str) -> CellHandle {
-        self.family.get_or_create(&[value]).expect("it is not full")
+        self.family
+            .get_or_create(&[value], None)
+            .expect("it is not full")
     }
 
     fn count(&self, by: usize, value: &str) {
@@ -122,7 +130,10 @@ fn what_was_found_is_in_the_next_snapshot() {
             let before = model.version.get();
             let creator = spawn(&model, |model| drop(model.with("x")));
             let reader = spawn(&model, move |model| {
-                let found = model.family.lookup().find(&["x"], |found| found.is_some());
+                let found = model
+                    .family
+                    .lookup()
+                    .find(&["x"], None, |found| found.is_some());
                 if found {
                     assert_ne!(
                         model.version.get(),
@@ -159,7 +170,7 @@ fn creation_races_removal() {
         let found = model
             .family
             .lookup()
-            .find(&["x"], |found| found.map(CellHandle::value));
+            .find(&["x"], None, |found| found.map(CellHandle::value));
         assert_eq!(
             shown,
             [("x".to_owned(), found.expect("it was created again"))]
@@ -306,12 +317,15 @@ fn the_cap_holds() {
         let overflow = model
             .family
             .lookup()
-            .find(&["overflow"], |found| found.map(CellHandle::value));
+            .find(&["overflow"], None, |found| found.map(CellHandle::value));
         assert_eq!((model.family.read(Members::len), overflow), (3, Some(1)));
         assert_eq!(model.family.cap().overflowed(), 1);
         model.remove("x");
         model.count(0, "w");
-        let found = model.family.lookup().find(&["w"], |found| found.is_some());
+        let found = model
+            .family
+            .lookup()
+            .find(&["w"], None, |found| found.is_some());
         assert!(found, "the removed series' place is not free");
     });
 }
@@ -323,7 +337,7 @@ fn a_full_family_of_gauges_refuses() {
         let model = model(CellKind::Whole, 1);
         let threads = ["x", "y"].map(|value| {
             spawn(&model, move |model| {
-                match model.family.get_or_create(&[value]) {
+                match model.family.get_or_create(&[value], None) {
                     Ok(_) => true,
                     Err(Full) => false,
                 }
@@ -331,5 +345,33 @@ fn a_full_family_of_gauges_refuses() {
         });
         let made = threads.map(|thread| thread.join().unwrap());
         assert_eq!(made.iter().filter(|made| **made).count(), 1);
+    });
+}
+
+/// A series that is idle expires while a thread looks it up and keeps a handle: what the thread writes is what further look-ups find. Without
+/// handles it is gone, and nothing is lost. Fails if a series is removed of which there are handles, or made anew while it leaves.
+#[test]
+fn a_series_expires_without_handles() {
+    explore("family::a_series_expires_without_handles", 3, 100, || {
+        let model = expiring(CellKind::Counter, 1, Some(Duration::ZERO));
+        model.count(0, "idle");
+        let writer = spawn(&model, |model| {
+            let cell = model.with("idle");
+            in_slot(0, |thread| add(thread, &cell, 1));
+            cell
+        });
+        let sweeper = spawn(&model, |model| model.family.sweep(NOW));
+        sweeper.join().unwrap();
+        let cell = writer.join().unwrap();
+        // The writer comes too early for the place that its series leaves, and too late for the series.
+        let turned_away = model.family.cap().overflowed();
+        let value = model.with("idle").value();
+        assert!(value + turned_away >= 1, "not the writer's series");
+        model.family.sweep(NOW);
+        assert!(model.with("idle").value() >= value, "it is held");
+        drop(cell);
+        model.family.sweep(NOW);
+        assert_eq!(model.read(&mut ReadCache::default()).0, []);
+        assert_eq!(model.total(), 2);
     });
 }

@@ -1,6 +1,7 @@
 //! What all metrics of a registry share.
 
 use crate::clock::Clock;
+use crate::engine::family::expiry::Expiries;
 use crate::engine::generation::Generation;
 use crate::engine::slot::adaptive::Promotion;
 use crate::engine::throughput::Moment;
@@ -18,6 +19,8 @@ pub(crate) struct MetricContext {
     pub(crate) generation: Generation,
     /// When threads get cells of their own.
     pub(crate) promotion: Arc<Promotion>,
+    /// Families whose series expire.
+    pub(crate) expiries: Expiries,
 }
 
 /// A handle may be used on both sides of `catch_unwind`: nothing here is ever half-changed, whatever a user's clock does.
@@ -34,6 +37,7 @@ impl MetricContext {
             max_staleness,
             generation: Generation::default(),
             promotion: Arc::new(promotion),
+            expiries: Expiries::default(),
         }
     }
 
@@ -61,6 +65,12 @@ impl MetricContext {
             coarse: self.clock.coarse(),
             exact: self.now(),
         }
+    }
+
+    /// Removes the series that are idle.
+    #[inline]
+    pub(crate) fn expire(&self) {
+        self.expiries.sweep(|| self.moment());
     }
 
     /// Whether a snapshot that was taken at `taken`, by [`Self::now`], may be served at the time `now` even if it is not current.

@@ -9,6 +9,7 @@ use crate::metric::context::MetricContext;
 use crate::metric::label_set::{in_order, sorted};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Metrics of one name that differ in their label values.
 ///
@@ -31,6 +32,8 @@ pub struct Family<M: Member> {
     pub(super) lookup: Arc<Lookup<M>>,
     pub(super) series: Arc<dyn SeriesOf<M>>,
     pub(super) context: Arc<MetricContext>,
+    /// Whether series expire.
+    expires: bool,
 }
 
 /// Whether this can be the name of a label.
@@ -52,7 +55,7 @@ pub(super) mod sealed {
 pub(crate) trait SeriesOf<M: Member>: fmt::Debug + Send + Sync {
     fn lookup(&self) -> &Arc<Lookup<M>>;
     /// Of a series that a look-up has not found.
-    fn create(&self, values: &[&str]) -> Result<M, Full>;
+    fn create(&self, values: &[&str], now: Option<Duration>) -> Result<M, Full>;
     fn remove(&self, values: &[&str], now: Moment) -> Option<M::Value>;
     fn remove_series(&self, labels: &LabelValues, now: Moment) -> Option<M::Value>;
     fn values(&self, now: Moment) -> Vec<(LabelValues, M::Value)>;
@@ -60,6 +63,7 @@ pub(crate) trait SeriesOf<M: Member>: fmt::Debug + Send + Sync {
     fn detached(&self, now: Moment) -> M::Value;
     fn len(&self) -> usize;
     fn cap(&self) -> &Cap;
+    fn expires(&self) -> bool;
 }
 
 impl<M, S> SeriesOf<M> for engine::Family<S>
@@ -71,8 +75,8 @@ where
         self.lookup()
     }
 
-    fn create(&self, values: &[&str]) -> Result<M, Full> {
-        self.create(values)
+    fn create(&self, values: &[&str], now: Option<Duration>) -> Result<M, Full> {
+        self.create(values, now)
     }
 
     fn remove(&self, values: &[&str], now: Moment) -> Option<M::Value> {
@@ -102,6 +106,10 @@ where
     fn cap(&self) -> &Cap {
         engine::Listed::cap(self)
     }
+
+    fn expires(&self) -> bool {
+        self.expires()
+    }
 }
 
 /// Nothing is left half-changed, whatever panics: a series is created and removed under a lock, all or nothing.
@@ -116,6 +124,7 @@ impl<M: Member> Clone for Family<M> {
             lookup: Arc::clone(&self.lookup),
             series: Arc::clone(&self.series),
             context: Arc::clone(&self.context),
+            expires: self.expires,
         }
     }
 }
@@ -132,6 +141,7 @@ impl<M: Member> Family<M> {
             names: Arc::clone(names),
             check,
             lookup: Arc::clone(series.lookup()),
+            expires: series.expires(),
             series,
             context: Arc::clone(context),
         }
@@ -171,6 +181,12 @@ impl<M: Member> Family<M> {
         self.find_or(values, with, || self.create_checked(values))
     }
 
+    /// When a look-up is made, if that matters.
+    #[inline]
+    pub(super) fn used(&self) -> Option<Duration> {
+        self.expires.then(|| self.context.clock.coarse())
+    }
+
     #[inline]
     fn find_or<R>(
         &self,
@@ -178,7 +194,7 @@ impl<M: Member> Family<M> {
         with: impl FnOnce(&M) -> R,
         create: impl FnOnce() -> Result<M, LabelError>,
     ) -> Result<R, LabelError> {
-        let missing = self.lookup.find(values, |found| match found {
+        let missing = self.lookup.find(values, self.used(), |found| match found {
             Some(member) => Ok(with(member)),
             None => Err(with),
         });
@@ -212,8 +228,10 @@ impl<M: Member> Family<M> {
     }
 
     fn create(&self, values: &[&str]) -> Result<M, LabelError> {
+        // Makes room.
+        self.context.expire();
         let max = self.series.cap().max();
-        let created = self.series.create(values);
+        let created = self.series.create(values, self.used());
         created.map_err(|Full| LabelError::TooManySeries { max })
     }
 

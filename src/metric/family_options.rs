@@ -1,6 +1,8 @@
-//! Options of a family: its labels, and how many series it may have.
+//! Options of a family: its labels, how many series it may have, and how long it keeps them.
 
-/// The labels of a family, and how many series it may have.
+use std::time::Duration;
+
+/// The labels of a family, how many series it may have, and how long it keeps those that are idle.
 ///
 /// A list of label names does where nothing else is asked for: `&["method", "status"]`.
 ///
@@ -24,6 +26,7 @@ pub struct FamilyOptions {
     pub(crate) max_series: usize,
     /// Each series has label names of its own.
     pub(crate) open: bool,
+    pub(crate) expire_after: Option<Duration>,
 }
 
 impl FamilyOptions {
@@ -37,6 +40,7 @@ impl FamilyOptions {
             labels: labels.iter().map(|label| (*label).to_owned()).collect(),
             max_series: Self::DEFAULT_MAX_SERIES,
             open: false,
+            expire_after: None,
         }
     }
 
@@ -78,6 +82,37 @@ impl FamilyOptions {
     /// a series that exists: no lock, no memory. A series that is removed makes room.
     pub fn max_series(mut self, max: usize) -> Self {
         self.max_series = max;
+        self
+    }
+
+    /// Removes series that are idle; by default they are kept. A series is idle while nobody looks it up and nobody has a handle of it. One
+    /// that was idle for this long is removed before the next snapshot or page of the registry, or the next new series of a family, give or
+    /// take a hundredth of the time; a series whose handle is kept never expires. So look series up each time
+    /// ([`with_ref`](crate::Family::with_ref)) where they shall expire. A look-up then reads the clock ([`Clock::coarse`](crate::Clock::coarse)),
+    /// whose times count.
+    ///
+    /// What an expired series held is in [`Family::detached`](crate::Family::detached), so totals stay right. A series that comes
+    /// back begins anew, which Prometheus takes for a counter's reset.
+    ///
+    /// ```
+    /// use epoch_metrics::{FamilyOptions, ManualClock, Registry};
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    ///
+    /// let clock = Arc::new(ManualClock::new());
+    /// let registry = Registry::builder().clock(clock.clone()).build();
+    /// let options = FamilyOptions::labels(&["peer"]).expire_after(Duration::from_secs(600));
+    /// let requests = registry.counter_family("requests", "Requests, by peer.", options)?;
+    /// let kept = requests.with(&["10.0.0.1"])?;
+    /// requests.with_ref(&["10.0.0.2"], |counter| counter.inc())?;
+    /// clock.advance(Duration::from_secs(600));
+    /// assert!(!registry.render_prometheus().contains("10.0.0.2"));
+    /// assert_eq!((requests.len(), requests.detached()), (1, 1));
+    /// # drop(kept);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn expire_after(mut self, idle: Duration) -> Self {
+        self.expire_after = Some(idle);
         self
     }
 }

@@ -18,7 +18,8 @@ impl<M: Member> Family<M> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn get(&self, values: &[&str]) -> Option<M> {
-        self.lookup.find(values, |found| found.cloned())
+        self.lookup
+            .find(values, self.used(), |found| found.cloned())
     }
 
     /// [`get`](Self::get), with the name of each label, in any order.

@@ -158,18 +158,29 @@ impl Registry {
     }
 
     /// The series of a family, none yet. `overflows`: whether one series can take what is beyond the cap.
-    pub(super) fn family<S: Members>(
+    pub(super) fn family<S>(
         &self,
         members: S,
         options: &FamilyOptions,
         overflows: bool,
-    ) -> Arc<EngineFamily<S>> {
+    ) -> Arc<EngineFamily<S>>
+    where
+        S: Members<Handle: Debug> + Debug + Send + 'static,
+    {
         let cap = Cap::new(
             options.max_series,
             Arc::clone(&self.state.places),
             overflows.then(|| options.overflow_labels()),
         );
-        Arc::new(EngineFamily::new(members, self.state.version(), cap))
+        let (version, expire_after) = (self.state.version(), options.expire_after);
+        let family = Arc::new(EngineFamily::new(members, version, cap, expire_after));
+        if expire_after.is_some() {
+            self.state
+                .context
+                .expiries
+                .add(Arc::downgrade(&family) as _);
+        }
+        family
     }
 
     /// What users get of a family. `taken`: labels that it sets itself.

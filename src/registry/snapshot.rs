@@ -100,7 +100,7 @@ fn find<'a, T: SnapshotSource>(
         (_, GroupRead::Family(list, held)) => {
             let at = list
                 .iter()
-                .position(|(_, series)| Arc::ptr_eq(&series.item, wanted))?;
+                .position(|(_, series)| Arc::ptr_eq(&*series.item, wanted))?;
             held.get(at)
         }
         _ => None,

@@ -126,6 +126,7 @@ impl RegistryState {
     }
 
     pub(super) fn snapshot(&self) -> Arc<RegistrySnapshot> {
+        self.context.expire();
         // Before anything is locked: the clock is the user's code.
         let (second, exact) = (self.context.second(), self.context.now_for_staleness());
         let published = self.cache.latest();

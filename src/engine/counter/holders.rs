@@ -7,9 +7,9 @@
 //! | operation | ordering | pairs with | weaker: what breaks | model |
 //! |---|---|---|---|---|
 //! | count, a handle made or cloned | Relaxed | nothing: the family's lock, or the handle that is cloned, keeps the cell | | |
-//! | count, a handle dropped | Release | `is_free` | a write through the handle goes to the cell's next series | `family::what_a_dropped_handle_wrote_is_detached` |
+//! | count, a handle dropped | Release | `handles_of` | a write through the handle goes to the cell's next series | `family::what_a_dropped_handle_wrote_is_detached` |
 //! | baseline | Relaxed | nothing: it is stored before the first handle of its series is made | | |
-//! | `is_free` | Acquire | a handle dropped | the same | `family::what_a_dropped_handle_wrote_is_detached` |
+//! | `handles_of` | Acquire | a handle dropped | the same | `family::what_a_dropped_handle_wrote_is_detached` |
 //!
 //! **Progress.** Wait-free.
 
@@ -60,11 +60,11 @@ impl CellHolders {
         Some(&self.0.as_ref()?.handles[usize::from(index)])
     }
 
-    /// Whether no handle is left of this cell.
-    pub(crate) fn is_free(&self, index: u8) -> bool {
+    /// How many handles there are of this cell.
+    pub(crate) fn handles_of(&self, index: u8) -> usize {
         // Acquire: pairs with the drop of each handle, after which nothing is written through it.
         self.handles(index)
-            .is_some_and(|handles| handles.load(Acquire) == 0)
+            .map_or(1, |handles| handles.load(Acquire) as usize)
     }
 
     /// Gives the cell, which no handle holds, to a series. The cell holds `baseline`.

@@ -73,7 +73,7 @@ pub(crate) struct CellList {
 #[derive(Debug)]
 struct Removed {
     position: usize,
-    /// What the cell held.
+    /// What the cell held: what is more is detached.
     held: u64,
     mark: Mark,
 }
@@ -137,7 +137,7 @@ impl<H, V> Cells<H, V> {
                 return;
             };
             let (page, index) = self.list.cell(removed.position);
-            if page.holders.is_free(index) && self.rebuilds.have_ended(removed.mark) {
+            if page.holders.handles_of(index) == 0 && self.rebuilds.have_ended(removed.mark) {
                 let later = self.list.kind.since(page.value(index), removed.held);
                 self.detached = self.list.kind.add(self.detached, later);
                 if self.list.kind != CellKind::Counter {
@@ -148,6 +148,20 @@ impl<H, V> Cells<H, V> {
                 self.removed.push_back(removed);
             }
         }
+    }
+
+    /// Takes a series off its position: what its cell holds, and held when the series got it. `from`, of these two: what is written from there
+    /// on is detached.
+    fn take(&mut self, position: usize, from: fn(u64, u64) -> u64) -> Option<(u64, u64)> {
+        self.settle();
+        let series = Arc::make_mut(&mut self.list).series.take(position)?;
+        let held = self.list.read(position);
+        self.removed.push_back(Removed {
+            position,
+            held: from(held, series.item),
+            mark: self.rebuilds.mark(),
+        });
+        Some((held, series.item))
     }
 
     fn value_of(&self, position: usize, series: &Series<u64>) -> u64 {
@@ -185,16 +199,28 @@ impl<H: Clone + Send + Sync, V> Members for Cells<H, V> {
     }
 
     fn remove(&mut self, position: usize, _now: Moment) -> Option<V> {
-        self.settle();
-        let series = Arc::make_mut(&mut self.list).series.take(position)?;
-        let held = self.list.read(position);
-        let mark = self.rebuilds.mark();
-        self.removed.push_back(Removed {
-            position,
-            held,
-            mark,
-        });
-        Some((self.value)(self.list.kind.since(held, series.item)))
+        let (held, item) = self.take(position, |held, _| held)?;
+        Some((self.value)(self.list.kind.since(held, item)))
+    }
+
+    fn expire(&mut self, position: usize, _now: Moment) {
+        self.take(position, |_, item| item);
+    }
+
+    fn handle(&self, position: usize) -> Option<H> {
+        self.list.series.get(position)?;
+        let (page, index) = self.list.cell(position);
+        Some((self.handle)(CellHandle::new(Arc::clone(page), index)))
+    }
+
+    fn handles(&self, position: usize) -> usize {
+        let (page, index) = self.list.cell(position);
+        page.holders.handles_of(index)
+    }
+
+    fn positions(&self) -> Vec<usize> {
+        let series = self.list.series.iter();
+        series.map(|(position, _)| position).collect()
     }
 
     fn list(&self) -> &Arc<CellList> {

@@ -7,6 +7,8 @@
 //! **Removal.** Under the same lock: off the list, off the index. Handles stay usable. What is written through them is *detached*: it
 //! belongs to no series, and the members keep its sum. The index itself holds a handle, until the last look-up that found it is over.
 //!
+//! **Expiry.** See [`expiry`].
+//!
 //! **Cap.** When no place is left, a look-up of a missing series yields the overflow series, whose label values are all
 //! [`OVERFLOW`]: two look-ups in the index, no lock. The overflow series needs no place, so that it can always be made.
 //!
@@ -19,17 +21,22 @@
 
 pub(crate) mod cap;
 pub(crate) mod cells;
+pub(crate) mod expiry;
 pub(crate) mod labels;
 pub(crate) mod list;
 pub(crate) mod objects;
+mod sweep;
 
 use crate::engine::throughput::Moment;
 use crate::engine::versioned::{Version, Versioned};
 use crate::index::Index;
+use crate::sync::{AtomicUsize, Relaxed};
 use cap::Cap;
+use expiry::Stamp;
 use labels::LabelValues;
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Every label value of the series that takes what comes beyond the cap.
 pub(crate) const OVERFLOW: &str = "overflow";
@@ -46,6 +53,14 @@ pub(crate) trait Members {
     fn create(&mut self, labels: &LabelValues) -> (Self::Handle, usize);
     /// Takes the series off its position, and returns its value. What is written later is detached.
     fn remove(&mut self, position: usize, now: Moment) -> Option<Self::Value>;
+    /// Takes the series off its position, with all that was written to it detached.
+    fn expire(&mut self, position: usize, now: Moment);
+    /// A further handle of the series at this position.
+    fn handle(&self, position: usize) -> Option<Self::Handle>;
+    /// How many handles of it there are. When it is zero, what was written through them is visible.
+    fn handles(&self, position: usize) -> usize;
+    /// The positions of all series.
+    fn positions(&self) -> Vec<usize>;
     fn list(&self) -> &Arc<Self::List>;
     /// The labels of the series at this position.
     fn labels(&self, position: usize) -> Option<&LabelValues>;
@@ -73,6 +88,15 @@ pub(crate) struct Lookup<H>(Index<Located<H>>);
 struct Located<H> {
     handle: H,
     position: u32,
+    used: Stamp,
+}
+
+/// What a family's lock protects.
+#[derive(Debug)]
+struct Guarded<S> {
+    members: S,
+    /// Positions of series that are off the index, and not removed yet.
+    leaving: Vec<usize>,
 }
 
 /// The family has as many series as it may have, and no overflow series.
@@ -83,31 +107,75 @@ pub(crate) struct Full;
 #[derive(Debug)]
 pub(crate) struct Family<S: Members> {
     lookup: Arc<Lookup<S::Handle>>,
-    members: Versioned<S>,
+    guarded: Versioned<Guarded<S>>,
     cap: Cap,
+    expire_after: Option<Duration>,
+    /// How many series are leaving.
+    leaving: AtomicUsize,
 }
 
 impl<H: Send + Sync> Lookup<H> {
-    /// Calls `found` with the handle of the series that has these label values, if there is one.
+    /// Calls `found` with the handle of the series that has these label values, if there is one. `now`: of a family that expires.
     #[inline]
-    pub(crate) fn find<R>(&self, values: &[&str], found: impl FnOnce(Option<&H>) -> R) -> R {
+    pub(crate) fn find<R>(
+        &self,
+        values: &[&str],
+        now: Option<Duration>,
+        found: impl FnOnce(Option<&H>) -> R,
+    ) -> R {
         self.0.get(values, |located| {
+            if let (Some(located), Some(now)) = (located, now) {
+                located.used.set(now);
+            }
             found(located.map(|located| &located.handle))
         })
     }
 
-    fn position(&self, values: &[&str]) -> Option<usize> {
-        self.0
-            .get(values, |located| Some(located?.position as usize))
+    fn insert(&self, labels: &LabelValues, handle: H, position: usize, now: Option<Duration>) {
+        let located = Located {
+            handle,
+            position: position as u32,
+            used: Stamp::new(now.unwrap_or_default()),
+        };
+        self.0.insert(labels.clone(), located);
+    }
+}
+
+impl<S: Members> Guarded<S> {
+    /// Where the series with these label values is, which may be leaving.
+    fn position(&self, lookup: &Lookup<S::Handle>, values: &[&str]) -> Option<usize> {
+        let found = lookup
+            .0
+            .get(values, |located| Some(located?.position as usize));
+        found.or_else(|| Some(self.leaving[self.leaves(values)?]))
+    }
+
+    /// Which of the leaving series has these label values.
+    fn leaves(&self, values: &[&str]) -> Option<usize> {
+        let labels = |position: &usize| self.members.labels(*position);
+        let is = |position| labels(position).is_some_and(|labels| labels.are(values));
+        self.leaving.iter().position(is)
     }
 }
 
 impl<S: Members> Family<S> {
-    pub(crate) fn new(members: S, version: &Arc<Version>, cap: Cap) -> Self {
+    /// `expire_after`: how long a series is kept that nobody looks up or has a handle of.
+    pub(crate) fn new(
+        members: S,
+        version: &Arc<Version>,
+        cap: Cap,
+        expire_after: Option<Duration>,
+    ) -> Self {
+        let guarded = Guarded {
+            members,
+            leaving: Vec::new(),
+        };
         Self {
             lookup: Arc::new(Lookup(Index::default())),
-            members: Versioned::sharing(members, version),
+            guarded: Versioned::sharing(guarded, version),
             cap,
+            expire_after,
+            leaving: AtomicUsize::new(0),
         }
     }
 
@@ -115,54 +183,63 @@ impl<S: Members> Family<S> {
         &self.lookup
     }
 
-    /// The handle of the series with these label values, which is created if it is missing, or that of the overflow series.
-    pub(crate) fn get_or_create(&self, values: &[&str]) -> Result<S::Handle, Full> {
-        match self.lookup.find(values, |found| found.cloned()) {
+    /// Whether series expire.
+    pub(crate) fn expires(&self) -> bool {
+        self.expire_after.is_some()
+    }
+
+    /// The handle of the series with these label values, which is created if it is missing, or that of the overflow series. `now`: of a
+    /// family that expires, as in all look-ups.
+    pub(crate) fn get_or_create(
+        &self,
+        values: &[&str],
+        now: Option<Duration>,
+    ) -> Result<S::Handle, Full> {
+        match self.lookup.find(values, now, |found| found.cloned()) {
             Some(handle) => Ok(handle),
-            None => self.create(values),
+            None => self.create(values, now),
         }
     }
 
     /// [`Self::get_or_create`], of a series that a look-up has not found.
-    pub(crate) fn create(&self, values: &[&str]) -> Result<S::Handle, Full> {
+    pub(crate) fn create(&self, values: &[&str], now: Option<Duration>) -> Result<S::Handle, Full> {
         let needs_place = !self.cap.is_overflow(values);
-        if needs_place && self.cap.is_reached() {
-            return self.overflow();
+        // Relaxed: who misses a series in the index because it leaves sees that one does.
+        let none_leaves = self.leaving.load(Relaxed) == 0;
+        if needs_place && self.cap.is_reached() && none_leaves {
+            return self.overflow(now);
         }
         let labels = LabelValues::new(values);
-        let created = self.members.change_then(
-            |members| {
-                if let Some(handle) = self.lookup.find(values, |found| found.cloned()) {
+        let created = self.guarded.change_then(
+            |guarded| {
+                if let Some(handle) = self.lookup.find(values, now, |found| found.cloned()) {
+                    return Err(Some(handle));
+                }
+                if let Some(handle) = self.put_back(guarded, values, now) {
                     return Err(Some(handle));
                 }
                 if needs_place && !self.cap.try_take() {
                     return Err(None);
                 }
-                Ok(members.create(&labels))
+                Ok(guarded.members.create(&labels))
             },
-            |(handle, position)| {
-                let located = Located {
-                    handle: handle.clone(),
-                    position: *position as u32,
-                };
-                self.lookup.0.insert(labels.clone(), located);
-            },
+            |(handle, position)| self.lookup.insert(&labels, handle.clone(), *position, now),
         );
         match created {
             Ok((handle, _)) | Err(Some(handle)) => Ok(handle),
-            Err(None) => self.overflow(),
+            Err(None) => self.overflow(now),
         }
     }
 
     /// The overflow series, which takes what a look-up of a further series was for.
     #[cold]
-    fn overflow(&self) -> Result<S::Handle, Full> {
+    fn overflow(&self, now: Option<Duration>) -> Result<S::Handle, Full> {
         self.cap.count_overflow();
         let labels = self.cap.overflow().ok_or(Full)?;
         const IN_PLACE: usize = 8;
         match [OVERFLOW; IN_PLACE].get(..labels) {
-            Some(values) => self.get_or_create(values),
-            None => self.get_or_create(&vec![OVERFLOW; labels]),
+            Some(values) => self.get_or_create(values, now),
+            None => self.get_or_create(&vec![OVERFLOW; labels], now),
         }
     }
 
@@ -183,27 +260,35 @@ impl<S: Members> Family<S> {
         now: Moment,
         condition: impl FnOnce(&LabelValues) -> bool,
     ) -> Option<S::Value> {
-        let removed = self.members.change_then(
-            |members| {
-                let position = self.lookup.position(values).ok_or(())?;
-                if !members.labels(position).is_some_and(condition) {
+        let removed = self.guarded.change_then(
+            |guarded| {
+                let position = guarded.position(&self.lookup, values).ok_or(())?;
+                let labels = guarded.members.labels(position);
+                if !labels.is_some_and(condition) {
                     return Err(());
                 }
-                members.remove(position, now).ok_or(())
+                if let Some(leaves) = guarded.leaves(values) {
+                    self.leaves_no_more(guarded, leaves);
+                }
+                guarded.members.remove(position, now).ok_or(())
             },
             |_| {
                 self.lookup.0.remove(values);
-                if !self.cap.is_overflow(values) {
-                    self.cap.give_back();
-                }
+                self.give_back_place(values);
             },
         );
         removed.ok()
     }
 
+    fn give_back_place(&self, values: &[&str]) {
+        if !self.cap.is_overflow(values) {
+            self.cap.give_back();
+        }
+    }
+
     /// Calls `read` with the members, while no series is created or removed.
     pub(crate) fn read<R>(&self, read: impl FnOnce(&S) -> R) -> R {
-        self.members.read(read)
+        self.guarded.read(|guarded| read(&guarded.members))
     }
 }
 

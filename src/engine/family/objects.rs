@@ -27,7 +27,10 @@ pub(crate) trait Object: Send + Sync {
 }
 
 /// What readers copy.
-pub(crate) type ObjectList<T> = SeriesList<Arc<T>>;
+pub(crate) type ObjectList<T> = SeriesList<Shared<T>>;
+
+/// Lists share the outer `Arc`, so that the inner one counts handles: it has one more reference than there are.
+type Shared<T> = Arc<Arc<T>>;
 
 /// See the module's header.
 pub(crate) struct Objects<T: Object, H> {
@@ -36,7 +39,7 @@ pub(crate) struct Objects<T: Object, H> {
     handle: fn(Arc<T>) -> H,
     free: Vec<usize>,
     /// Removed objects, each with its value at the removal.
-    removed: VecDeque<(Arc<T>, T::Value)>,
+    removed: VecDeque<(Shared<T>, T::Value)>,
     /// Begins with the value of an object that nothing was written to.
     detached: T::Value,
     empty: T::Value,
@@ -65,7 +68,7 @@ impl<T: Object, H> Objects<T, H> {
             let Some((mut object, held)) = self.removed.pop_front() else {
                 return;
             };
-            if Arc::get_mut(&mut object).is_some() {
+            if Arc::get_mut(&mut object).and_then(Arc::get_mut).is_some() {
                 let later = T::since(&object.value(now), &held);
                 self.detached = T::add(&self.detached, &later);
             } else {
@@ -85,7 +88,7 @@ impl<T: Object, H: Clone + Send + Sync> Members for Objects<T, H> {
         let object = (self.create)();
         let series = Series {
             labels: labels.clone(),
-            item: Arc::clone(&object),
+            item: Arc::new(Arc::clone(&object)),
         };
         Arc::make_mut(&mut self.list).put(position, series);
         ((self.handle)(object), position)
@@ -100,6 +103,27 @@ impl<T: Object, H: Clone + Send + Sync> Members for Objects<T, H> {
         Some(value)
     }
 
+    fn expire(&mut self, position: usize, now: Moment) {
+        if let Some(value) = self.remove(position, now) {
+            self.detached = T::add(&self.detached, &value);
+        }
+    }
+
+    fn handle(&self, position: usize) -> Option<H> {
+        let series = self.list.get(position)?;
+        Some((self.handle)(Arc::clone(&*series.item)))
+    }
+
+    fn handles(&self, position: usize) -> usize {
+        let series = self.list.get(position);
+        // One is the list's.
+        series.map_or(0, |series| Arc::strong_count(&*series.item) - 1)
+    }
+
+    fn positions(&self) -> Vec<usize> {
+        self.list.iter().map(|(position, _)| position).collect()
+    }
+
     fn list(&self) -> &Arc<ObjectList<T>> {
         &self.list
     }
@@ -110,8 +134,9 @@ impl<T: Object, H: Clone + Send + Sync> Members for Objects<T, H> {
 
     fn values(&self, now: Moment) -> Vec<(LabelValues, T::Value)> {
         let series = self.list.iter();
-        let value =
-            |(_, series): (usize, &Series<Arc<T>>)| (series.labels.clone(), series.item.value(now));
+        let value = |(_, series): (usize, &Series<Shared<T>>)| {
+            (series.labels.clone(), series.item.value(now))
+        };
         series.map(value).collect()
     }
 
@@ -121,7 +146,7 @@ impl<T: Object, H: Clone + Send + Sync> Members for Objects<T, H> {
     }
 
     fn detached(&self, now: Moment) -> T::Value {
-        let later = |(object, held): &(Arc<T>, T::Value)| T::since(&object.value(now), held);
+        let later = |(object, held): &(Shared<T>, T::Value)| T::since(&object.value(now), held);
         let removed = self.removed.iter().map(later);
         removed.fold(self.detached.clone(), |sum, value| T::add(&sum, &value))
     }

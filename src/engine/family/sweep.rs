@@ -1,0 +1,107 @@
+//! A family's sweeps: series that are idle leave, and are removed once nothing else can reach them. See [`expiry`](super::expiry).
+
+use super::expiry::{Expires, millis};
+use super::{Family, Guarded, Members};
+use crate::engine::throughput::Moment;
+use crate::sync::Relaxed;
+use std::fmt::Debug;
+use std::time::Duration;
+
+impl<S: Members> Family<S> {
+    /// Puts a series back that leaves.
+    pub(super) fn put_back(
+        &self,
+        guarded: &mut Guarded<S>,
+        values: &[&str],
+        now: Option<Duration>,
+    ) -> Option<S::Handle> {
+        let position = self.leaves_no_more(guarded, guarded.leaves(values)?);
+        let (members, lookup) = (&guarded.members, &self.lookup);
+        let handle = members.handle(position)?;
+        lookup.insert(members.labels(position)?, handle.clone(), position, now);
+        Some(handle)
+    }
+
+    /// Takes a series off those that leave.
+    pub(super) fn leaves_no_more(&self, guarded: &mut Guarded<S>, leaves: usize) -> usize {
+        // Relaxed: as in `create`.
+        self.leaving.fetch_sub(1, Relaxed);
+        guarded.leaving.swap_remove(leaves)
+    }
+
+    /// Takes series off the index that are idle, and says when the next one may be.
+    fn dismiss(&self, guarded: &mut Guarded<S>, after: Duration, now: Duration) -> u64 {
+        let mut next = millis(now).saturating_add(millis(after));
+        for position in guarded.members.positions() {
+            let Some(labels) = guarded.members.labels(position) else {
+                continue;
+            };
+            let values: Vec<&str> = labels.iter().collect();
+            // The index has a handle of its own.
+            let is_held = guarded.members.handles(position) > 1;
+            let expires = self.lookup.0.get(&values, |located| {
+                let used = &located?.used;
+                if is_held {
+                    used.set(now);
+                }
+                Some(used.expires(after))
+            });
+            match expires {
+                Some(expires) if expires > millis(now) => next = next.min(expires),
+                Some(_) => {
+                    // Relaxed: the index publishes it.
+                    self.leaving.fetch_add(1, Relaxed);
+                    guarded.leaving.push(position);
+                    self.lookup.0.remove(&values);
+                }
+                // It is leaving already.
+                None => {}
+            }
+        }
+        next
+    }
+
+    /// Removes the series that leave, of which no handle is left. `Err`: there is none.
+    fn remove_leaving(&self, guarded: &mut Guarded<S>, now: Moment) -> Result<(), ()> {
+        let mut removed = Err(());
+        for at in (0..guarded.leaving.len()).rev() {
+            let position = guarded.leaving[at];
+            if guarded.members.handles(position) > 0 {
+                continue;
+            }
+            if let Some(labels) = guarded.members.labels(position) {
+                self.give_back_place(&labels.iter().collect::<Vec<_>>());
+            }
+            self.leaves_no_more(guarded, at);
+            // Where series cannot be added up, what they held is of no use.
+            match self.cap.overflow() {
+                Some(_) => guarded.members.expire(position, now),
+                None => drop(guarded.members.remove(position, now)),
+            }
+            removed = Ok(());
+        }
+        removed
+    }
+}
+
+impl<S: Members + Debug + Send> Expires for Family<S>
+where
+    S::Handle: Debug,
+{
+    fn sweep(&self, now: Moment) -> u64 {
+        let Some(after) = self.expire_after else {
+            return u64::MAX;
+        };
+        let mut next = 0;
+        let _ = self.guarded.change(|guarded| {
+            next = self.dismiss(guarded, after, now.coarse);
+            self.remove_leaving(guarded, now)
+        });
+        // Not more often than matters.
+        next.max(
+            millis(now.coarse)
+                .saturating_add(millis(after) / 100)
+                .saturating_add(1),
+        )
+    }
+}
