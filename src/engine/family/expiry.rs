@@ -3,19 +3,11 @@
 //! **Idle.** Each series of a family that expires carries the time of its last look-up ([`Stamp`]). A sweep, under the family's lock,
 //! stamps those of which there are handles.
 //!
-//! **Protocol.** A handle can only be cloned from another one, or from the index. So a series that is idle is taken off the index first, and
-//! *leaves*; the index drops its own handle when no look-up that found it is under way. If no handle is left then, none can be
-//! made, and the series is removed, with all that was written to it. A look-up in between that finds nothing creates the series, as it
-//! would any other: under the lock it finds the one that leaves, and puts it back.
+//! [`sweep`](super::sweep) says how a series is removed that nobody may reach.
 //!
 //! | operation | ordering | pairs with | weaker: what breaks | model |
 //! |---|---|---|---|---|
 //! | stamp, when the next sweep is due | Relaxed | nothing: a number; that no handle is left is checked by itself | | |
-//!
-//! | step | by | without it | model |
-//! |---|---|---|---|
-//! | off the index before the handles are counted | the lock | a series is removed that a handle writes to | `family::a_series_expires_without_handles` |
-//! | a series that leaves is put back, not made anew | the lock | the same | `family::a_series_expires_without_handles` |
 //!
 //! **Progress.** Stamping is wait-free. A sweep blocks.
 

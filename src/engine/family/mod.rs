@@ -16,6 +16,7 @@
 //! |---|---|---|---|
 //! | second look-up under the lock | the lock | two series with the same labels | `family::two_create_one` |
 //! | removal from list and index under one lock | the lock | two series with the same labels, or none | `family::creation_races_removal` |
+//! | a series that leaves is put back, not made anew | the lock | one is removed that a handle writes to | `family::a_series_expires_without_handles` |
 //!
 //! **Progress.** A look-up of an existing series, and one that the cap turns away, are lock-free. Everything else blocks.
 

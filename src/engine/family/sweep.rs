@@ -1,4 +1,15 @@
-//! A family's sweeps: series that are idle leave, and are removed once nothing else can reach them. See [`expiry`](super::expiry).
+//! A family's sweeps: series that are idle ([`expiry`](super::expiry)) leave, and are removed once nothing can reach them.
+//!
+//! **Protocol.** A handle can only be cloned from another one, or from the index. So a series that is idle is taken off the index first, and
+//! *leaves*; the index drops its own handle when no look-up that found it is under way. If no handle is left then, none can be
+//! made, and the series is removed, with all that was written to it. A look-up in between that finds nothing creates the series, as it
+//! would any other: under the lock it finds the one that leaves, and puts it back.
+//!
+//! | step | by | without it | model |
+//! |---|---|---|---|
+//! | off the index before the handles are counted | the lock | a series is removed that a handle writes to | `family::a_series_expires_without_handles` |
+//!
+//! **Progress.** That of the family's lock.
 
 use super::expiry::{Expires, millis};
 use super::{Family, Guarded, Members};
