@@ -1,29 +1,88 @@
-//! Committed memory, in a process of its own, since it is the whole process that is measured.
+//! Memory as the system sees it. Each scenario runs in a process of its own, since it is the whole process that is measured.
 
-use epoch_metrics::{HistogramOptions, Registry};
+#![cfg(target_os = "linux")]
 
-/// Threads share a block, and an octave takes memory when a value first falls into it.
-#[cfg(target_os = "linux")]
-#[test]
-fn two_thousand_histograms_on_sixteen_threads_fit() {
-    let resident = || {
-        let pages: u64 = std::fs::read_to_string("/proc/self/statm")
-            .unwrap()
-            .split(' ')
-            .nth(1)
-            .unwrap()
-            .parse()
-            .unwrap();
-        pages * 4096
-    };
-    let registry = Registry::new();
-    let family = registry
-        .histogram_family("many", "", HistogramOptions::durations(), &["i"])
+use epoch_metrics::{Family, Histogram, HistogramOptions, Registry};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::process::Command;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+
+/// Names the scenario that a process is to run.
+const SCENARIO: &str = "EPOCH_RESIDENT_SCENARIO";
+
+/// Bytes that are allocated now.
+static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
+
+struct Counting;
+
+// SAFETY: hands everything to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATED.fetch_add(layout.size(), Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        ALLOCATED.fetch_add(layout.size(), Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATED.fetch_add(size, Relaxed);
+        ALLOCATED.fetch_sub(layout.size(), Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        ALLOCATED.fetch_sub(layout.size(), Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Runs a scenario in a process of its own, and shows what it prints.
+fn alone(name: &str, scenario: impl FnOnce()) {
+    if std::env::var(SCENARIO).as_deref() == Ok(name) {
+        return scenario();
+    }
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture", "--test-threads=1"])
+        .env(SCENARIO, name)
+        .output()
         .unwrap();
-    let histograms: Vec<_> = (0..2_000)
-        .map(|i| family.with(&[&i.to_string()]).unwrap())
-        .collect();
-    // Lognormal, median 1 ms, sigma 1: twelve uniform numbers add up to nearly a normal one.
+    let printed = String::from_utf8_lossy(&output.stdout);
+    print!("{printed}");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(printed.contains("1 passed"), "no scenario {name}");
+}
+
+fn resident() -> usize {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages = pages.split(' ').nth(1).unwrap();
+    pages.parse::<usize>().unwrap() * 4096
+}
+
+/// How much more is resident than `before`.
+fn grown(before: usize) -> usize {
+    resident().saturating_sub(before)
+}
+
+/// Lognormal nanoseconds, median 1 ms, sigma 1: twelve uniform numbers add up to nearly a normal one.
+fn latencies() -> Vec<u64> {
     let mut state = 1_u64;
     let mut uniform = || {
         state = state
@@ -31,39 +90,224 @@ fn two_thousand_histograms_on_sixteen_threads_fit() {
             .wrapping_add(1_442_695_040_888_963_407);
         (state >> 11) as f64 / (1_u64 << 53) as f64
     };
-    let latencies: Vec<u64> = (0..1_000)
+    (0..1_000)
         .map(|_| ((0..12).map(|_| uniform()).sum::<f64>() - 6.0).exp() * 1e6)
         .map(|nanos| nanos as u64)
-        .collect();
-    let before = resident();
-    let together = std::sync::Barrier::new(16);
+        .collect()
+}
+
+fn series(registry: &Registry, digits: u8, count: usize) -> (Family<Histogram>, Vec<Histogram>) {
+    let options = HistogramOptions::durations().significant_digits(digits);
+    let family = registry
+        .histogram_family("many", "", options, &["i"])
+        .unwrap();
+    let series = (0..count).map(|i| family.with(&[&i.to_string()]).unwrap());
+    let series = series.collect();
+    (family, series)
+}
+
+/// Every thread records so often into every histogram, all at once, so that no slot is used twice.
+fn record(threads: usize, each: usize, histograms: &[Histogram]) {
+    let (together, latencies) = (&Barrier::new(threads), &latencies());
     std::thread::scope(|scope| {
-        for thread in 0..16 {
-            let (together, latencies, histograms) = (&together, &latencies, &histograms);
+        for thread in 0..threads {
             scope.spawn(move || {
-                // All at once, so that no slot is used twice.
                 together.wait();
                 for (i, histogram) in histograms.iter().enumerate() {
-                    let fifty = (0..50).map(|n| latencies[(i * 7 + thread * 50 + n) % 1_000]);
-                    fifty.for_each(|latency| histogram.record(latency));
+                    let values = (0..each).map(|n| latencies[(i * 7 + thread * 50 + n) % 1_000]);
+                    values.for_each(|latency| histogram.record(latency));
                 }
                 together.wait();
             });
         }
     });
-    let written = resident().saturating_sub(before);
+    for histogram in histograms {
+        assert_eq!(
+            histogram.latest().snapshot.count(),
+            0,
+            "nothing was read yet"
+        );
+    }
+}
+
+/// The memory of `count` histograms that `threads` record into `each` times, and of a page that is rendered then.
+fn written_and_read(count: usize, threads: usize, each: usize, digits: u8, limit: usize) {
+    let registry = Registry::new();
+    let (_family, histograms) = series(&registry, digits, count);
+    let before = resident();
+    record(threads, each, &histograms);
+    let written = grown(before);
     let page = registry.render_prometheus().len();
-    let read = resident().saturating_sub(before);
+    let read = grown(before);
     println!(
-        "2,000 histograms on 16 threads: {} KiB resident, {} bytes each; once a page of {} KiB was rendered {} KiB",
-        written >> 10,
-        written / 2_000,
-        page >> 10,
-        read >> 10
+        "{count} histograms of {digits} digits, {threads} threads, {each} records each: {} KiB resident, {} bytes a histogram; once a page of {} KiB was rendered {} KiB",
+        written / KIB,
+        written / count,
+        page / KIB,
+        read / KIB
     );
     for histogram in &histograms {
         let snapshot = histogram.snapshot();
-        assert_eq!((snapshot.count(), snapshot.uncertain()), (800, 0));
+        assert_eq!(
+            (snapshot.count(), snapshot.uncertain()),
+            ((threads * each) as u64, 0)
+        );
     }
-    assert!(read <= 20 << 20, "{read} bytes resident");
+    assert!(read <= limit, "{read} bytes resident");
+}
+
+#[test]
+fn two_thousand_histograms_on_sixteen_threads() {
+    alone("two_thousand_histograms_on_sixteen_threads", || {
+        written_and_read(2_000, 16, 50, 2, 20 * MIB);
+    });
+}
+
+#[test]
+fn ten_thousand_histograms_on_sixteen_threads() {
+    alone("ten_thousand_histograms_on_sixteen_threads", || {
+        written_and_read(10_000, 16, 50, 2, 100 * MIB);
+    });
+}
+
+/// A burst promotes nobody.
+#[test]
+fn bursts_of_sixteen_threads() {
+    alone("bursts_of_sixteen_threads", || {
+        written_and_read(2_000, 16, 256, 2, 22 * MIB);
+    });
+}
+
+#[test]
+fn a_hundred_histograms_on_many_threads() {
+    alone("a_hundred_histograms_on_many_threads", || {
+        // What threads take is not the library's: some have run before.
+        record(128, 0, &[]);
+        written_and_read(100, 128, 5, 2, 8 * MIB);
+        written_and_read(100, 128, 5, 3, 8 * MIB);
+    });
+}
+
+#[test]
+fn untouched_histograms() {
+    alone("untouched_histograms", || {
+        const SERIES: usize = 20_000;
+        let registry = Registry::builder().max_series(SERIES).build();
+        let options = epoch_metrics::FamilyOptions::labels(&["i"]).max_series(SERIES);
+        let family = registry
+            .histogram_family("many", "", HistogramOptions::durations(), options)
+            .unwrap();
+        let before = resident();
+        for i in 0..SERIES {
+            family.with_ref(&[&i.to_string()], |_| ()).unwrap();
+        }
+        let each = grown(before) / SERIES;
+        println!("an untouched histogram of a family: {each} bytes, labels and look-up included");
+        assert!(each <= 512, "{each} bytes");
+    });
+}
+
+#[test]
+fn a_million_counters() {
+    alone("a_million_counters", || {
+        const SERIES: usize = 1_000_000;
+        let registry = Registry::builder().max_series(SERIES).build();
+        let options = epoch_metrics::FamilyOptions::labels(&["i"]).max_series(SERIES);
+        let family = registry.counter_family("many", "", options).unwrap();
+        let before = resident();
+        std::thread::scope(|scope| {
+            for thread in 0..2 {
+                let family = &family;
+                scope.spawn(move || {
+                    for i in 0..SERIES / 2 {
+                        let label = (2 * i + thread).to_string();
+                        family.with_ref(&[&label], |counter| counter.inc()).unwrap();
+                    }
+                });
+            }
+        });
+        let each = grown(before) / SERIES;
+        println!("a counter of a family: {each} bytes, labels and look-up included");
+        assert_eq!(family.sum(), SERIES as u64);
+        assert!(each <= 160, "{each} bytes");
+    });
+}
+
+/// Calls `last` on one more thread while so many others are alive, each of which has written to a counter.
+fn beside(threads: usize, counter: &epoch_metrics::Counter, last: impl FnOnce() + Send) {
+    let together = &Barrier::new(threads + 1);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            let spawn = std::thread::Builder::new().stack_size(64 * KIB);
+            let wait = move || {
+                counter.inc();
+                together.wait();
+                together.wait();
+            };
+            spawn.spawn_scoped(scope, wait).unwrap();
+        }
+        together.wait();
+        scope.spawn(last).join().unwrap();
+        together.wait();
+    });
+}
+
+/// The number of a thread's slot does not say what it takes.
+#[test]
+fn a_thread_in_a_late_slot() {
+    alone("a_thread_in_a_late_slot", || {
+        let registry = Registry::new();
+        let counter = registry.counter("c", "").unwrap();
+        let options = HistogramOptions::durations().recent(0);
+        let histogram = registry.histogram("h", "", options).unwrap();
+        beside(4_100, &counter, || {
+            // Claims the slot, and allocates what the thread has for it.
+            counter.inc();
+            let before = ALLOCATED.load(Relaxed);
+            histogram.record(1_000_000);
+            let allocated = ALLOCATED.load(Relaxed) - before;
+            println!("the first record of a thread in slot 4,100: {allocated} bytes");
+            assert!(allocated <= 4 * KIB, "{allocated} bytes");
+        });
+        assert_eq!((counter.get(), histogram.snapshot().count()), (4_101, 1));
+    });
+}
+
+/// Four thousand threads at once write to a hundred histograms, and end. What is left is what a few threads leave, but for a word and a rate for
+/// each slot.
+#[test]
+fn threads_that_come_and_go() {
+    alone("threads_that_come_and_go", || {
+        let registry = Registry::new();
+        let (_family, histograms) = series(&registry, 2, 100);
+        record(2, 5, &histograms);
+        let one = || drop(registry.render_prometheus());
+        one();
+        let before = ALLOCATED.load(Relaxed);
+        let threads = 4_000;
+        let together = &Barrier::new(threads);
+        std::thread::scope(|scope| {
+            for thread in 0..threads {
+                let histograms = &histograms;
+                let write = move || {
+                    for histogram in histograms {
+                        histogram.record(1_000_000 + thread as u64);
+                    }
+                    together.wait();
+                };
+                let spawn = std::thread::Builder::new().stack_size(64 * KIB);
+                spawn.spawn_scoped(scope, write).unwrap();
+            }
+        });
+        one();
+        let left = ALLOCATED.load(Relaxed).saturating_sub(before);
+        println!(
+            "left by 4,000 threads that wrote to 100 histograms: {} KiB",
+            left / KIB
+        );
+        for histogram in &histograms {
+            assert_eq!(histogram.snapshot().count(), 10 + threads as u64);
+        }
+        assert!(left <= 4 * MIB, "{left} bytes");
+    });
 }

@@ -5,7 +5,7 @@ use crate::engine::counter::handles::CellHandle;
 use crate::engine::counter::page::Page;
 use crate::engine::family::cap::{Cap, Places};
 use crate::engine::family::cells::{CellKind, Cells};
-use crate::engine::family::expiry::Expires;
+use crate::engine::family::expiry::{Expires, IdleTime};
 use crate::engine::family::{Family as EngineFamily, Full, Listed, Members};
 use crate::engine::read_order::{PageGroup, PagesRead, ReadCache};
 use crate::engine::versioned::Version;
@@ -28,7 +28,7 @@ fn model(kind: CellKind, max: usize) -> Arc<Model> {
     expiring(kind, max, None)
 }
 
-fn expiring(kind: CellKind, max: usize, after: Option<Duration>) -> Arc<Model> {
+fn expiring(kind: CellKind, max: usize, idle: Option<Duration>) -> Arc<Model> {
     let (version, rebuilds) = Default::default();
     let page = || Page::of_family(std::sync::Arc::default());
     let cells = Cells::new(kind, &rebuilds, page, |cell| cell, |bits| bits);
@@ -37,7 +37,12 @@ fn expiring(kind: CellKind, max: usize, after: Option<Duration>) -> Arc<Model> {
         Places::new(10).into(),
         (kind == CellKind::Counter).then_some(1),
     );
-    let family = std::sync::Arc::new(EngineFamily::new(cells, &version, cap, after));
+    let family = std::sync::Arc::new(EngineFamily::new(
+        cells,
+        &version,
+        cap,
+        idle.map(IdleTime::new),
+    ));
     let single = std::sync::Arc::<Page>::default();
     let groups = [
         PageGroup::Family(std::sync::Arc::clone(&family) as _),

@@ -1,6 +1,7 @@
 //! Families: metrics of one name that differ in their label values.
 
 use crate::engine::family::cap::Cap;
+use crate::engine::family::expiry::IdleTime;
 use crate::engine::family::labels::LabelValues;
 use crate::engine::family::{self as engine, Full, Lookup, Members};
 use crate::engine::throughput::Moment;
@@ -9,7 +10,6 @@ use crate::metric::context::MetricContext;
 use crate::metric::label_set::{in_order, sorted};
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Metrics of one name that differ in their label values.
 ///
@@ -32,8 +32,8 @@ pub struct Family<M: Member> {
     pub(super) lookup: Arc<Lookup<M>>,
     pub(super) series: Arc<dyn SeriesOf<M>>,
     pub(super) context: Arc<MetricContext>,
-    /// Whether series expire.
-    expires: bool,
+    /// How long series are kept that are idle, if they expire.
+    idle: Option<IdleTime>,
 }
 
 /// Whether this can be the name of a label.
@@ -55,7 +55,7 @@ pub(super) mod sealed {
 pub(crate) trait SeriesOf<M: Member>: fmt::Debug + Send + Sync {
     fn lookup(&self) -> &Arc<Lookup<M>>;
     /// Of a series that a look-up has not found.
-    fn create(&self, values: &[&str], now: Option<Duration>) -> Result<M, Full>;
+    fn create(&self, values: &[&str], stamp: Option<u32>) -> Result<M, Full>;
     fn remove(&self, values: &[&str], now: Moment) -> Option<M::Value>;
     fn remove_series(&self, labels: &LabelValues, now: Moment) -> Option<M::Value>;
     fn values(&self, now: Moment) -> Vec<(LabelValues, M::Value)>;
@@ -63,7 +63,7 @@ pub(crate) trait SeriesOf<M: Member>: fmt::Debug + Send + Sync {
     fn detached(&self, now: Moment) -> M::Value;
     fn len(&self) -> usize;
     fn cap(&self) -> &Cap;
-    fn expires(&self) -> bool;
+    fn idle_time(&self) -> Option<IdleTime>;
 }
 
 impl<M, S> SeriesOf<M> for engine::Family<S>
@@ -75,8 +75,8 @@ where
         self.lookup()
     }
 
-    fn create(&self, values: &[&str], now: Option<Duration>) -> Result<M, Full> {
-        self.create(values, now)
+    fn create(&self, values: &[&str], stamp: Option<u32>) -> Result<M, Full> {
+        self.create(values, stamp)
     }
 
     fn remove(&self, values: &[&str], now: Moment) -> Option<M::Value> {
@@ -107,8 +107,8 @@ where
         engine::Listed::cap(self)
     }
 
-    fn expires(&self) -> bool {
-        self.expires()
+    fn idle_time(&self) -> Option<IdleTime> {
+        self.idle_time()
     }
 }
 
@@ -124,7 +124,7 @@ impl<M: Member> Clone for Family<M> {
             lookup: Arc::clone(&self.lookup),
             series: Arc::clone(&self.series),
             context: Arc::clone(&self.context),
-            expires: self.expires,
+            idle: self.idle,
         }
     }
 }
@@ -141,7 +141,7 @@ impl<M: Member> Family<M> {
             names: Arc::clone(names),
             check,
             lookup: Arc::clone(series.lookup()),
-            expires: series.expires(),
+            idle: series.idle_time(),
             series,
             context: Arc::clone(context),
         }
@@ -183,8 +183,9 @@ impl<M: Member> Family<M> {
 
     /// When a look-up is made, if that matters.
     #[inline]
-    pub(super) fn used(&self) -> Option<Duration> {
-        self.expires.then(|| self.context.clock.coarse())
+    pub(super) fn stamp(&self) -> Option<u32> {
+        let idle = self.idle?;
+        Some(idle.stamp(self.context.clock.coarse()))
     }
 
     #[inline]
@@ -194,7 +195,7 @@ impl<M: Member> Family<M> {
         with: impl FnOnce(&M) -> R,
         create: impl FnOnce() -> Result<M, LabelError>,
     ) -> Result<R, LabelError> {
-        let missing = self.lookup.find(values, self.used(), |found| match found {
+        let missing = self.lookup.find(values, self.stamp(), |found| match found {
             Some(member) => Ok(with(member)),
             None => Err(with),
         });
@@ -231,7 +232,7 @@ impl<M: Member> Family<M> {
         // Makes room.
         self.context.expire();
         let max = self.series.cap().max();
-        let created = self.series.create(values, self.used());
+        let created = self.series.create(values, self.stamp());
         created.map_err(|Full| LabelError::TooManySeries { max })
     }
 

@@ -19,7 +19,7 @@ impl<M: Member> Family<M> {
     /// ```
     pub fn get(&self, values: &[&str]) -> Option<M> {
         self.lookup
-            .find(values, self.used(), |found| found.cloned())
+            .find(values, self.stamp(), |found| found.cloned())
     }
 
     /// [`get`](Self::get), with the name of each label, in any order.

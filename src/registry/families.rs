@@ -4,6 +4,7 @@ use crate::engine::counter::handles::CellHandle;
 use crate::engine::counter::page::Page;
 use crate::engine::family::cap::Cap;
 use crate::engine::family::cells::{CellKind, Cells};
+use crate::engine::family::expiry::IdleTime;
 use crate::engine::family::objects::{Object, Objects};
 use crate::engine::family::{Family as EngineFamily, Members};
 use crate::engine::read_order::Group;
@@ -172,9 +173,12 @@ impl Registry {
             Arc::clone(&self.state.places),
             overflows.then(|| options.overflow_labels()),
         );
-        let (version, expire_after) = (self.state.version(), options.expire_after);
-        let family = Arc::new(EngineFamily::new(members, version, cap, expire_after));
-        if expire_after.is_some() {
+        let (version, idle) = (
+            self.state.version(),
+            options.expire_after.map(IdleTime::new),
+        );
+        let family = Arc::new(EngineFamily::new(members, version, cap, idle));
+        if idle.is_some() {
             self.state
                 .context
                 .expiries

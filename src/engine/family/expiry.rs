@@ -12,33 +12,71 @@
 //! **Progress.** Stamping is wait-free. A sweep blocks.
 
 use crate::engine::throughput::Moment;
-use crate::sync::{AtomicU64, Mutex, PoisonError, Relaxed, TryLockError};
+use crate::sync::{AtomicU32, AtomicU64, Mutex, PoisonError, Relaxed, TryLockError};
 use std::fmt::Debug;
 use std::sync::Weak;
 use std::time::Duration;
 
-/// When a series was last looked up: milliseconds of the coarse clock.
+/// How long a family keeps series that are idle, in ticks of its own: a thousandth of that time, but at least a millisecond.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct IdleTime {
+    /// Milliseconds.
+    tick: u64,
+    ticks: u32,
+}
+
+/// When a series was last looked up.
 #[derive(Debug)]
-pub(super) struct Stamp(AtomicU64);
+pub(super) struct Stamp(AtomicU32);
 
-impl Stamp {
-    pub(super) fn new(now: Duration) -> Self {
-        Self(AtomicU64::new(millis(now)))
-    }
-
-    #[inline]
-    pub(super) fn set(&self, now: Duration) {
-        let now = millis(now);
-        // Relaxed, both: a number. It is not stored over itself, so that look-ups do not contend.
-        if self.0.load(Relaxed) != now {
-            self.0.store(now, Relaxed);
+impl IdleTime {
+    pub(crate) fn new(idle: Duration) -> Self {
+        let millis = millis(idle);
+        let tick = (millis / 1_000).max(1);
+        Self {
+            tick,
+            ticks: millis.div_ceil(tick) as u32,
         }
     }
 
-    /// When the series expires that was last looked up then.
-    pub(super) fn expires(&self, after: Duration) -> u64 {
+    /// The first tick that is not before this time: the stamp of a look-up.
+    #[inline]
+    pub(crate) fn stamp(self, now: Duration) -> u32 {
+        millis(now).div_ceil(self.tick) as u32
+    }
+
+    /// In how many milliseconds a series is idle for long enough that carries this stamp. `None`: it is.
+    pub(super) fn left(self, stamp: u32, now: Duration) -> Option<u64> {
+        let tick = (millis(now) / self.tick) as u32;
+        // Less than nothing, if the clock went back: that is not long.
+        let passed = i64::from(tick.wrapping_sub(stamp).cast_signed());
+        let left = u64::try_from(i64::from(self.ticks) - passed).ok()?;
+        (left > 0).then(|| left * self.tick)
+    }
+
+    /// The least and the most milliseconds from one sweep to the next.
+    pub(super) fn between_sweeps(self) -> (u64, u64) {
+        let most = u64::from(self.ticks) * self.tick;
+        (most / 100 + 1, most)
+    }
+}
+
+impl Stamp {
+    pub(super) fn new(stamp: u32) -> Self {
+        Self(AtomicU32::new(stamp))
+    }
+
+    #[inline]
+    pub(super) fn set(&self, stamp: u32) {
+        // Relaxed, both: a number. It is not stored over itself, so that look-ups do not contend.
+        if self.0.load(Relaxed) != stamp {
+            self.0.store(stamp, Relaxed);
+        }
+    }
+
+    pub(super) fn get(&self) -> u32 {
         // Relaxed: a number.
-        self.0.load(Relaxed).saturating_add(millis(after))
+        self.0.load(Relaxed)
     }
 }
 

@@ -33,11 +33,10 @@ use crate::engine::versioned::{Version, Versioned};
 use crate::index::Index;
 use crate::sync::{AtomicUsize, Relaxed};
 use cap::Cap;
-use expiry::Stamp;
+use expiry::{IdleTime, Stamp};
 use labels::LabelValues;
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Every label value of the series that takes what comes beyond the cap.
 pub(crate) const OVERFLOW: &str = "overflow";
@@ -110,33 +109,33 @@ pub(crate) struct Family<S: Members> {
     lookup: Arc<Lookup<S::Handle>>,
     guarded: Versioned<Guarded<S>>,
     cap: Cap,
-    expire_after: Option<Duration>,
+    idle: Option<IdleTime>,
     /// How many series are leaving.
     leaving: AtomicUsize,
 }
 
 impl<H: Send + Sync> Lookup<H> {
-    /// Calls `found` with the handle of the series that has these label values, if there is one. `now`: of a family that expires.
+    /// Calls `found` with the handle of the series that has these label values, if there is one. `stamp`: of a family that expires.
     #[inline]
     pub(crate) fn find<R>(
         &self,
         values: &[&str],
-        now: Option<Duration>,
+        stamp: Option<u32>,
         found: impl FnOnce(Option<&H>) -> R,
     ) -> R {
         self.0.get(values, |located| {
-            if let (Some(located), Some(now)) = (located, now) {
-                located.used.set(now);
+            if let (Some(located), Some(stamp)) = (located, stamp) {
+                located.used.set(stamp);
             }
             found(located.map(|located| &located.handle))
         })
     }
 
-    fn insert(&self, labels: &LabelValues, handle: H, position: usize, now: Option<Duration>) {
+    fn insert(&self, labels: &LabelValues, handle: H, position: usize, stamp: Option<u32>) {
         let located = Located {
             handle,
             position: position as u32,
-            used: Stamp::new(now.unwrap_or_default()),
+            used: Stamp::new(stamp.unwrap_or_default()),
         };
         self.0.insert(labels.clone(), located);
     }
@@ -160,12 +159,12 @@ impl<S: Members> Guarded<S> {
 }
 
 impl<S: Members> Family<S> {
-    /// `expire_after`: how long a series is kept that nobody looks up or has a handle of.
+    /// `idle`: how long a series is kept that nobody looks up or has a handle of.
     pub(crate) fn new(
         members: S,
         version: &Arc<Version>,
         cap: Cap,
-        expire_after: Option<Duration>,
+        idle: Option<IdleTime>,
     ) -> Self {
         let guarded = Guarded {
             members,
@@ -175,7 +174,7 @@ impl<S: Members> Family<S> {
             lookup: Arc::new(Lookup(Index::default())),
             guarded: Versioned::sharing(guarded, version),
             cap,
-            expire_after,
+            idle,
             leaving: AtomicUsize::new(0),
         }
     }
@@ -184,39 +183,39 @@ impl<S: Members> Family<S> {
         &self.lookup
     }
 
-    /// Whether series expire.
-    pub(crate) fn expires(&self) -> bool {
-        self.expire_after.is_some()
+    /// How long series are kept that are idle, if they expire.
+    pub(crate) fn idle_time(&self) -> Option<IdleTime> {
+        self.idle
     }
 
-    /// The handle of the series with these label values, which is created if it is missing, or that of the overflow series. `now`: of a
-    /// family that expires, as in all look-ups.
+    /// The handle of the series with these label values, which is created if it is missing, or that of the overflow series. `stamp`: of
+    /// a family that expires, as in all look-ups.
     pub(crate) fn get_or_create(
         &self,
         values: &[&str],
-        now: Option<Duration>,
+        stamp: Option<u32>,
     ) -> Result<S::Handle, Full> {
-        match self.lookup.find(values, now, |found| found.cloned()) {
+        match self.lookup.find(values, stamp, |found| found.cloned()) {
             Some(handle) => Ok(handle),
-            None => self.create(values, now),
+            None => self.create(values, stamp),
         }
     }
 
     /// [`Self::get_or_create`], of a series that a look-up has not found.
-    pub(crate) fn create(&self, values: &[&str], now: Option<Duration>) -> Result<S::Handle, Full> {
+    pub(crate) fn create(&self, values: &[&str], stamp: Option<u32>) -> Result<S::Handle, Full> {
         let needs_place = !self.cap.is_overflow(values);
         // Relaxed: who misses a series in the index because it leaves sees that one does.
         let none_leaves = self.leaving.load(Relaxed) == 0;
         if needs_place && self.cap.is_reached() && none_leaves {
-            return self.overflow(now);
+            return self.overflow(stamp);
         }
         let labels = LabelValues::new(values);
         let created = self.guarded.change_then(
             |guarded| {
-                if let Some(handle) = self.lookup.find(values, now, |found| found.cloned()) {
+                if let Some(handle) = self.lookup.find(values, stamp, |found| found.cloned()) {
                     return Err(Some(handle));
                 }
-                if let Some(handle) = self.put_back(guarded, values, now) {
+                if let Some(handle) = self.put_back(guarded, values, stamp) {
                     return Err(Some(handle));
                 }
                 if needs_place && !self.cap.try_take() {
@@ -224,23 +223,26 @@ impl<S: Members> Family<S> {
                 }
                 Ok(guarded.members.create(&labels))
             },
-            |(handle, position)| self.lookup.insert(&labels, handle.clone(), *position, now),
+            |(handle, position)| {
+                self.lookup
+                    .insert(&labels, handle.clone(), *position, stamp)
+            },
         );
         match created {
             Ok((handle, _)) | Err(Some(handle)) => Ok(handle),
-            Err(None) => self.overflow(now),
+            Err(None) => self.overflow(stamp),
         }
     }
 
     /// The overflow series, which takes what a look-up of a further series was for.
     #[cold]
-    fn overflow(&self, now: Option<Duration>) -> Result<S::Handle, Full> {
+    fn overflow(&self, stamp: Option<u32>) -> Result<S::Handle, Full> {
         self.cap.count_overflow();
         let labels = self.cap.overflow().ok_or(Full)?;
         const IN_PLACE: usize = 8;
         match [OVERFLOW; IN_PLACE].get(..labels) {
-            Some(values) => self.get_or_create(values, now),
-            None => self.get_or_create(&vec![OVERFLOW; labels], now),
+            Some(values) => self.get_or_create(values, stamp),
+            None => self.get_or_create(&vec![OVERFLOW; labels], stamp),
         }
     }
 

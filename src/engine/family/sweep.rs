@@ -11,7 +11,7 @@
 //!
 //! **Progress.** That of the family's lock.
 
-use super::expiry::{Expires, millis};
+use super::expiry::{Expires, IdleTime, millis};
 use super::{Family, Guarded, Members};
 use crate::engine::throughput::Moment;
 use crate::sync::Relaxed;
@@ -24,12 +24,12 @@ impl<S: Members> Family<S> {
         &self,
         guarded: &mut Guarded<S>,
         values: &[&str],
-        now: Option<Duration>,
+        stamp: Option<u32>,
     ) -> Option<S::Handle> {
         let position = self.leaves_no_more(guarded, guarded.leaves(values)?);
         let (members, lookup) = (&guarded.members, &self.lookup);
         let handle = members.handle(position)?;
-        lookup.insert(members.labels(position)?, handle.clone(), position, now);
+        lookup.insert(members.labels(position)?, handle.clone(), position, stamp);
         Some(handle)
     }
 
@@ -40,9 +40,9 @@ impl<S: Members> Family<S> {
         guarded.leaving.swap_remove(leaves)
     }
 
-    /// Takes series off the index that are idle, and says when the next one may be.
-    fn dismiss(&self, guarded: &mut Guarded<S>, after: Duration, now: Duration) -> u64 {
-        let mut next = millis(now).saturating_add(millis(after));
+    /// Takes series off the index that are idle, and says in how many milliseconds the next one may be.
+    fn dismiss(&self, guarded: &mut Guarded<S>, idle: IdleTime, now: Duration) -> u64 {
+        let (least, mut next) = idle.between_sweeps();
         for position in guarded.members.positions() {
             let Some(labels) = guarded.members.labels(position) else {
                 continue;
@@ -50,16 +50,16 @@ impl<S: Members> Family<S> {
             let values: Vec<&str> = labels.iter().collect();
             // The index has a handle of its own.
             let is_held = guarded.members.handles(position) > 1;
-            let expires = self.lookup.0.get(&values, |located| {
+            let left = self.lookup.0.get(&values, |located| {
                 let used = &located?.used;
                 if is_held {
-                    used.set(now);
+                    used.set(idle.stamp(now));
                 }
-                Some(used.expires(after))
+                Some(idle.left(used.get(), now))
             });
-            match expires {
-                Some(expires) if expires > millis(now) => next = next.min(expires),
-                Some(_) => {
+            match left {
+                Some(Some(left)) => next = next.min(left),
+                Some(None) => {
                     // Relaxed: the index publishes it.
                     self.leaving.fetch_add(1, Relaxed);
                     guarded.leaving.push(position);
@@ -69,7 +69,7 @@ impl<S: Members> Family<S> {
                 None => {}
             }
         }
-        next
+        next.max(least)
     }
 
     /// Removes the series that leave, of which no handle is left. `Err`: there is none.
@@ -100,19 +100,14 @@ where
     S::Handle: Debug,
 {
     fn sweep(&self, now: Moment) -> u64 {
-        let Some(after) = self.expire_after else {
+        let Some(idle) = self.idle else {
             return u64::MAX;
         };
         let mut next = 0;
         let _ = self.guarded.change(|guarded| {
-            next = self.dismiss(guarded, after, now.coarse);
+            next = self.dismiss(guarded, idle, now.coarse);
             self.remove_leaving(guarded, now)
         });
-        // Not more often than matters.
-        next.max(
-            millis(now.coarse)
-                .saturating_add(millis(after) / 100)
-                .saturating_add(1),
-        )
+        millis(now.coarse).saturating_add(next)
     }
 }
