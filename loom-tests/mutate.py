@@ -4,6 +4,7 @@
     python3 loom-tests/mutate.py                everything: about half an hour on 2 cores
     python3 loom-tests/mutate.py --part 1/4     every fourth change, from the first
     python3 loom-tests/mutate.py --only tail    those that have this in their name
+    python3 loom-tests/mutate.py --file family  those that change a file that has this in its path
     python3 loom-tests/mutate.py --models       those that models notice, without the tests of the whole project
     python3 loom-tests/mutate.py --orderings    weaker orderings only
     python3 loom-tests/mutate.py --tests        those that only the tests of the whole project notice
@@ -324,6 +325,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--part", default="1/1", help="I/N: every N-th change, from the I-th")
     parser.add_argument("--only", default="", help="changes that have this in their name")
+    parser.add_argument("--file", default="", help="changes to files that have this in their path")
     parser.add_argument("--models", action="store_true", help="changes that models notice")
     parser.add_argument("--tests", action="store_true", help="changes that only the tests of the whole project notice")
     parser.add_argument("--orderings", action="store_true", help="weaker orderings only")
@@ -344,7 +346,7 @@ def main() -> int:
         print(f"PROBLEM {problem}", flush=True)
 
     index, parts = map(int, arguments.part.split("/"))
-    chosen = [mutant for mutant in strong + logic if arguments.only in mutant.name]
+    chosen = [mutant for mutant in strong + logic if arguments.only in mutant.name and arguments.file in mutant.file]
     chosen = [mutant for mutant in chosen if mutant in strong or not arguments.orderings]
     chosen = [mutant for mutant in chosen if not (arguments.models and mutant.native)]
     chosen = [mutant for mutant in chosen if mutant.native or not arguments.tests]
