@@ -5,7 +5,8 @@
 
 use crate::engine::family::labels::{LabelValues, hash_values};
 use foldhash::fast::RandomState;
-use papaya::{Equivalent, Guard, HashMap, LocalGuard, OwnedGuard};
+use papaya::{Equivalent, HashMap, LocalGuard, OwnedGuard};
+use seize::Collector;
 use std::cell::Cell;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -32,7 +33,11 @@ impl Equivalent<LabelValues> for Wanted<'_> {
 
 impl<V> Default for Index<V> {
     fn default() -> Self {
-        Self(HashMap::with_hasher(RandomState::default()))
+        // What is removed is given to other threads to drop at once, not in batches: a batch of a thread that has ended waits for the
+        // next one that gets its number.
+        let collector = Collector::new().batch_size(1);
+        let map = HashMap::builder().collector(collector);
+        Self(map.hasher(RandomState::default()).build())
     }
 }
 
@@ -59,14 +64,8 @@ impl<V: Send + Sync> Index<V> {
     pub(crate) fn remove(&self, values: &[&str]) {
         let wanted = Wanted(values);
         match self.guard() {
-            Pinned::Local(guard) => {
-                self.0.remove(&wanted, &guard);
-                guard.flush();
-            }
-            Pinned::Owned(guard) => {
-                self.0.remove(&wanted, &guard);
-                guard.flush();
-            }
+            Pinned::Local(guard) => drop(self.0.remove(&wanted, &guard)),
+            Pinned::Owned(guard) => drop(self.0.remove(&wanted, &guard)),
         }
     }
 
