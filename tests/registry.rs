@@ -1,8 +1,8 @@
 //! Names, labels and handles: what is refused and how, and what a snapshot of everything promises.
 
 use epoch_metrics::{
-    HistogramOptions, LabelError, ManualClock, OptionsError, RegisterError, Registry,
-    RegistrySnapshot, Unit, Value,
+    Histogram, HistogramOptions, LabelError, ManualClock, OptionsError, Ownership, RegisterError,
+    Registry, RegistrySnapshot, Unit, Value,
 };
 use std::sync::Arc;
 use std::sync::atomic::{
@@ -791,6 +791,61 @@ fn an_unchanged_registry_is_the_same_snapshot() {
     counter.inc();
     let _ = (histogram.snapshot(), counter.get());
     assert!(!Arc::ptr_eq(&before, &registry.snapshot()));
+}
+
+/// However many histograms there are: nothing new is the same snapshot, and whatever any thread writes to any of them is seen.
+#[test]
+fn many_unchanged_histograms_are_the_same_snapshot() {
+    const SERIES: usize = 2_000;
+    let registry = Registry::new();
+    let family = |name, ownership| {
+        let options = values().recent(0).ownership(ownership);
+        let family = registry
+            .histogram_family(name, "", options, &["i"])
+            .unwrap();
+        let series = (0..SERIES).map(|i| family.with(&[&i.to_string()]).unwrap());
+        series.collect::<Vec<_>>()
+    };
+    let owned = family("owned", Ownership::Always);
+    let shared = family("shared", Ownership::Never);
+    let one = registry.histogram("one", "", values()).unwrap();
+    let all = || owned.iter().chain(&shared).chain([&one]);
+    all().for_each(|histogram| histogram.record(4));
+    let picked = [&owned[0], &owned[SERIES - 1], &shared[SERIES / 2], &one];
+    type Write<'a> = (&'a str, &'a (dyn Fn(&Histogram) + Sync));
+    let writes: [Write<'_>; 4] = [
+        ("a record", &|histogram| histogram.record(5)),
+        ("the first value of an octave", &|histogram| {
+            histogram.record(900)
+        }),
+        ("a refused value", &|histogram| histogram.record(1001)),
+        ("a rejection", &|histogram| histogram.reject()),
+    ];
+    for (what, write) in writes {
+        for (i, histogram) in picked.into_iter().enumerate() {
+            // This thread, one that writes for the first time, and that one again.
+            let by_another = || {
+                std::thread::scope(|scope| {
+                    let writer = scope.spawn(|| {
+                        write(histogram);
+                        let before = registry.snapshot();
+                        assert!(Arc::ptr_eq(&before, &registry.snapshot()), "{what}, {i}");
+                        write(histogram);
+                        assert!(!Arc::ptr_eq(&before, &registry.snapshot()), "{what}, {i}");
+                    });
+                    writer.join().unwrap();
+                });
+            };
+            for by in [&|| write(histogram), &by_another as &dyn Fn()] {
+                let before = registry.snapshot();
+                assert!(Arc::ptr_eq(&before, &registry.snapshot()), "before {what}");
+                by();
+                let after = registry.snapshot();
+                assert!(!Arc::ptr_eq(&before, &after), "{what} goes unseen, {i}");
+                assert!(Arc::ptr_eq(&after, &registry.snapshot()), "after {what}");
+            }
+        }
+    }
 }
 
 #[test]

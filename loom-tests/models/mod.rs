@@ -20,7 +20,7 @@ use crate::engine::histogram::Recorder;
 use crate::engine::histogram::accumulate::{Accumulate, FoldOutcome, FoldTarget};
 use crate::engine::histogram::block::BlockConfig;
 use crate::engine::histogram::bucket_layout::BucketLayout;
-use crate::engine::read_order::{Group, PageGroup, SnapshotSource, Sources};
+use crate::engine::read_order::{Group, PageGroup, SnapshotSource, Sources, Validity};
 use crate::engine::rebuilds::Rebuilds;
 use crate::engine::slot::adaptive::Promotion;
 use crate::engine::slot::claims::SlotClaims;
@@ -229,7 +229,15 @@ fn recorder(config: BlockConfig) -> Recorder<Tally> {
 }
 
 fn recorder_with(config: BlockConfig, ownership: Ownership) -> Recorder<Tally> {
-    let promotion = Arc::new(Promotion::default());
+    recorder_of(config, ownership, Arc::default())
+}
+
+/// A histogram of a registry.
+fn recorder_of(
+    config: BlockConfig,
+    ownership: Ownership,
+    promotion: Arc<Promotion>,
+) -> Recorder<Tally> {
     Recorder::new(config, (), Duration::ZERO, ownership, promotion)
 }
 
@@ -245,8 +253,8 @@ fn record(recorder: &Recorder<Tally>, by: usize, values: &[u64]) {
 impl SnapshotSource for Recorder<Tally> {
     type Snapshot = Snapshot;
 
-    fn is_current(&self, snapshot: &Snapshot, _second: u64) -> bool {
-        self.is_current(snapshot)
+    fn validity(&self, snapshot: &Snapshot) -> Validity {
+        self.validity(snapshot, snapshot.outcome.uncertain)
     }
 
     fn read_at(&self, now: Moment) -> Arc<Snapshot> {
@@ -307,14 +315,18 @@ impl Summarize for Forgotten {
 }
 
 fn tracker() -> Tracker<Forgotten> {
-    Tracker::new(Forgotten::default(), NOW)
+    tracker_of(Arc::default())
+}
+
+fn tracker_of(promotion: Arc<Promotion>) -> Tracker<Forgotten> {
+    Tracker::new(Forgotten::default(), NOW, promotion)
 }
 
 impl SnapshotSource for Tracker<Forgotten> {
     type Snapshot = Added;
 
-    fn is_current(&self, snapshot: &Added, second: u64) -> bool {
-        self.is_current(snapshot, second)
+    fn validity(&self, _: &Added) -> Validity {
+        Validity::InSecond(NOW.coarse.as_secs())
     }
 
     fn read_at(&self, now: Moment) -> Arc<Added> {

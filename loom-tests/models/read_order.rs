@@ -1,25 +1,34 @@
 //! A registry's reading of all metrics.
 
-use super::{Forgotten, Metrics, Tally, config};
-use super::{explore, in_slot, record, recorder, spawn, tracker};
+use super::{Forgotten, Metrics, ModelThread, REJECTED, Tally, config};
+use super::{explore, in_slot, record, recorder, recorder_of, spawn, tracker_of};
 use crate::engine::histogram::Recorder;
-use crate::engine::read_order::{Group, GroupRead, ReadCache, Readout, SnapshotSource};
+use crate::engine::read_order::{Group, GroupRead, ReadCache, Readout, SnapshotSource, Validity};
 use crate::engine::throughput::Tracker;
+use crate::ownership::Ownership;
 use loom::sync::Arc;
 
 /// So many metrics of each kind. All have been written to, as far as a thread in slot 0 needs it for its shortest path.
 fn metrics(histograms: usize, throughputs: usize, pages: usize) -> Arc<Metrics> {
-    let metrics = Metrics {
-        histograms: (0..histograms)
-            .map(|_| Group::One(recorder(config(4, 0)).into()))
-            .collect(),
-        throughputs: (0..throughputs)
-            .map(|_| Group::One(tracker().into()))
-            .collect(),
-        ..Metrics::with_pages(pages)
-    };
+    let metrics = unwritten(histograms, Ownership::Always, throughputs, pages);
     write_all(&metrics);
     Arc::new(metrics)
+}
+
+/// So many metrics of each kind, which nobody has written to.
+fn unwritten(histograms: usize, ownership: Ownership, throughputs: usize, pages: usize) -> Metrics {
+    let metrics = Metrics::with_pages(pages);
+    let promotion = || std::sync::Arc::clone(&metrics.promotion);
+    let histogram = || recorder_of(config(4, 0), ownership, promotion());
+    Metrics {
+        histograms: (0..histograms)
+            .map(|_| Group::One(histogram().into()))
+            .collect(),
+        throughputs: (0..throughputs)
+            .map(|_| Group::One(tracker_of(promotion()).into()))
+            .collect(),
+        ..metrics
+    }
 }
 
 /// Writes to all metrics, in the order of registration: first the counters, then the throughputs, then the histograms.
@@ -154,5 +163,121 @@ fn a_write_is_not_marked_clean() {
         assert_eq!(shown(&last), [2, 2]);
         let all = metrics.histograms();
         all.for_each(|histogram| assert!(histogram.is_current(&histogram.read_at(super::NOW))));
+    });
+}
+
+/// A write of each kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Write {
+    Record(Ownership),
+    /// Into the shared block, of which nothing is there.
+    FirstRecord,
+    /// By a thread that has recorded before.
+    Rejection(Ownership),
+    /// By a thread that has no word of its own.
+    FirstRejection,
+    Throughput,
+}
+
+impl Write {
+    /// What is written to. All that the write needs is there, unless it is a first one: to install it would publish the write as well.
+    fn metrics(self) -> Metrics {
+        let (ownership, throughputs) = match self {
+            Self::Record(ownership) | Self::Rejection(ownership) => (ownership, 0),
+            Self::FirstRecord | Self::FirstRejection => (Ownership::Never, 0),
+            Self::Throughput => (Ownership::Never, 1),
+        };
+        let metrics = unwritten(1 - throughputs, ownership, throughputs, 0);
+        if !matches!(self, Self::FirstRecord | Self::FirstRejection) {
+            write_all(&metrics);
+        }
+        metrics
+    }
+
+    fn write(self, metrics: &Metrics, thread: ModelThread<'_>) {
+        let value = match self {
+            Self::Record(_) | Self::FirstRecord => 1,
+            _ => REJECTED,
+        };
+        let histograms = metrics.histograms();
+        histograms.for_each(|histogram| histogram.record(thread, value));
+        let throughputs = metrics.throughputs();
+        throughputs.for_each(|throughput| throughput.add(thread, 1, 1));
+    }
+}
+
+/// How many writes a reading shows.
+fn writes(readout: &Read) -> u64 {
+    let rejected = readout
+        .histograms
+        .iter()
+        .map(|read| one(read).tally.rejected);
+    shown(readout).into_iter().chain(rejected).sum()
+}
+
+/// A thread records, into a block of its own or the shared one; has a value rejected; or adds to a throughput, while a registry reads. A
+/// reading that is current after the join shows the write, and the one after it stays current. Fails if the word is bumped before the
+/// write is complete, or not at all, or with the word of threads that have none Relaxed on either side.
+#[test]
+fn a_write_shows() {
+    let (owned, shared) = (Ownership::Always, Ownership::Never);
+    let writes_of_each_kind = [
+        Write::Record(owned),
+        Write::Record(shared),
+        Write::FirstRecord,
+        Write::Rejection(owned),
+        Write::Rejection(shared),
+        Write::FirstRejection,
+        Write::Throughput,
+    ];
+    for write in writes_of_each_kind {
+        explore("read_order::a_write_shows", 2, 10, move || {
+            let metrics = Arc::new(write.metrics());
+            let before = writes(&read(&metrics));
+            let writer = spawn(&metrics, move |metrics| {
+                in_slot(0, |thread| write.write(metrics, thread));
+            });
+            let reader = spawn(&metrics, read);
+            writer.join().unwrap();
+            let readout = reader.join().unwrap();
+            let is_current = |readout: &Read, second| metrics.sources().is_current(readout, second);
+            let second = super::NOW.coarse.as_secs();
+            if is_current(&readout, second) {
+                assert_eq!(
+                    writes(&readout),
+                    before + 1,
+                    "current, but incomplete: {write:?}"
+                );
+            }
+            let last = read(&metrics);
+            assert_eq!(writes(&last), before + 1);
+            assert!(is_current(&last, second), "nothing changed: {write:?}");
+            assert_eq!(
+                is_current(&last, second + 1),
+                write != Write::Throughput,
+                "rates are those of a second"
+            );
+        });
+    }
+}
+
+/// A snapshot is read while a thread records. After the join, if its samples were in doubt, it would have to be read again if and only if
+/// it is behind; without a doubt the word says so. Fails if samples in doubt count as settled.
+#[test]
+fn what_is_in_doubt_is_read_again() {
+    explore("read_order::what_is_in_doubt_is_read_again", 2, 10, || {
+        let histogram = Arc::new(recorder(config(4, 0)));
+        record(&histogram, 0, &[1]);
+        let writer = spawn(&histogram, |histogram| record(histogram, 0, &[1]));
+        let reader = spawn(&histogram, |histogram| histogram.read_at(super::NOW));
+        writer.join().unwrap();
+        let snapshot = reader.join().unwrap();
+        assert_eq!(histogram.validity(&snapshot, 0), Validity::Lasting);
+        let in_doubt = histogram.validity(&snapshot, 1);
+        assert_eq!(
+            in_doubt == Validity::Never,
+            snapshot.tally.count() < 2,
+            "{in_doubt:?}: {snapshot:?}"
+        );
     });
 }

@@ -2,12 +2,13 @@
 
 use super::{
     Metrics, ModelThread, REJECTED, Snapshot, assert_prefix, claiming, config, explore, in_slot,
-    record, recorder, spawn, tracker,
+    record, recorder, recorder_of, spawn, tracker_of,
 };
 use crate::engine::generation::Generation;
 use crate::engine::histogram::Recorder;
 use crate::engine::read_order::{Group, GroupRead, ReadCache, SnapshotSource};
 use crate::engine::slot::claims::SlotClaims;
+use crate::ownership::Ownership;
 use loom::sync::Arc;
 use std::time::Duration;
 
@@ -297,14 +298,21 @@ fn a_reset_is_counted_once() {
 #[test]
 fn a_before_b() {
     explore("recorder::a_before_b", 2, 100, || {
-        let [c, d] = [4, 2].map(|queue| std::sync::Arc::new(recorder(config(queue, 0))));
+        let pages = Metrics::with_pages(1);
+        let promotion = || std::sync::Arc::clone(&pages.promotion);
+        let [c, d] = [4, 2].map(|queue| {
+            let histogram = recorder_of(config(queue, 0), Ownership::Always, promotion());
+            std::sync::Arc::new(histogram)
+        });
         let metrics = Metrics {
             histograms: [&c, &d]
                 .map(|one| Group::One(one.clone()))
                 .into_iter()
                 .collect(),
-            throughputs: [Group::One(tracker().into())].into_iter().collect(),
-            ..Metrics::with_pages(1)
+            throughputs: [Group::One(tracker_of(promotion()).into())]
+                .into_iter()
+                .collect(),
+            ..pages
         };
         let metrics = Arc::new(metrics);
         let count = |metrics: &Metrics, thread: ModelThread<'_>, n| {

@@ -104,7 +104,7 @@ fn a_later_second_is_not_served_an_earlier_one() {
                 coarse: Duration::from_secs(second),
                 ..NOW
             };
-            let tracker = Arc::new(Tracker::new(Stamped, at(0)));
+            let tracker = Arc::new(Tracker::new(Stamped, at(0), std::sync::Arc::default()));
             let readers = [2, 3].map(|second| {
                 spawn(&tracker, move |tracker| {
                     let read = tracker.read(|_| false, second, || at(second));

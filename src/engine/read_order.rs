@@ -8,11 +8,14 @@
 //!
 //! | step | by | without it | model |
 //! |---|---|---|---|
-//! | the slots' words before the pages | program order, Acquire | a write is marked clean unread | `read_order::a_write_is_not_marked_clean` |
+//! | the slots' words before the metrics | program order, Acquire | a write is marked clean unread | `read_order::a_write_is_not_marked_clean` |
 //! | generation first | program order, Acquire | a reset that never shows | `read_order::a_reset_shows` |
 //! | histograms before throughputs before pages | program order, Acquire | B ahead of A | `read_order::a_before_b` |
 //! | the last registered first | program order, Acquire | B ahead of A, both of one kind | `read_order::a_before_b_of_one_kind` |
 //! | a family's list when its turn comes | the family's lock | B ahead of a new series of A | `family::a_new_series_before_b` |
+//!
+//! **Did anything change?** Every write bumps the word of its slot, last, so a reading is current while the words add up to what they
+//! did before it: no metric is asked. What changes without a write is kept with the reading: rates are those of a second.
 //!
 //! The orderings are those of what is read. **Progress.** That of the snapshots that are read.
 
@@ -36,11 +39,21 @@ use std::sync::Arc;
 pub(crate) trait SnapshotSource {
     type Snapshot: Debug;
 
-    /// Whether a snapshot that was loaded before this call holds everything, in this second.
-    fn is_current(&self, snapshot: &Self::Snapshot, second: u64) -> bool;
+    /// How long a snapshot that was read just now holds everything, if nothing is written or reset.
+    fn validity(&self, snapshot: &Self::Snapshot) -> Validity;
     /// A snapshot that holds everything, whatever staleness is allowed. `now`: a time before this call. It is given rather than
     /// read, because a registry's lock is held.
     fn read_at(&self, now: Moment) -> Arc<Self::Snapshot>;
+}
+
+/// How long something that was read holds everything, if nothing is written or reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Validity {
+    Lasting,
+    /// In this second of the clock.
+    InSecond(u64),
+    /// It is to be read again.
+    Never,
 }
 
 /// A histogram or throughput, or a family of them.
@@ -60,7 +73,7 @@ pub(crate) enum PageGroup {
 /// All metrics of a registry, each kind in the order of registration.
 pub(crate) struct Sources<'a, H, T> {
     pub(crate) generation: &'a Generation,
-    /// The words of all slots that write to these pages.
+    /// The words of all slots that write to these metrics.
     pub(crate) changes: &'a Changes,
     pub(crate) rebuilds: &'a Rebuilds,
     pub(crate) histograms: &'a Chunked<Group<H>>,
@@ -102,6 +115,7 @@ pub(crate) struct Readout<H: SnapshotSource, T: SnapshotSource> {
     /// The sum of the slots' words.
     changes: u64,
     generation: u64,
+    validity: Validity,
 }
 
 /// What a reader of all metrics keeps from one reading to the next.
@@ -135,7 +149,24 @@ impl<H: SnapshotSource, T: SnapshotSource> Default for Readout<H, T> {
             pages: [].into(),
             changes: 0,
             generation: 0,
+            validity: Validity::Lasting,
         }
+    }
+}
+
+impl Validity {
+    /// That of two things together.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Lasting, it) | (it, Self::Lasting) => it,
+            (ours, theirs) if ours == theirs => ours,
+            // Of two seconds, no one is both.
+            _ => Self::Never,
+        }
+    }
+
+    fn is_in(self, second: u64) -> bool {
+        self == Self::Lasting || self == Self::InSecond(second)
     }
 }
 
@@ -184,11 +215,12 @@ impl<H: SnapshotSource, T: SnapshotSource> Sources<'_, H, T> {
     /// Reads everything, at the time `now`.
     pub(crate) fn read(&self, cache: &mut ReadCache, now: Moment) -> Readout<H, T> {
         let _rebuild = self.rebuilds.begin();
-        // Before the pages: what is written from here on is read again next time.
+        // Before the metrics: what is written from here on is read again next time.
         let changes = self.changes.sum();
         let generation = self.generation.get();
-        let histograms = read_backwards(self.histograms, now);
-        let throughputs = read_backwards(self.throughputs, now);
+        let mut validity = Validity::Lasting;
+        let histograms = read_backwards(self.histograms, now, &mut validity);
+        let throughputs = read_backwards(self.throughputs, now, &mut validity);
         let pages = cache.read(self.pages);
         Readout {
             histograms,
@@ -196,6 +228,7 @@ impl<H: SnapshotSource, T: SnapshotSource> Sources<'_, H, T> {
             pages,
             changes,
             generation,
+            validity,
         }
     }
 
@@ -207,22 +240,27 @@ impl<H: SnapshotSource, T: SnapshotSource> Sources<'_, H, T> {
     /// Whether a reading that was loaded before this call is still complete in this second. It does not look for resets, or for series
     /// that were added or removed.
     pub(crate) fn is_current(&self, readout: &Readout<H, T>, second: u64) -> bool {
-        readout.changes == self.changes.sum()
-            && are_current(self.histograms, &readout.histograms, second)
-            && are_current(self.throughputs, &readout.throughputs, second)
+        readout.validity.is_in(second) && readout.changes == self.changes.sum()
     }
 }
 
+/// Adds to `validity` that of what is read.
 fn read_backwards<T: SnapshotSource>(
     groups: &Chunked<Group<T>>,
     now: Moment,
+    validity: &mut Validity,
 ) -> Box<[GroupRead<T>]> {
+    let mut read_one = |source: &T| {
+        let snapshot = source.read_at(now);
+        *validity = validity.and(source.validity(&snapshot));
+        snapshot
+    };
     let read = |group: &Group<T>| match group {
-        Group::One(source) => GroupRead::One(source.read_at(now)),
+        Group::One(source) => GroupRead::One(read_one(source)),
         Group::Family(family) => {
             let list = family.list();
             let series = list.iter().rev();
-            let mut snapshots: Vec<_> = series.map(|(_, one)| one.item.read_at(now)).collect();
+            let mut snapshots: Vec<_> = series.map(|(_, one)| read_one(&one.item)).collect();
             snapshots.reverse();
             GroupRead::Family(list, snapshots.into())
         }
@@ -230,21 +268,6 @@ fn read_backwards<T: SnapshotSource>(
     let mut read: Vec<_> = groups.iter().rev().map(read).collect();
     read.reverse();
     read.into()
-}
-
-fn are_current<T: SnapshotSource>(
-    groups: &Chunked<Group<T>>,
-    held: &[GroupRead<T>],
-    second: u64,
-) -> bool {
-    groups.iter().zip(held).all(|pair| match pair {
-        (Group::One(source), GroupRead::One(held)) => source.is_current(held, second),
-        (_, GroupRead::Family(list, held)) => {
-            let mut series = list.iter().zip(held);
-            series.all(|((_, one), held)| one.item.is_current(held, second))
-        }
-        _ => false,
-    })
 }
 
 impl ReadCache {

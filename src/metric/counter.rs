@@ -12,8 +12,8 @@ use std::fmt;
 /// A thread's first write to a page, and the write that gets it its own cells, allocate and may block; [`warm`](Self::warm)
 /// does that beforehand. Clones count into the same metric.
 ///
-/// Not for signal handlers: one that interrupts a write to any counter or gauge of the registry on its own thread, or any metric's
-/// first write, may lose a write or deadlock.
+/// Not for signal handlers: one that interrupts a write to any metric of the registry on its own thread, or any metric's first
+/// write, may lose a write or deadlock.
 ///
 /// ```
 /// let requests = epoch_metrics::Registry::new().counter("requests", "Requests answered.")?;

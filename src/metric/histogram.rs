@@ -3,7 +3,7 @@
 use crate::clock::nanos;
 use crate::engine::family::objects::Object;
 use crate::engine::histogram::Recorder;
-use crate::engine::read_order::SnapshotSource;
+use crate::engine::read_order::{SnapshotSource, Validity};
 use crate::engine::throughput::Moment;
 use crate::error::RecordError;
 use crate::fold::histogram::Accumulator;
@@ -84,8 +84,8 @@ impl HistogramCore {
 impl SnapshotSource for HistogramCore {
     type Snapshot = HistogramSnapshot;
 
-    fn is_current(&self, snapshot: &HistogramSnapshot, _second: u64) -> bool {
-        self.recorder.is_current(snapshot)
+    fn validity(&self, snapshot: &HistogramSnapshot) -> Validity {
+        self.recorder.validity(snapshot, snapshot.uncertain)
     }
 
     fn read_at(&self, now: Moment) -> Arc<HistogramSnapshot> {

@@ -1,7 +1,7 @@
 //! Throughput: what was finished in the last seconds, without a thread that keeps it up to date.
 
 use crate::engine::family::objects::Object;
-use crate::engine::read_order::SnapshotSource;
+use crate::engine::read_order::{SnapshotSource, Validity};
 use crate::engine::throughput::Moment;
 use crate::engine::throughput::Tracker;
 use crate::engine::throughput::ring::SECONDS;
@@ -73,7 +73,11 @@ impl ThroughputCore {
     fn with_seconds(windows: Box<[u64]>, context: Arc<MetricContext>) -> Self {
         let created = context.moment();
         Self {
-            tracker: Tracker::new(RateWindows::new(windows, created), created),
+            tracker: Tracker::new(
+                RateWindows::new(windows, created),
+                created,
+                Arc::clone(&context.promotion),
+            ),
             context,
         }
     }
@@ -103,8 +107,8 @@ fn valid_windows(windows: &[Duration]) -> Result<Box<[u64]>, OptionsError> {
 impl SnapshotSource for ThroughputCore {
     type Snapshot = ThroughputSnapshot;
 
-    fn is_current(&self, snapshot: &ThroughputSnapshot, second: u64) -> bool {
-        self.tracker.is_current(snapshot, second)
+    fn validity(&self, snapshot: &ThroughputSnapshot) -> Validity {
+        Validity::InSecond(snapshot.second)
     }
 
     fn read_at(&self, now: Moment) -> Arc<ThroughputSnapshot> {

@@ -22,7 +22,7 @@
 //!
 //! **Limits.** One thread writes to owned cells. They share one epoch, so a signal handler that interrupts a write on its own thread
 //! and writes to any counter or gauge of the same page may take the epoch back: a reader then marks a write clean that it has not
-//! read. Handlers are outside the contract for all of a registry's counters and gauges, and for every first write.
+//! read. Handlers are outside the contract for all of a registry's metrics, and for every first write.
 //!
 //! **Progress.** Writers are wait-free after their first write and their promotion, which allocate, except that `update_gauge` is a
 //! compare-exchange loop. A reader repeats a page only if a thread's own cells appeared during the reading: at most once for each.

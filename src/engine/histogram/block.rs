@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! OwnedBlocks ──► Block                            one for each slot that owns one; readers poll recorded and rejected
-//!   recorded, sums, current, banks, queue            one cache line
+//!   recorded, sums, current, banks, queue, word      one cache line
 //!   queue      v v v v v v v v                       the newest samples as they are; sample n is at n modulo the length
 //!   bank 0     large, octaves                        the writer counts into the bank that `current` names,
 //!   bank 1     large, octaves                        the reader drains the other one, which is made before the first flip
@@ -23,7 +23,8 @@
 //! answer: a thread without a block records elsewhere, a value without a counter counts as rejected, banks are not flipped.
 //!
 //! **Limits.** One thread writes. A signal handler that interrupts a record on its own thread and records into the same
-//! histogram is outside the contract, as is one that interrupts any first write ([`owner`](crate::engine::slot::owner)).
+//! histogram, or writes to any metric of the registry, whose [word](crate::engine::slot::changes) they share, is outside the contract, as
+//! is one that interrupts any first write ([`owner`](crate::engine::slot::owner)).
 
 use super::bucket_layout::BucketLayout;
 use super::octaves::Octaves;
@@ -31,9 +32,13 @@ use super::slot_table::SlotTable;
 use crate::engine::slot::adaptive::Room;
 use crate::engine::slot::growing_table::SlotId;
 use crate::engine::slot::once_box::OnceBox;
+use crate::engine::slot::owner::Owner;
+use crate::engine::slot::slot_word::BareWord;
 use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Relaxed};
 use crate::tuning::LOW_BITS;
 use crate::zeroed::{try_box, zeroed_u64};
+use std::mem::offset_of;
+use std::ptr::NonNull;
 
 /// What is fixed when a histogram is registered.
 #[derive(Clone, Copy, Debug)]
@@ -78,22 +83,23 @@ impl OwnedBlocks {
         self.blocks.get(slot)?.get()
     }
 
-    /// The block of a slot, which is made if it is missing. `None`: there is no memory for it.
+    /// The block of the owner's slot, which is made if it is missing. `None`: there is no memory for it.
     ///
     /// The allocator may record into this very histogram on this thread. The block that it made is used then.
     pub(super) fn get_or_create(
         &self,
-        slot: SlotId,
+        owner: Owner<'_>,
         config: &BlockConfig,
-        room: Option<Room>,
+        room: Room,
     ) -> Option<&Block> {
+        let slot = owner.slot();
         let entry = self.blocks.get_or_alloc(slot)?;
         if let Some(block) = entry.get() {
             return Some(block);
         }
         // Relaxed: a number of its own for each block, nothing else.
         let number = self.made.fetch_add(1, Relaxed);
-        let block = entry.set(Block::new(config, number, room)?);
+        let block = entry.set(Block::new(config, number, owner, room)?);
         // Relaxed: publishes nothing. A reader that must see this slot's first record is ordered after it, and therefore
         // after this; any other reader may miss the slot.
         self.len.fetch_max(slot.index() + 1, Relaxed);
@@ -120,19 +126,33 @@ pub(crate) struct Block {
     /// Of each bank: the sum of its values. Wraps at 2^64; see `widen` in [`cursor`](super::cursor).
     pub(super) sums: [AtomicU64; 2],
     pub(super) banks: [OnceBox<Bank>; 2],
-    /// Its length is a power of two.
-    queue: Box<[AtomicU64]>,
+    queue: Queue,
+    word: BareWord,
     /// The bank that the reader wants used.
     pub(super) current: AtomicU32,
+    /// The length of the queue is two to the power of this.
+    queue_bits: u8,
     /// [`BucketLayout::mantissa_shift`].
     pub(super) mantissa_shift: u8,
     pub(super) layout: BucketLayout,
     pub(super) rejected: AtomicU64,
     /// A number that no other block of the histogram has, from zero.
     pub(super) number: u32,
-    /// What it took of a budget.
-    _room: Option<Room>,
+    /// What it took of a budget. It keeps the word alive.
+    _room: Room,
 }
+
+/// What a record touches is in one line; not in models, whose atomics are larger.
+const _: () = assert!(size_of::<AtomicU32>() > 4 || offset_of!(Block, layout) <= 64);
+
+/// The cells of a queue. Their number is kept apart, so that the word is in the block's first line.
+#[derive(Debug)]
+struct Queue(NonNull<AtomicU64>);
+
+// SAFETY: it owns the cells, as a `Box<[AtomicU64]>` does.
+unsafe impl Send for Queue {}
+// SAFETY: as above.
+unsafe impl Sync for Queue {}
 
 /// Counters of all buckets, and what large values add up to.
 #[derive(Debug)]
@@ -155,21 +175,27 @@ impl Bank {
 }
 
 impl Block {
-    fn new(config: &BlockConfig, number: u32, room: Option<Room>) -> Option<Box<Self>> {
+    fn new(config: &BlockConfig, number: u32, owner: Owner<'_>, room: Room) -> Option<Box<Self>> {
         assert!(config.queue.is_power_of_two());
+        let word = BareWord::try_new(room.promotion(), owner)?;
+        let bank = Bank::new(config.layout)?;
+        let queue = Box::into_raw(zeroed_u64(config.queue as usize)?);
         let block = Self {
             recorded: AtomicU64::new(0),
             sums: [AtomicU64::new(0), AtomicU64::new(0)],
             banks: Default::default(),
-            queue: zeroed_u64(config.queue as usize)?,
+            // SAFETY: a box is not null.
+            queue: Queue(unsafe { NonNull::new_unchecked(queue.cast()) }),
+            word,
             current: AtomicU32::new(0),
+            queue_bits: config.queue.trailing_zeros() as u8,
             mantissa_shift: config.layout.mantissa_shift() as u8,
             layout: config.layout,
             rejected: AtomicU64::new(0),
             number,
             _room: room,
         };
-        block.banks[0].set(Bank::new(config.layout)?);
+        block.banks[0].set(bank);
         try_box(block)
     }
 
@@ -187,13 +213,30 @@ impl Block {
     /// Where the queue keeps this sample.
     #[inline(always)]
     pub(super) fn queue_entry(&self, sample: u64) -> &AtomicU64 {
-        let index = sample as usize & (self.queue.len() - 1);
-        // SAFETY: the length is a power of two.
-        unsafe { self.queue.get_unchecked(index) }
+        let index = sample as usize & (self.queue_len() - 1);
+        // SAFETY: the length is a power of two, so the index is below it.
+        let cell = unsafe { self.queue.0.add(index) };
+        // SAFETY: the cells live until the block is dropped.
+        unsafe { cell.as_ref() }
     }
 
     pub(super) fn queue_len(&self) -> usize {
-        self.queue.len()
+        1 << self.queue_bits
+    }
+
+    /// Counts a write of the owner: the last step of it.
+    #[inline(always)]
+    pub(super) fn bump_word(&self) {
+        // SAFETY: `_room` keeps alive what the word is of.
+        unsafe { self.word.bump() };
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        let cells = std::ptr::slice_from_raw_parts_mut(self.queue.0.as_ptr(), self.queue_len());
+        // SAFETY: made from a box of this length, and `&mut self` means that no reference to a cell is left.
+        drop(unsafe { Box::from_raw(cells) });
     }
 }
 

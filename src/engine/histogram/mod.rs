@@ -16,6 +16,10 @@
 //! of a sample would leave the other half behind. When all slots are cut it publishes what came after the cuts, then bumps the
 //! generation. One reset runs at a time, so that each one begins its cuts after its call. Between attempts it holds no lock
 //! that a reader takes.
+//!
+//! | step | by | without it | model |
+//! |---|---|---|---|
+//! | a snapshot with samples in doubt is behind | its epoch | a registry's reading keeps the doubt | `read_order::what_is_in_doubt_is_read_again` |
 
 pub(crate) mod accumulate;
 pub(crate) mod block;
@@ -34,6 +38,7 @@ pub(crate) mod storage;
 pub(crate) mod writer;
 
 use super::generation::Generation;
+use super::read_order::Validity;
 use super::slot::adaptive::Promotion;
 use super::slot::once_box::OnceBox;
 use super::slot::owner::{CurrentThread, first_write, first_write_of_value};
@@ -176,6 +181,18 @@ impl<A: Accumulate> Recorder<A> {
     #[inline]
     pub(crate) fn is_current(&self, snapshot: &A::Snapshot) -> bool {
         A::epoch(snapshot) == self.storage.epoch()
+    }
+
+    /// How long a snapshot that was read just now holds everything, if nothing is written. `uncertain`: how many of its samples are.
+    ///
+    /// Those of writers that are inside a record are settled by their words. Those in doubt ([`shared_cursor`]) are settled by the next
+    /// fold: as long as there are any, the epoch is behind.
+    pub(crate) fn validity(&self, snapshot: &A::Snapshot, uncertain: u64) -> Validity {
+        if uncertain == 0 || self.is_current(snapshot) {
+            Validity::Lasting
+        } else {
+            Validity::Never
+        }
     }
 
     /// The published snapshot if it is current or, at the time `now`, `within_staleness`; otherwise a new one. `now` is called

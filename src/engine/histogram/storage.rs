@@ -5,10 +5,17 @@
 //! [`Ownership::Never`]. Without memory for a block of its own it shares, and without memory for the shared one, or for a
 //! value's counters, a value counts as rejected.
 //!
+//! A record into the shared block, and a rejection, ends with the slot's [word](crate::engine::slot::changes). For a record it is made
+//! before anything else; a rejection makes none. The owner of a block has the word there.
+//!
 //! | operation | ordering | pairs with | weaker: what breaks | model |
 //! |---|---|---|---|---|
 //! | `rejected`, a read-modify-write | Release | the reader's `rejected` | a rejection visible without what came before it | `shared::a_rejection_after_a_sample` |
 //! | `rejected` by a reader, before the samples | Acquire | the writers' `rejected` | the same | `shared::a_rejection_after_a_sample` |
+//!
+//! | step | by | without it | model |
+//! |---|---|---|---|
+//! | the word after the record, and after `rejected` | Release | a registry's reading is current without the sample | `read_order::a_write_shows` |
 //!
 //! **Progress.** That of the blocks.
 
@@ -67,7 +74,9 @@ impl Storage {
             Some(writer) => writer.try_record_any(value),
             None => match (self.shared.get(), self.ownership) {
                 (None, _) | (_, Ownership::Always) => false,
-                (Some(shared), Ownership::Never) => shared.try_record(value, &self.config.layout),
+                (Some(shared), Ownership::Never) => {
+                    self.try_record_shared(thread.owner(), shared, value)
+                }
                 (Some(shared), Ownership::Adaptive) => {
                     let Some(rate) = shared.rate(thread.owner().slot()) else {
                         return Recorded::NoRoom;
@@ -75,7 +84,7 @@ impl Storage {
                     if rate.count(|| thread.ticks()) {
                         return Recorded::Promoted;
                     }
-                    shared.try_record(value, &self.config.layout)
+                    self.try_record_shared(thread.owner(), shared, value)
                 }
             },
         };
@@ -84,6 +93,20 @@ impl Storage {
         } else {
             Recorded::NoRoom
         }
+    }
+
+    /// Records a value that the layout contains into the shared block, for the owner of a slot that has its word. `false`: something has
+    /// to be made first.
+    #[inline]
+    fn try_record_shared(&self, owner: Owner<'_>, shared: &SharedBlock, value: u64) -> bool {
+        let Some(word) = self.promotion.changes.word(owner) else {
+            return false;
+        };
+        let recorded = shared.try_record(value, &self.config.layout);
+        if recorded {
+            word.bump();
+        }
+        recorded
     }
 
     /// Records a value that the layout contains, after making what it needs.
@@ -103,13 +126,13 @@ impl Storage {
                 wants_block = self.make_block(owner, self.ownership != Ownership::Always);
             } else {
                 let Some(shared) = self.make_shared(owner) else {
-                    return self.reject_shared(1);
+                    return self.reject_shared(owner, 1);
                 };
                 if shared.try_record(value, &self.config.layout) {
-                    return;
+                    return self.promotion.changes.bump(owner);
                 }
                 if !shared.make_room(value, &self.config.layout) {
-                    return self.reject_shared(1);
+                    return self.reject_shared(owner, 1);
                 }
             }
         }
@@ -125,17 +148,18 @@ impl Storage {
         };
         room.is_some_and(|room| {
             self.blocks
-                .get_or_create(owner.slot(), &self.config, Some(room))
+                .get_or_create(owner, &self.config, room)
                 .is_some()
         })
     }
 
-    /// The shared block, and a place for the owner's rate.
+    /// The shared block, and for the owner a word, if there is memory for it, and a place for its rate.
     fn make_shared(&self, owner: Owner<'_>) -> Option<&SharedBlock> {
         let shared = match self.shared.get() {
             Some(shared) => shared,
             None => self.shared.set(SharedBlock::new(self.config.layout)?),
         };
+        let _ = self.promotion.changes.try_word(owner);
         if self.ownership == Ownership::Adaptive {
             shared.make_rate(owner);
         }
@@ -166,13 +190,14 @@ impl Storage {
     pub(super) fn reject(&self, owner: Owner<'_>, values: u64) {
         match BlockWriter::find(&self.blocks, owner) {
             Some(writer) => writer.reject(values),
-            None => self.reject_shared(values),
+            None => self.reject_shared(owner, values),
         }
     }
 
-    fn reject_shared(&self, values: u64) {
+    fn reject_shared(&self, owner: Owner<'_>, values: u64) {
         // Release: a reader that sees this sees what the thread did before.
         self.rejected.fetch_add(values, Release);
+        self.promotion.changes.bump(owner);
     }
 
     /// Values rejected by threads that owned no block. Load it before the samples.

@@ -1,6 +1,7 @@
 //! The owner's view of a [`block`](super::block).
 //!
-//! **Protocol.** queue\[recorded\] := value; bucket += 1; sum += value; recorded += 1, last. What rarely comes before that is
+//! **Protocol.** queue\[recorded\] := value; bucket += 1; sum += value; recorded += 1; the slot's
+//! [word](crate::engine::slot::changes), last. A rejection: rejected += 1; the word, last. What rarely comes before that is
 //! out of line ([`BlockWriter::try_record_any`]): carrying into an upper half, large values, and octaves at the ends of the range.
 //! What needs memory first is made apart from any record ([`BlockWriter::make_room`]), and the record then starts over: the allocator
 //! may record into the same block in between, so nothing that was loaded before an allocation is used after it.
@@ -12,16 +13,22 @@
 //! | bucket, upper half | Relaxed | published by sum and `recorded` | | |
 //! | sum | Release | the reader's sum, `writer_has_switched` | a sum ahead of its buckets; a bank drained too early | `block::sum_never_ahead` |
 //! | `large` | Release | the reader's `large` | a sum too high by 2^64 | `block::large_never_ahead` |
-//! | `recorded` | Release, last | the reader's `recorded` | a sample is counted that is not there yet | `block::record_races_a_fold` |
+//! | `recorded` | Release | the reader's `recorded` | a sample is counted that is not there yet | `block::record_races_a_fold` |
 //! | `rejected` | Release | the reader's `rejected` | a rejection visible without what came before it | `recorder::a_before_b` |
+//!
+//! | step | by | without it | model |
+//! |---|---|---|---|
+//! | the word after `recorded`, and after `rejected` | Release | a registry's reading is current without the sample | `read_order::a_write_shows` |
 //!
 //! **Progress.** Wait-free: no lock, no read-modify-write, no fence, no allocation, once there is room.
 
 use super::block::{Bank, Block, BlockConfig, LOW, OwnedBlocks};
 use super::bucket_layout::is_large;
+use crate::engine::slot::adaptive::Promotion;
 use crate::engine::slot::owner::Owner;
 use crate::sync::{Acquire, AtomicU32, AtomicU64, Relaxed, Release};
 use crate::tuning::LARGE_SHIFT;
+use std::sync::Arc;
 
 /// See the module's header.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +58,8 @@ impl<'a> BlockWriter<'a> {
         owner: Owner<'a>,
         config: &BlockConfig,
     ) -> Option<Self> {
-        let block = blocks.get_or_create(owner.slot(), config, None)?;
+        let promotion = Arc::<Promotion>::default();
+        let block = blocks.get_or_create(owner, config, promotion.room(0))?;
         Some(Self { block })
     }
 
@@ -118,6 +126,7 @@ impl<'a> BlockWriter<'a> {
         let rejected = &self.block.rejected;
         // Relaxed: this thread's own last store. Release: a reader that sees this sees what the thread did before.
         rejected.store(rejected.load(Relaxed).wrapping_add(values), Release);
+        self.block.bump_word();
     }
 
     /// The bank that the reader wants used, and its sum.
@@ -149,8 +158,9 @@ impl<'a> BlockWriter<'a> {
         // Relaxed: this thread's own last store. Release: publishes the bucket, so that a sum is never ahead of its buckets,
         // and that the writer has switched to this bank and left the other one.
         sum.store(sum.load(Relaxed).wrapping_add(value), Release);
-        // Release, last: publishes the sample.
+        // Release, after the rest: publishes the sample.
         self.block.recorded.store(recorded + 1, Release);
+        self.block.bump_word();
     }
 
     /// Sets the lower half of a value's counter, for a test that will not record 2^31 times.

@@ -213,6 +213,13 @@ pub(crate) struct Room {
     bytes: u64,
 }
 
+impl Room {
+    /// Whose budget it is of. Alive as long as this.
+    pub(crate) fn promotion(&self) -> &Promotion {
+        &self.promotion
+    }
+}
+
 impl Drop for Room {
     fn drop(&mut self) {
         let budget = &self.promotion.budget;

@@ -83,10 +83,32 @@ impl<E: Entry> PerSlot<E> {
         create: impl FnOnce() -> E::Value,
     ) -> (&E, &E::Value) {
         let entry = self.entries.get_or_alloc(owner.slot());
-        if let Some(value) = entry.value().get() {
-            return (entry, value);
+        match entry.value().get() {
+            Some(value) => (entry, value),
+            None => self.install(owner, entry, Box::new(create())),
         }
-        let value = entry.value().set(Box::new(create()));
+    }
+
+    /// [`Self::get_or_create`], of a value for which there may be no memory.
+    pub(crate) fn try_get_or_create(
+        &self,
+        owner: Owner<'_>,
+        create: impl FnOnce() -> Option<Box<E::Value>>,
+    ) -> Option<(&E, &E::Value)> {
+        let entry = self.entries.get_or_alloc(owner.slot());
+        match entry.value().get() {
+            Some(value) => Some((entry, value)),
+            None => Some(self.install(owner, entry, create()?)),
+        }
+    }
+
+    fn install<'a>(
+        &'a self,
+        owner: Owner<'_>,
+        entry: &'a E,
+        value: Box<E::Value>,
+    ) -> (&'a E, &'a E::Value) {
+        let value = entry.value().set(value);
         // Relaxed: publishes nothing. A reader that must see this slot's first write is ordered after it, and therefore
         // after this; any other reader may miss the slot.
         self.len.fetch_max(owner.slot().index() + 1, Relaxed);

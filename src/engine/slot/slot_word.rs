@@ -9,21 +9,15 @@ use std::sync::Arc;
 /// The word of one slot, for what the slot owns.
 #[derive(Debug)]
 pub(crate) struct SlotWord {
-    /// In `_alive`, which neither moves nor drops it.
-    word: NonNull<ChangeWord>,
+    word: BareWord,
     _alive: Arc<Promotion>,
 }
-
-// SAFETY: it gives access to a `&ChangeWord` and owns an `Arc<Promotion>`, and both are Send and Sync.
-unsafe impl Send for SlotWord {}
-// SAFETY: as above.
-unsafe impl Sync for SlotWord {}
 
 impl SlotWord {
     /// The word of the caller's slot, made if it is not there.
     pub(crate) fn new(promotion: &Arc<Promotion>, owner: Owner<'_>) -> Self {
         Self {
-            word: NonNull::from(promotion.changes.word_or_create(owner)),
+            word: BareWord(NonNull::from(promotion.changes.word_or_create(owner))),
             _alive: Arc::clone(promotion),
         }
     }
@@ -31,7 +25,40 @@ impl SlotWord {
     /// [`ChangeWord::bump`].
     #[inline(always)]
     pub(crate) fn bump(&self) {
-        // SAFETY: the word is in a box that `_alive` holds, and is only ever shared.
-        unsafe { self.word.as_ref() }.bump();
+        // SAFETY: `_alive` has the word.
+        unsafe { self.word.bump() };
+    }
+}
+
+/// A [`SlotWord`] without what keeps the word alive, for what has that elsewhere.
+#[derive(Debug)]
+pub(crate) struct BareWord(
+    /// In a box of a [`Promotion`], which neither moves nor drops it while it lives.
+    NonNull<ChangeWord>,
+);
+
+// SAFETY: it gives access to a `&ChangeWord`, which is Send and Sync, and only to those who know that it is alive.
+unsafe impl Send for BareWord {}
+// SAFETY: as above.
+unsafe impl Sync for BareWord {}
+
+impl BareWord {
+    /// The word of the caller's slot, made if it is not there. `None`: there is no memory for it.
+    pub(crate) fn try_new(promotion: &Promotion, owner: Owner<'_>) -> Option<Self> {
+        promotion
+            .changes
+            .try_word(owner)
+            .map(NonNull::from)
+            .map(Self)
+    }
+
+    /// [`ChangeWord::bump`].
+    ///
+    /// # Safety
+    /// The `Promotion` that the word is of is alive.
+    #[inline(always)]
+    pub(crate) unsafe fn bump(&self) {
+        // SAFETY: alive, says the caller, and only ever shared.
+        unsafe { self.0.as_ref() }.bump();
     }
 }

@@ -16,9 +16,11 @@
 pub(crate) mod ring;
 
 use super::generation::Generation;
+use super::slot::adaptive::Promotion;
 use super::slot::once_box::OnceBox;
 use super::slot::owner::{CurrentThread, first_write};
 use super::slot::per_slot::PerSlot;
+use super::slot::slot_word::SlotWord;
 use super::snapshot_cache::SnapshotCache;
 use ring::{Ring, RingReader, RingWriter};
 use std::collections::HashMap;
@@ -61,12 +63,13 @@ pub(crate) trait Summarize {
 #[derive(Debug)]
 pub(crate) struct Tracker<S: Summarize> {
     rings: PerSlot<OnceBox<Ring>>,
+    promotion: Arc<Promotion>,
     cache: SnapshotCache<S, S::Snapshot>,
 }
 
 impl<S: Summarize> Tracker<S> {
     /// `created`: the time of the first, empty snapshot.
-    pub(crate) fn new(summary: S, created: Moment) -> Self {
+    pub(crate) fn new(summary: S, created: Moment, promotion: Arc<Promotion>) -> Self {
         let empty = summary.summarize(
             created,
             &Amounts {
@@ -77,6 +80,7 @@ impl<S: Summarize> Tracker<S> {
         );
         Self {
             rings: PerSlot::default(),
+            promotion,
             cache: SnapshotCache::new(summary, empty),
         }
     }
@@ -97,7 +101,8 @@ impl<S: Summarize> Tracker<S> {
         }
         let key = (std::ptr::from_ref(self).cast(), 0);
         first_write(thread, key, amount, |owner, amount| {
-            let (_, ring) = self.rings.get_or_create(owner, Ring::default);
+            let create = || Ring::new(SlotWord::new(&self.promotion, owner));
+            let (_, ring) = self.rings.get_or_create(owner, create);
             RingWriter(ring).add(second, amount);
         });
     }

@@ -5,7 +5,7 @@
 //! spill into the stamp). `total`: everything ever added; `calls`: how often, which is the epoch.
 //!
 //! **Writer** ([`RingWriter`]). Adds to the cell of its second, or restarts the cell if it holds another second, then raises
-//! `total`, then `calls`.
+//! `total`, then `calls`, then the slot's [word](crate::engine::slot::changes).
 //! **Reader** ([`RingReader`]). Loads `calls`, `total`, then the cells that hold a second of the window. One word holds stamp
 //! and amount, so a cell is never torn. Seconds that the clock jumped away from match no window.
 //!
@@ -17,8 +17,13 @@
 //! | reader: calls | Acquire | writer: calls | an amount counted but not shown | `throughput::counted_is_visible` |
 //! | reader: total | Acquire | writer: total | the amount is visible, what preceded it is not: B ahead of A | `read_order::a_before_b` |
 //!
+//! | step | by | without it | model |
+//! |---|---|---|---|
+//! | the word after `calls` | Release | a registry's reading is current without the amount | `read_order::a_write_shows` |
+//!
 //! **Progress.** Wait-free on both sides.
 
+use crate::engine::slot::slot_word::SlotWord;
 use crate::sync::{Acquire, AtomicU64, Relaxed, Release};
 
 /// Seconds that are remembered. The longest window is four less, which leaves room for the current second and late clocks.
@@ -28,19 +33,21 @@ const MAX_AMOUNT: u64 = (1 << AMOUNT_BITS) - 1;
 
 /// See the module's header.
 #[derive(Debug)]
-#[repr(align(128))]
+#[repr(C, align(128))]
 pub(crate) struct Ring {
     calls: AtomicU64,
     total: AtomicU64,
+    word: SlotWord,
     seconds: [AtomicU64; SECONDS as usize],
 }
 
-impl Default for Ring {
-    fn default() -> Self {
+impl Ring {
+    pub(crate) fn new(word: SlotWord) -> Self {
         let zero = || AtomicU64::new(0);
         Self {
             calls: zero(),
             total: zero(),
+            word,
             seconds: std::array::from_fn(|_| zero()),
         }
     }
@@ -79,6 +86,7 @@ impl RingWriter<'_> {
         // Relaxed: this thread's own last store. Release: publishes the two stores above.
         ring.calls
             .store(ring.calls.load(Relaxed).wrapping_add(1), Release);
+        ring.word.bump();
     }
 }
 
