@@ -46,19 +46,19 @@ const PROMISES: [Promise; 6] = [
     },
     Promise {
         function: "hot_histogram_record",
-        instructions: 48,
+        instructions: 47,
         stores: 5,
         readings: 0,
     },
     Promise {
         function: "hot_histogram_record_duration",
-        instructions: 63,
+        instructions: 62,
         stores: 5,
         readings: 0,
     },
     Promise {
         function: "hot_timer",
-        instructions: 118,
+        instructions: 117,
         stores: 5,
         readings: 2,
     },

@@ -232,8 +232,9 @@ fn bytes_of_a_first_touch_are_bounded() {
     let counters: Vec<_> = (0..25_600)
         .map(|i| family.with(&[&i.to_string()]).unwrap())
         .collect();
+    // One after the other: what one thread makes the next one does not.
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let counting = scope.spawn(|| {
             let first = first_touch_of(|| counters[0].inc());
             let page = first_touch_of(|| counters[256].inc());
             let all = first + page + first_touch_of(|| counters.iter().for_each(|counter| counter.inc()));
@@ -242,13 +243,15 @@ fn bytes_of_a_first_touch_are_bounded() {
             assert!(first <= page + 64, "and once a thread and registry the word of its slot");
             assert!(all <= 25_600 * 8 + 1_024, "{all} bytes for 25,600 counters");
         });
-        scope.spawn(|| {
+        counting.join().unwrap();
+        let warming = scope.spawn(|| {
             counters[0].warm();
             let warm = first_touch_of(|| counters[256].warm());
             println!("counters: a page of 256 that a thread owns takes {warm} bytes");
             assert!(warm <= 8 * 256 + 256, "8 bytes a counter and a page's own");
             assert_eq!(first_touch_of(|| counters[257].inc()), 0);
         });
+        warming.join().unwrap();
         scope.spawn(|| {
             let gauge = registry.gauge("gauge", "").unwrap();
             let bytes = first_touch_of(|| gauge.set(1));

@@ -216,9 +216,9 @@ impl<H: SnapshotSource, T: SnapshotSource> Sources<'_, H, T> {
     pub(crate) fn read(&self, cache: &mut ReadCache, now: Moment) -> Readout<H, T> {
         let _rebuild = self.rebuilds.begin();
         // Before the metrics: what is written from here on is read again next time.
+        let mut validity = Validity::Lasting;
         let changes = self.changes.sum();
         let generation = self.generation.get();
-        let mut validity = Validity::Lasting;
         let histograms = read_backwards(self.histograms, now, &mut validity);
         let throughputs = read_backwards(self.throughputs, now, &mut validity);
         let pages = cache.read(self.pages);

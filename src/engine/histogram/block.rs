@@ -34,7 +34,7 @@ use crate::engine::slot::growing_table::SlotId;
 use crate::engine::slot::once_box::OnceBox;
 use crate::engine::slot::owner::Owner;
 use crate::engine::slot::slot_word::BareWord;
-use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Relaxed};
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Relaxed};
 use crate::tuning::LOW_BITS;
 use crate::zeroed::{try_box, zeroed_u64};
 use std::mem::offset_of;
@@ -128,12 +128,12 @@ pub(crate) struct Block {
     pub(super) banks: [OnceBox<Bank>; 2],
     queue: Queue,
     word: BareWord,
-    /// The bank that the reader wants used.
-    pub(super) current: AtomicU32,
-    /// The length of the queue is two to the power of this.
-    queue_bits: u8,
+    /// Whether the reader wants bank 1 used.
+    pub(super) current: AtomicBool,
     /// [`BucketLayout::mantissa_shift`].
     pub(super) mantissa_shift: u8,
+    /// The length of the queue, which is a power of two, less one.
+    queue_mask: u32,
     pub(super) layout: BucketLayout,
     pub(super) rejected: AtomicU64,
     /// A number that no other block of the histogram has, from zero.
@@ -187,9 +187,9 @@ impl Block {
             // SAFETY: a box is not null.
             queue: Queue(unsafe { NonNull::new_unchecked(queue.cast()) }),
             word,
-            current: AtomicU32::new(0),
-            queue_bits: config.queue.trailing_zeros() as u8,
+            current: AtomicBool::new(false),
             mantissa_shift: config.layout.mantissa_shift() as u8,
+            queue_mask: config.queue - 1,
             layout: config.layout,
             rejected: AtomicU64::new(0),
             number,
@@ -213,15 +213,15 @@ impl Block {
     /// Where the queue keeps this sample.
     #[inline(always)]
     pub(super) fn queue_entry(&self, sample: u64) -> &AtomicU64 {
-        let index = sample as usize & (self.queue_len() - 1);
-        // SAFETY: the length is a power of two, so the index is below it.
+        let index = sample as usize & self.queue_mask as usize;
+        // SAFETY: the length is a power of two, and this is less, so the index is below it.
         let cell = unsafe { self.queue.0.add(index) };
         // SAFETY: the cells live until the block is dropped.
         unsafe { cell.as_ref() }
     }
 
     pub(super) fn queue_len(&self) -> usize {
-        1 << self.queue_bits
+        self.queue_mask as usize + 1
     }
 
     /// Counts a write of the owner: the last step of it.

@@ -99,7 +99,7 @@ impl<'a> BlockReader<'a> {
     /// Tells the writer to use `bank` from its next record on. The bank is prepared and cleared, and the writer has left it.
     pub(super) fn flip(self, bank: usize) {
         // Release: publishes the preparation and the clearing.
-        self.block.current.store(bank as u32, Release);
+        self.block.current.store(bank == 1, Release);
     }
 
     /// Whether the writer has switched to `bank` since it was cleared. It never returns to the other bank then, whose cells

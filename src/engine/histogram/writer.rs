@@ -133,7 +133,7 @@ impl<'a> BlockWriter<'a> {
     #[inline(always)]
     fn bank(self) -> (&'a Bank, &'a AtomicU64) {
         // Acquire: pairs with the flip; the bank that it names was made and cleared before.
-        let current = self.block.current.load(Acquire) as usize % 2;
+        let current = usize::from(self.block.current.load(Acquire));
         let bank = self.block.banks[current].get();
         // SAFETY: a block is made with bank 0, and the reader flips to bank 1 only when it exists.
         let bank = unsafe { bank.unwrap_unchecked() };
