@@ -29,12 +29,22 @@ fn model(kind: CellKind, max: usize) -> Arc<Model> {
 }
 
 fn expiring(kind: CellKind, max: usize, idle: Option<Duration>) -> Arc<Model> {
+    sharing(kind, max, idle, &Places::new(10).into())
+}
+
+/// `places`: the registry's.
+fn sharing(
+    kind: CellKind,
+    max: usize,
+    idle: Option<Duration>,
+    places: &std::sync::Arc<Places>,
+) -> Arc<Model> {
     let (version, rebuilds) = Default::default();
     let page = || Page::of_family(std::sync::Arc::default());
     let cells = Cells::new(kind, &rebuilds, page, |cell| cell, |bits| bits);
     let cap = Cap::new(
         max,
-        Places::new(10).into(),
+        std::sync::Arc::clone(places),
         (kind == CellKind::Counter).then_some(1),
     );
     let family = std::sync::Arc::new(EngineFamily::new(
@@ -332,6 +342,24 @@ fn the_cap_holds() {
             .lookup()
             .find(&["w"], None, |found| found.is_some());
         assert!(found, "the removed series' place is not free");
+    });
+}
+
+/// Two families take the last place of their registry at the same moment: one gets it. Fails if a place is taken without a check.
+#[test]
+fn the_registrys_cap_holds() {
+    explore("family::the_registrys_cap_holds", 2, 10, || {
+        let places = Places::new(1).into();
+        let families = [0, 1].map(|_| sharing(CellKind::Counter, 9, None, &places));
+        let threads = [0, 1].map(|by| spawn(&families[by], move |model| model.count(by, "x")));
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+        let has_place = |model: &&Arc<Model>| {
+            let lookup = model.family.lookup();
+            lookup.find(&["x"], None, |found| found.is_some())
+        };
+        assert_eq!(families.iter().filter(has_place).count(), 1);
     });
 }
 

@@ -9,7 +9,7 @@
 //!
 //! | step | by | without it | model |
 //! |---|---|---|---|
-//! | a place is taken by an exchange of the number that was checked | program order | more series than the cap | `family::the_cap_holds` |
+//! | a place is taken by an exchange of the number that was checked | program order | more series than the registry's cap | `family::the_registrys_cap_holds` |
 //!
 //! **Progress.** Reading is wait-free; taking a place is repeated if another family of the registry took one.
 
