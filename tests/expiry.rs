@@ -117,6 +117,18 @@ fn what_expires_makes_room() {
     assert_eq!(gauges.get(&["b"]).map(|gauge| gauge.get()), Some(2));
 }
 
+/// Any time is accepted, the longest that a `Duration` has among them.
+#[test]
+fn the_longest_time_never_comes() {
+    let (registry, clock) = registry();
+    let options = FamilyOptions::labels(&["peer"]).expire_after(Duration::MAX);
+    let family = registry.counter_family("c", "", options).unwrap();
+    family.with_ref(&["a"], |counter| counter.inc()).unwrap();
+    clock.advance(1_000_000 * IDLE);
+    registry.snapshot();
+    assert_eq!((family.len(), family.sum()), (1, 1));
+}
+
 #[test]
 fn removed_families_and_removed_series_do_not_expire() {
     let (registry, clock) = registry();

@@ -1,9 +1,9 @@
-//! Idle expiry: series that nobody looked up for a time, and of which nobody has a handle, are removed.
+//! Idle expiry: a series that has no handle, and was not looked up for a while, is removed.
 //!
 //! **Idle.** Each series of a family that expires carries the time of its last look-up ([`Stamp`]). A sweep, under the family's lock,
-//! stamps those of which there are handles.
+//! stamps those that have handles.
 //!
-//! [`sweep`](super::sweep) says how a series is removed that nobody may reach.
+//! [`sweep`](super::sweep) removes such series safely.
 //!
 //! | operation | ordering | pairs with | weaker: what breaks | model |
 //! |---|---|---|---|---|
@@ -45,18 +45,18 @@ impl IdleTime {
         millis(now).div_ceil(self.tick) as u32
     }
 
-    /// In how many milliseconds a series is idle for long enough that carries this stamp. `None`: it is.
+    /// The milliseconds until a series with this stamp expires. `None`: it has been idle for long enough.
     pub(super) fn left(self, stamp: u32, now: Duration) -> Option<u64> {
         let tick = (millis(now) / self.tick) as u32;
         // Less than nothing, if the clock went back: that is not long.
         let passed = i64::from(tick.wrapping_sub(stamp).cast_signed());
         let left = u64::try_from(i64::from(self.ticks) - passed).ok()?;
-        (left > 0).then(|| left * self.tick)
+        (left > 0).then(|| left.saturating_mul(self.tick))
     }
 
     /// The least and the most milliseconds from one sweep to the next.
     pub(super) fn between_sweeps(self) -> (u64, u64) {
-        let most = u64::from(self.ticks) * self.tick;
+        let most = u64::from(self.ticks).saturating_mul(self.tick);
         (most / 100 + 1, most)
     }
 }
