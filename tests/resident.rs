@@ -2,53 +2,20 @@
 
 #![cfg(target_os = "linux")]
 
+#[path = "allocated/mod.rs"]
+mod allocated;
+
+use allocated::{ALLOCATED, resident};
 use epoch_metrics::{Family, Histogram, HistogramOptions, Registry};
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::process::Command;
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
 /// Names the scenario that a process is to run.
 const SCENARIO: &str = "EPOCH_RESIDENT_SCENARIO";
-
-/// Bytes that are allocated now.
-static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
-
-struct Counting;
-
-// SAFETY: hands everything to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATED.fetch_add(layout.size(), Relaxed);
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        ALLOCATED.fetch_add(layout.size(), Relaxed);
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATED.fetch_add(size, Relaxed);
-        ALLOCATED.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: the caller's promise.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        ALLOCATED.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Runs a scenario in a process of its own, and shows what it prints.
 fn alone(name: &str, scenario: impl FnOnce()) {
@@ -68,12 +35,6 @@ fn alone(name: &str, scenario: impl FnOnce()) {
         String::from_utf8_lossy(&output.stderr)
     );
     assert!(printed.contains("1 passed"), "no scenario {name}");
-}
-
-fn resident() -> usize {
-    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
-    let pages = pages.split(' ').nth(1).unwrap();
-    pages.parse::<usize>().unwrap() * 4096
 }
 
 /// How much more is resident than `before`.

@@ -3,42 +3,22 @@
 //! the second tenth. (What is resident is shown: about three times as much, since the system's allocator keeps memory for each of the threads
 //! that come and go.)
 
+#[path = "allocated/mod.rs"]
+mod allocated;
+
+use allocated::{ALLOCATED, resident};
 use epoch_metrics::{
     Counter, Family, FamilyOptions, Histogram, HistogramOptions, HistogramSnapshot, Registry,
 };
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 const STANDARD: Duration = Duration::from_secs(4);
 const HISTOGRAMS: usize = 1_000;
 /// Series that a thread keeps while it makes and removes others.
 const AT_ONCE: usize = 300;
-
-/// Bytes that are allocated now.
-static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
-
-struct Counting;
-
-// SAFETY: hands everything to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATED.fetch_add(layout.size(), Relaxed);
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        ALLOCATED.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Memory in a tenth of the time.
 #[derive(Clone, Copy, Debug, Default)]
@@ -250,13 +230,6 @@ impl Soak {
         }
         memory
     }
-}
-
-/// Bytes of this process that are in memory; 0 where the system does not say.
-fn resident() -> usize {
-    let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = pages.split(' ').nth(1).unwrap_or("0");
-    pages.parse::<usize>().unwrap() * 4096
 }
 
 #[test]

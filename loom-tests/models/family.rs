@@ -382,7 +382,7 @@ fn a_full_family_of_gauges_refuses() {
 }
 
 /// A series that is idle expires while a thread looks it up and keeps a handle: what the thread writes is what further look-ups find. Without
-/// handles it is gone, and nothing is lost. Fails if a series is removed of which there are handles, or made anew while it leaves.
+/// handles it is gone, and nothing is lost. Fails if a series with handles is removed, or a leaving one is created again.
 #[test]
 fn a_series_expires_without_handles() {
     explore("family::a_series_expires_without_handles", 3, 100, || {

@@ -52,7 +52,7 @@ pub(crate) enum Validity {
     Lasting,
     /// In this second of the clock.
     InSecond(u64),
-    /// It is to be read again.
+    /// It must be read again.
     Never,
 }
 
@@ -215,8 +215,8 @@ impl<H: SnapshotSource, T: SnapshotSource> Sources<'_, H, T> {
     /// Reads everything, at the time `now`.
     pub(crate) fn read(&self, cache: &mut ReadCache, now: Moment) -> Readout<H, T> {
         let _rebuild = self.rebuilds.begin();
-        // Before the metrics: what is written from here on is read again next time.
         let mut validity = Validity::Lasting;
+        // Before the metrics: what is written from here on is read again next time.
         let changes = self.changes.sum();
         let generation = self.generation.get();
         let histograms = read_backwards(self.histograms, now, &mut validity);

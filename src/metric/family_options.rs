@@ -85,7 +85,7 @@ impl FamilyOptions {
         self
     }
 
-    /// Removes series that are idle; by default they are kept. A series is idle while nobody looks it up and nobody has a handle of it. One
+    /// Removes series that are idle; by default they are kept. A series is idle while it has no handle and is not looked up. One
     /// that was idle for this long is removed before the next snapshot or page of the registry, or the next new series of a family, give or
     /// take a hundredth of the time; a series whose handle is kept never expires. So look series up each time
     /// ([`with_ref`](crate::Family::with_ref)) where they shall expire. A look-up then reads the clock ([`Clock::coarse`](crate::Clock::coarse)),

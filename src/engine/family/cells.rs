@@ -150,8 +150,8 @@ impl<H, V> Cells<H, V> {
         }
     }
 
-    /// Takes a series off its position: what its cell holds, and held when the series got it. `from`, of these two: what is written from there
-    /// on is detached.
+    /// Takes a series off its position. Returns what its cell holds, and what it held when the series got it. `from` chooses one of the
+    /// two: whatever the cell gains beyond that counts as detached.
     fn take(&mut self, position: usize, from: fn(u64, u64) -> u64) -> Option<(u64, u64)> {
         self.settle();
         let series = Arc::make_mut(&mut self.list).series.take(position)?;

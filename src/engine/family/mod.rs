@@ -159,7 +159,7 @@ impl<S: Members> Guarded<S> {
 }
 
 impl<S: Members> Family<S> {
-    /// `idle`: how long a series is kept that nobody looks up or has a handle of.
+    /// `idle`: how long to keep a series that has no handle and is not looked up.
     pub(crate) fn new(
         members: S,
         version: &Arc<Version>,

@@ -72,7 +72,7 @@ impl<S: Members> Family<S> {
         next.max(least)
     }
 
-    /// Removes the series that leave, of which no handle is left. `Err`: there is none.
+    /// Removes each leaving series that has no handles left. `Err`: there was none.
     fn remove_leaving(&self, guarded: &mut Guarded<S>, now: Moment) -> Result<(), ()> {
         let mut removed = Err(());
         for at in (0..guarded.leaving.len()).rev() {

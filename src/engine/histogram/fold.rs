@@ -99,8 +99,8 @@ impl<A: Accumulate> FoldState<A> {
     /// before this read is in it, or was in the other bank before; what is recorded after the flip is for the next read. So what is
     /// uncertain is at most what each thread was inside of, however many samples come while the buckets are read.
     ///
-    /// If a late writer came to the other bank meanwhile, its sample may be missing beside its next ones: `false`, and all are in doubt that
-    /// came meanwhile.
+    /// `false`: a late writer reached the other bank during the fold. Its sample may be missing although its later ones are here, so every
+    /// sample that arrived during the fold is in doubt.
     fn leave_shared_bank(&mut self, shared: &SharedBlock, storage: &Storage) -> bool {
         let in_use = shared.in_use();
         let is_left = LEAVE_ALWAYS || !is_exact(&self.shared, in_use);

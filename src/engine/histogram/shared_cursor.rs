@@ -23,7 +23,7 @@ pub(super) struct SharedCursor {
     tail: u64,
     /// Samples that the last look found beyond the tail.
     uncertain: u64,
-    /// Samples of those folded that came while a late one may have been missed.
+    /// Folded samples that arrived while a late one may have been missed.
     doubted: u64,
     /// Sum of what was counted.
     sum: u128,
