@@ -31,6 +31,7 @@
 //! | `collector` | the bundle, made of public parts only (its `render_json` is in `export/collector.rs`) |
 //! | `export` | one file for each format; all encode the model in `sample` |
 //! | `registry` | names, families, the snapshot of everything, observable metrics, pages of one registry or several |
+//! | `rendered` | what pages consist of: bytes that are shared |
 //! | `metric` | the handles |
 //! | `fold` | what a reader keeps between reads |
 //! | `snapshot`, `sample` | plain immutable values; the model of families and samples |
@@ -51,7 +52,7 @@ pub use collector::{
     MetricsCollector, ModeSnapshot, ThroughputSection, Transition,
 };
 pub use error::{LabelError, MergeError, OptionsError, RecordError, RegisterError};
-pub use export::PROMETHEUS_CONTENT_TYPE;
+pub use export::{Format, PROMETHEUS_CONTENT_TYPE};
 pub use kind::{MetricKind, Unit};
 pub use metric::cached_value::{CacheStats, CachedValue};
 pub use metric::counter::Counter;
@@ -72,6 +73,7 @@ pub use registry::{
     FamilySnapshot, Observations, Page, PageError, Registry, RegistryBuilder, RegistrySnapshot,
     SeriesSnapshot,
 };
+pub use rendered::{Rendered, RenderedChunk};
 pub use sample::value::{Summary, Value};
 pub use snapshot::histogram::{Bucket, HistogramSnapshot};
 pub use snapshot::latest::Latest;
@@ -96,6 +98,7 @@ mod metric;
 mod ownership;
 mod published;
 mod registry;
+mod rendered;
 mod sample;
 mod snapshot;
 mod sync;

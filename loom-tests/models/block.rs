@@ -4,7 +4,7 @@ use super::{assert_prefix, config, explore, in_slot, record, recorder, spawn};
 use crate::engine::histogram::block::OwnedBlocks;
 use crate::engine::histogram::reader::BlockReader;
 use crate::engine::histogram::writer::BlockWriter;
-use crate::engine::read_order::SnapshotSource;
+use crate::engine::readout::SnapshotSource;
 use crate::engine::slot::owner::CurrentThread;
 use loom::sync::Arc;
 

@@ -7,7 +7,8 @@ use crate::engine::family::cap::{Cap, Places};
 use crate::engine::family::cells::{CellKind, Cells};
 use crate::engine::family::expiry::{Expires, IdleTime};
 use crate::engine::family::{Family as EngineFamily, Full, Listed, Members};
-use crate::engine::read_order::{PageGroup, PagesRead, ReadCache};
+use crate::engine::read_order::{PageGroup, ReadCache};
+use crate::engine::readout::PagesRead;
 use crate::engine::versioned::Version;
 use crate::sync::{AtomicU64, Relaxed};
 use loom::sync::Arc;
@@ -97,14 +98,13 @@ impl Model {
     /// The series that a reading shows, with their values; and the single counter.
     fn read(&self, cache: &mut ReadCache) -> (Vec<(String, u64)>, u64) {
         let readout = self.metrics.sources().read(cache, NOW);
-        let [family @ PagesRead::Family(_), single] = &*readout.pages else {
+        let [PagesRead::Family(family), single] = &*readout.pages else {
             unreachable!("a family and a page")
         };
-        let (mut position, mut shown) = (0, Vec::new());
-        while let Some((labels, value)) = family.next_series(&mut position) {
-            shown.push((labels.get(0).to_owned(), value));
-        }
-        (shown, single.cell(0))
+        let positions = 0..family.list.series.positions();
+        let shown = positions.filter_map(|position| family.series(position));
+        let shown = shown.map(|(labels, value)| (labels.get(0).to_owned(), value));
+        (shown.collect(), single.cell(0))
     }
 
     /// What the series hold, what removals returned, and what is detached.

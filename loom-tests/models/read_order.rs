@@ -3,7 +3,8 @@
 use super::{Forgotten, Metrics, ModelThread, REJECTED, Tally, config};
 use super::{explore, in_slot, record, recorder, recorder_of, spawn, tracker_of};
 use crate::engine::histogram::Recorder;
-use crate::engine::read_order::{Group, GroupRead, ReadCache, Readout, SnapshotSource, Validity};
+use crate::engine::read_order::{Group, ReadCache, Readout};
+use crate::engine::readout::{GroupRead, SnapshotSource, Validity};
 use crate::engine::throughput::Tracker;
 use crate::ownership::Ownership;
 use loom::sync::Arc;

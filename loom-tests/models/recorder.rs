@@ -6,7 +6,8 @@ use super::{
 };
 use crate::engine::generation::Generation;
 use crate::engine::histogram::Recorder;
-use crate::engine::read_order::{Group, GroupRead, ReadCache, SnapshotSource};
+use crate::engine::read_order::{Group, ReadCache};
+use crate::engine::readout::{GroupRead, SnapshotSource};
 use crate::engine::slot::claims::SlotClaims;
 use crate::ownership::Ownership;
 use loom::sync::Arc;

@@ -7,7 +7,7 @@ use super::{
 use crate::engine::generation::Generation;
 use crate::engine::histogram::Recorder;
 use crate::engine::histogram::shared::SharedBlock;
-use crate::engine::read_order::SnapshotSource;
+use crate::engine::readout::SnapshotSource;
 use crate::ownership::Ownership;
 use crate::zeroed::on_allocation;
 use loom::sync::Arc;

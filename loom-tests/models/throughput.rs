@@ -2,7 +2,7 @@
 
 use super::{NOW, explore, in_slot, spawn, tracker};
 use crate::engine::generation::Generation;
-use crate::engine::read_order::SnapshotSource;
+use crate::engine::readout::SnapshotSource;
 use crate::engine::throughput::{Amounts, Moment, Summarize, Tracker};
 use loom::sync::Arc;
 use std::collections::HashMap;

@@ -35,6 +35,11 @@ impl<T> Chunked<T> {
         self.chunks.last()?.last()
     }
 
+    /// The entries of a chunk. They stay where they are in memory for as long as they do not change.
+    pub(crate) fn chunk(&self, number: usize) -> &[T] {
+        self.chunks.get(number).map_or(&[], |chunk| chunk)
+    }
+
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> + ExactSizeIterator {
         (0..self.len).map(|at| &self.chunks[at / CHUNK][at % CHUNK])
     }

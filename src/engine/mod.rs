@@ -39,6 +39,7 @@ pub(crate) mod family;
 pub(crate) mod generation;
 pub(crate) mod histogram;
 pub(crate) mod read_order;
+pub(crate) mod readout;
 pub(crate) mod rebuilds;
 pub(crate) mod slot;
 pub(crate) mod snapshot_cache;

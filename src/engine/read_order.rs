@@ -24,37 +24,15 @@ use super::counter::page::Page;
 use super::counter::page_cache::PageCache;
 use super::family::Listed;
 use super::family::cells::CellList;
-use super::family::labels::LabelValues;
 use super::family::objects::ObjectList;
 use super::generation::Generation;
+use super::readout::{CellsRead, GroupRead, PagesRead, SnapshotSource, Validity};
 use super::rebuilds::Rebuilds;
 use super::slot::changes::Changes;
 use crate::engine::throughput::Moment;
-use crate::tuning::PAGE_CELLS;
 use std::fmt::Debug;
 use std::slice;
 use std::sync::Arc;
-
-/// A metric with a snapshot of its own.
-pub(crate) trait SnapshotSource {
-    type Snapshot: Debug;
-
-    /// How long a snapshot that was read just now holds everything, if nothing is written or reset.
-    fn validity(&self, snapshot: &Self::Snapshot) -> Validity;
-    /// A snapshot that holds everything, whatever staleness is allowed. `now`: a time before this call. It is given rather than
-    /// read, because a registry's lock is held.
-    fn read_at(&self, now: Moment) -> Arc<Self::Snapshot>;
-}
-
-/// How long something that was read holds everything, if nothing is written or reset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Validity {
-    Lasting,
-    /// In this second of the clock.
-    InSecond(u64),
-    /// It must be read again.
-    Never,
-}
 
 /// A histogram or throughput, or a family of them.
 #[derive(Debug)]
@@ -79,31 +57,6 @@ pub(crate) struct Sources<'a, H, T> {
     pub(crate) histograms: &'a Chunked<Group<H>>,
     pub(crate) throughputs: &'a Chunked<Group<T>>,
     pub(crate) pages: &'a Chunked<PageGroup>,
-}
-
-/// What was read of a [`Group`].
-#[derive(Debug)]
-pub(crate) enum GroupRead<T: SnapshotSource> {
-    One(Arc<T::Snapshot>),
-    /// The list, and a snapshot for each series on it, in its order.
-    Family(Arc<ObjectList<T>>, Box<[Arc<T::Snapshot>]>),
-}
-
-/// What was read of a [`PageGroup`].
-#[derive(Clone, Debug)]
-pub(crate) enum PagesRead {
-    /// The values of the page's cells.
-    Page(Arc<[u64]>),
-    Family(Arc<CellsRead>),
-}
-
-/// The list of a family, and the values of its pages' cells.
-#[derive(Debug)]
-pub(crate) struct CellsRead {
-    pub(crate) list: Arc<CellList>,
-    pub(crate) pages: Box<[Arc<[u64]>]>,
-    /// The sum of the pages' epochs.
-    epoch: u64,
 }
 
 /// One reading of all metrics.
@@ -151,53 +104,6 @@ impl<H: SnapshotSource, T: SnapshotSource> Default for Readout<H, T> {
             generation: 0,
             validity: Validity::Lasting,
         }
-    }
-}
-
-impl Validity {
-    /// That of two things together.
-    fn and(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Lasting, it) | (it, Self::Lasting) => it,
-            (ours, theirs) if ours == theirs => ours,
-            // Of two seconds, no one is both.
-            _ => Self::Never,
-        }
-    }
-
-    fn is_in(self, second: u64) -> bool {
-        self == Self::Lasting || self == Self::InSecond(second)
-    }
-}
-
-impl<T: SnapshotSource> GroupRead<T> {
-    /// How many metrics were read.
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::One(_) => 1,
-            Self::Family(_, snapshots) => snapshots.len(),
-        }
-    }
-}
-
-impl PagesRead {
-    /// A cell of a page of single metrics.
-    pub(crate) fn cell(&self, index: u8) -> u64 {
-        match self {
-            Self::Page(values) => values[usize::from(index)],
-            Self::Family(_) => 0,
-        }
-    }
-
-    /// The first series of a family from this position on, with its value as a cell's bits. Moves the position behind it.
-    pub(crate) fn next_series(&self, position: &mut usize) -> Option<(&LabelValues, u64)> {
-        let Self::Family(read) = self else {
-            return None;
-        };
-        let (at, series) = read.list.series.from(*position)?;
-        *position = at + 1;
-        let cell = read.pages.get(at / PAGE_CELLS)?[at % PAGE_CELLS];
-        Some((&series.labels, read.list.kind.since(cell, series.item)))
     }
 }
 
@@ -259,9 +165,10 @@ fn read_backwards<T: SnapshotSource>(
         Group::One(source) => GroupRead::One(read_one(source)),
         Group::Family(family) => {
             let list = family.list();
-            let series = list.iter().rev();
-            let mut snapshots: Vec<_> = series.map(|(_, one)| read_one(&one.item)).collect();
-            snapshots.reverse();
+            let mut snapshots = vec![None; list.positions()];
+            for (position, series) in list.iter().rev() {
+                snapshots[position] = Some(read_one(&series.item));
+            }
             GroupRead::Family(list, snapshots.into())
         }
     };

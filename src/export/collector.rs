@@ -45,7 +45,7 @@ impl CollectorSnapshot {
             write_modes(writer, &self.modes);
             writer.key("metrics").page(&self.page);
         });
-        writer.finish()
+        super::text(writer.finish())
     }
 }
 

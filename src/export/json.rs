@@ -11,43 +11,55 @@ use crate::sample::labels::LabelSet;
 use crate::sample::number::Scaled;
 use crate::sample::value::{Summary, Value};
 use crate::snapshot::histogram::HistogramSnapshot;
-use std::fmt::{Display, Write};
+use std::fmt::Display;
+use std::io::Write;
+use std::mem;
 
 /// Writes one JSON document, value by value.
 #[derive(Debug, Default)]
 pub(super) struct JsonWriter {
-    out: String,
+    out: Vec<u8>,
     /// A value precedes in the same object or array.
     more: bool,
 }
 
 impl JsonWriter {
-    pub(super) fn open(&mut self, bracket: char) {
+    /// Writes behind what `out` holds already.
+    fn append(out: &mut Vec<u8>, write: impl FnOnce(&mut Self)) {
+        let mut writer = Self {
+            out: mem::take(out),
+            more: false,
+        };
+        write(&mut writer);
+        *out = writer.out;
+    }
+
+    fn open(&mut self, bracket: u8) {
         self.out.push(bracket);
         self.more = false;
     }
 
-    pub(super) fn close(&mut self, bracket: char) {
+    fn close(&mut self, bracket: u8) {
         self.out.push(bracket);
         self.more = true;
     }
 
     pub(super) fn object(&mut self, fill: impl FnOnce(&mut Self)) {
-        self.open('{');
+        self.open(b'{');
         fill(self);
-        self.close('}');
+        self.close(b'}');
     }
 
     pub(super) fn array(&mut self, fill: impl FnOnce(&mut Self)) {
-        self.open('[');
+        self.open(b'[');
         fill(self);
-        self.close(']');
+        self.close(b']');
     }
 
     /// Begins the next element of an array.
     pub(super) fn next(&mut self) -> &mut Self {
         if self.more {
-            self.out.push(',');
+            self.out.push(b',');
         }
         self
     }
@@ -55,13 +67,13 @@ impl JsonWriter {
     /// Begins the next entry of an object.
     pub(super) fn key(&mut self, key: &str) -> &mut Self {
         self.next().string(key);
-        self.out.push(':');
+        self.out.push(b':');
         self
     }
 
     /// A number whose `Display` is JSON.
     pub(super) fn number(&mut self, value: impl Display) {
-        // Writing to a String cannot fail, neither here nor below.
+        // Writing to a Vec cannot fail, neither here nor below.
         let _ = write!(self.out, "{value}");
         self.more = true;
     }
@@ -89,27 +101,31 @@ impl JsonWriter {
 
     /// A string, escaped.
     pub(super) fn string(&mut self, text: &str) {
-        self.out.push('"');
-        for c in text.chars() {
-            match c {
-                '"' => self.out.push_str("\\\""),
-                '\\' => self.out.push_str("\\\\"),
-                c if c < ' ' => {
-                    let _ = write!(self.out, "\\u{:04x}", u32::from(c));
+        self.out.push(b'"');
+        for byte in text.bytes() {
+            match byte {
+                b'"' => self.out.extend_from_slice(b"\\\""),
+                b'\\' => self.out.extend_from_slice(b"\\\\"),
+                byte if byte < b' ' => {
+                    let _ = write!(self.out, "\\u{byte:04x}");
                 }
-                c => self.out.push(c),
+                byte => self.out.push(byte),
             }
         }
-        self.out.push('"');
+        self.out.push(b'"');
         self.more = true;
     }
 
     /// The object that holds every family of a page.
     pub(super) fn page(&mut self, page: &Page) {
-        self.object(|writer| page.encode(writer));
+        let rendered = page.render_with(&JsonEncoder);
+        rendered
+            .chunks()
+            .for_each(|chunk| self.out.extend_from_slice(&chunk));
+        self.more = true;
     }
 
-    pub(super) fn finish(self) -> String {
+    pub(super) fn finish(self) -> Vec<u8> {
         self.out
     }
 
@@ -157,36 +173,65 @@ impl JsonWriter {
     }
 }
 
-impl Encoder for JsonWriter {
-    fn begin_family(&mut self, family: &FamilyDescription) {
-        self.key(&family.name).open('{');
-        // A kind displays as a bare word.
-        let _ = write!(self.key("type").out, "\"{}\"", family.kind);
-        self.more = true;
-        self.key("help").string(&family.help);
-        self.key("series").open('[');
+/// See the module's header.
+#[derive(Debug)]
+pub(super) struct JsonEncoder;
+
+impl Encoder for JsonEncoder {
+    fn cache(&self) -> usize {
+        1
     }
 
-    fn series(&mut self, family: &FamilyDescription, labels: LabelSet<'_>, value: &Value) {
-        self.next().object(|writer| {
-            writer.key("labels").object(|writer| {
-                labels
-                    .iter()
-                    .for_each(|(name, value)| writer.key(name).string(value));
-            });
-            let writer = writer.key("value");
-            match value {
-                Value::Counter(value) => writer.number(value),
-                Value::Gauge(value) => writer.number(value),
-                Value::FloatCounter(value) | Value::FloatGauge(value) => writer.float(*value),
-                Value::Histogram(histogram) => writer.histogram(family.unit, histogram),
-                Value::Summary(summary) => writer.summary(family.unit, summary),
-            }
+    fn begin(&self) -> &'static [u8] {
+        b"{"
+    }
+
+    fn end(&self) -> &'static [u8] {
+        b"}"
+    }
+
+    fn separator(&self) -> &'static [u8] {
+        b","
+    }
+
+    fn begin_family(&self, family: &FamilyDescription, _body: usize, out: &mut Vec<u8>) {
+        JsonWriter::append(out, |writer| {
+            writer.key(&family.name).open(b'{');
+            // A kind displays as a bare word.
+            let _ = write!(writer.key("type").out, "\"{}\"", family.kind);
+            writer.more = true;
+            writer.key("help").string(&family.help);
+            writer.key("series").open(b'[');
         });
     }
 
-    fn end_family(&mut self) {
-        self.close(']');
-        self.close('}');
+    fn end_family(&self) -> &'static [u8] {
+        b"]}"
+    }
+
+    fn series(
+        &self,
+        family: &FamilyDescription,
+        labels: LabelSet<'_>,
+        value: &Value,
+        out: &mut Vec<u8>,
+    ) {
+        JsonWriter::append(out, |writer| {
+            writer.object(|writer| {
+                writer.key("labels").object(|writer| {
+                    labels
+                        .iter()
+                        .for_each(|(name, value)| writer.key(name).string(value));
+                });
+                let writer = writer.key("value");
+                match value {
+                    Value::Counter(value) => writer.number(value),
+                    Value::Gauge(value) => writer.number(value),
+                    Value::FloatCounter(value) | Value::FloatGauge(value) => writer.float(*value),
+                    Value::Histogram(histogram) => writer.histogram(family.unit, histogram),
+                    Value::Summary(summary) => writer.summary(family.unit, summary),
+                }
+            });
+        });
     }
 }

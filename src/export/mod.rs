@@ -8,26 +8,61 @@ mod json;
 mod text;
 
 use crate::registry::{Page, Registry};
-use json::JsonWriter;
+use crate::rendered::Rendered;
+use json::JsonEncoder;
 use text::TextEncoder;
 
 /// The `Content-Type` to serve [`render_prometheus`](Registry::render_prometheus) with.
 pub const PROMETHEUS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// A format that pages are rendered in.
+///
+/// ```
+/// use epoch_metrics::{Format, Registry};
+///
+/// let registry = Registry::new();
+/// registry.counter("requests", "Requests answered.")?.inc();
+/// let page = registry.page();
+/// assert!(page.render(Format::Prometheus).to_vec().starts_with(b"# HELP requests_total "));
+/// assert!(page.render(Format::Json).to_vec().starts_with(b"{"));
+/// # Ok::<(), epoch_metrics::RegisterError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Format {
+    /// Prometheus' text format 0.0.4: [`PROMETHEUS_CONTENT_TYPE`].
+    Prometheus,
+    /// One JSON object, with an entry for each family.
+    Json,
+}
+
 impl Page {
+    /// The page in a format, as pieces that pages share: what did not change since the registry's last page in this format is taken
+    /// over without being copied, and so is everything if nothing changed.
+    ///
+    /// The registry keeps one text of each format that was asked for; pages that are still held keep theirs. So there are at most two
+    /// more texts than pages, one of them in the making.
+    pub fn render(&self, format: Format) -> Rendered {
+        match format {
+            Format::Prometheus => self.render_with(&TextEncoder),
+            Format::Json => self.render_with(&JsonEncoder),
+        }
+    }
+
     /// The page in Prometheus' text format 0.0.4; serve it as [`PROMETHEUS_CONTENT_TYPE`].
     pub fn render_prometheus(&self) -> String {
-        let mut encoder = TextEncoder::default();
-        self.encode(&mut encoder);
-        encoder.finish()
+        text(self.render(Format::Prometheus).to_vec())
     }
 
     /// The page as one JSON object, with an entry for each family.
     pub fn render_json(&self) -> String {
-        let mut writer = JsonWriter::default();
-        writer.page(self);
-        writer.finish()
+        text(self.render(Format::Json).to_vec())
     }
+}
+
+/// What an encoder of text wrote: all of it came from strings.
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_default()
 }
 
 impl Registry {

@@ -3,7 +3,7 @@
 use crate::clock::nanos;
 use crate::engine::family::objects::Object;
 use crate::engine::histogram::Recorder;
-use crate::engine::read_order::{SnapshotSource, Validity};
+use crate::engine::readout::{SnapshotSource, Validity};
 use crate::engine::throughput::Moment;
 use crate::error::RecordError;
 use crate::fold::histogram::Accumulator;

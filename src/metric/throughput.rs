@@ -1,7 +1,7 @@
 //! Throughput: what was finished in the last seconds, without a thread that keeps it up to date.
 
 use crate::engine::family::objects::Object;
-use crate::engine::read_order::{SnapshotSource, Validity};
+use crate::engine::readout::{SnapshotSource, Validity};
 use crate::engine::throughput::Moment;
 use crate::engine::throughput::Tracker;
 use crate::engine::throughput::ring::SECONDS;

@@ -35,6 +35,7 @@ pub struct RegistryBuilder {
     /// What the names of the library's own metrics begin with; `None` if it has none.
     own: Option<String>,
     max_series: usize,
+    keep_rendered: bool,
 }
 
 impl Default for RegistryBuilder {
@@ -47,6 +48,7 @@ impl Default for RegistryBuilder {
             naming: Naming::default(),
             own: Some(own::PREFIX.to_owned()),
             max_series: Self::DEFAULT_MAX_SERIES,
+            keep_rendered: true,
         }
     }
 }
@@ -196,6 +198,20 @@ impl RegistryBuilder {
         self
     }
 
+    /// Whether the registry keeps what it rendered last, in each format that was asked for; it does unless this is called with
+    /// `false`. Then the next page costs what changed since, and takes the memory of one more text.
+    ///
+    /// ```
+    /// let registry = epoch_metrics::Registry::builder().keep_rendered(false).build();
+    /// registry.counter("requests", "Requests answered.")?.inc();
+    /// assert!(registry.render_prometheus().contains("requests_total 1\n"));
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn keep_rendered(mut self, keep: bool) -> Self {
+        self.keep_rendered = keep;
+        self
+    }
+
     /// An empty registry.
     pub fn build(self) -> Registry {
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
@@ -210,6 +226,7 @@ impl RegistryBuilder {
                 self.naming,
                 own,
                 self.max_series,
+                self.keep_rendered,
             )),
         }
     }

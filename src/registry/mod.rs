@@ -14,16 +14,19 @@ mod page;
 mod page_error;
 mod page_part;
 mod registered;
+mod rendering;
+mod series_snapshot;
 mod single;
 mod snapshot;
 mod state;
 mod throughputs;
 
 pub use builder::RegistryBuilder;
-pub use family_snapshot::{FamilySnapshot, SeriesSnapshot};
+pub use family_snapshot::FamilySnapshot;
 pub use observer::Observations;
 pub use page::Page;
 pub use page_error::PageError;
+pub use series_snapshot::SeriesSnapshot;
 pub use snapshot::RegistrySnapshot;
 
 use crate::clock::Clock;
@@ -131,7 +134,14 @@ impl Registry {
     pub fn page(&self) -> Page {
         let observers = self.state.observers();
         let usage = self.state.context.promotion.budget.usage();
-        Page::new(self.snapshot(), &observers, self.state.own.as_ref(), usage)
+        let caches = Arc::clone(&self.state.rendered);
+        Page::new(
+            self.snapshot(),
+            &observers,
+            self.state.own.as_ref(),
+            usage,
+            caches,
+        )
     }
 
     /// The time source.

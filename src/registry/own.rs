@@ -103,7 +103,7 @@ fn add_rejected(family: FamilySnapshot<'_>, series: &mut ObservedSeries) {
     let (shared, names) = own_labels(family.description(), true);
     for one in family.series() {
         if let Value::Histogram(histogram) = one.value() {
-            let (names, values) = match one.label_set().values {
+            let (names, values) = match one.labels.values {
                 Some(values) if family.description().open => renamed(values, &shared),
                 values => (Arc::clone(&names), values.cloned()),
             };

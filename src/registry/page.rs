@@ -6,8 +6,11 @@ use crate::registry::observer::Observer;
 use crate::registry::own::OwnFamilies;
 use crate::registry::page_error::PageError;
 use crate::registry::page_part::{PageFamily, Part};
+use crate::registry::rendering::RenderCaches;
 use crate::registry::snapshot::RegistrySnapshot;
+use crate::rendered::{Families, FamilyText, Rendered};
 use crate::sample::Encoder;
+use crate::sample::description::FamilyDescription;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -36,6 +39,7 @@ impl Page {
         observers: &[Observer],
         own: Option<&OwnFamilies>,
         usage: BudgetUse,
+        caches: Arc<RenderCaches>,
     ) -> Self {
         let mut observed: Vec<_> = own.map(|own| own.rejected(&snapshot)).into_iter().collect();
         observed.extend(own.map(|own| own.overflowed(&snapshot)));
@@ -43,8 +47,12 @@ impl Page {
         observed.extend(own.into_iter().flat_map(|own| own.cells.observe(usage)));
         // Last: it counts the panics of this page too.
         observed.extend(own.map(|own| own.panics(observers)));
-        let parts = vec![Part { snapshot, observed }];
-        Self { parts }
+        let part = Part {
+            snapshot,
+            caches,
+            observed,
+        };
+        Self { parts: vec![part] }
     }
 
     /// One page of several: of registries, of collectors ([`MetricsCollector::page`](crate::MetricsCollector::page)), or of
@@ -79,7 +87,7 @@ impl Page {
         let parts = pages.into_iter().flat_map(|page| page.parts).collect();
         let mut page = Self { parts };
         merge::add_up_own(&mut page.parts);
-        merge::check(&page.groups())?;
+        merge::check(&grouped(page.families(), |family| family.description()))?;
         Ok(page)
     }
 
@@ -88,46 +96,66 @@ impl Page {
         self.parts.iter().map(|part| &part.snapshot)
     }
 
-    /// Encodes all families: of each registry the registered ones first, then the observed ones, each in the order of
+    /// Renders all families: of each registry the registered ones first, then the observed ones, each in the order of
     /// registration. A family that several registries have comes where the first one has it.
-    pub(crate) fn encode(&self, encoder: &mut dyn Encoder) {
-        match &*self.parts {
+    pub(crate) fn render_with(&self, encoder: &dyn Encoder) -> Rendered {
+        if let [part] = &*self.parts {
             // Nothing to bring together.
-            [part] => part
-                .families()
-                .for_each(|family| encode_group(&[family], encoder)),
-            _ => self
-                .groups()
-                .iter()
-                .for_each(|group| encode_group(group, encoder)),
+            let (registered, observed) = part.render(encoder);
+            let observed = part.observed.iter().zip(observed);
+            let shown = observed.filter(|(family, _)| !family.series.is_empty());
+            let shown = shown.map(|(_, text)| text).collect();
+            let runs = vec![registered, Families::new(shown, encoder)];
+            return Rendered::new(runs, encoder);
         }
+        let texts: Vec<_> = self.parts.iter().map(|part| part.render(encoder)).collect();
+        let texts = texts
+            .iter()
+            .flat_map(|(registered, observed)| registered.list.iter().chain(observed));
+        let groups = grouped(self.families().zip(texts), |(family, _)| {
+            family.description()
+        });
+        // An observed family that reported nothing is left out.
+        let shown = groups
+            .iter()
+            .filter(|group| group.iter().any(|(family, _)| family.is_shown()));
+        let list = shown.map(|group| match &**group {
+            [(_, text)] => Arc::clone(text),
+            group => {
+                let parts = group
+                    .iter()
+                    .flat_map(|(_, text)| text.parts.iter().cloned());
+                let first = group[0].0.description();
+                Arc::new(FamilyText::new(parts.collect(), encoder, |body, out| {
+                    encoder.begin_family(first, body, out);
+                }))
+            }
+        });
+        Rendered::new(vec![Families::new(list.collect(), encoder)], encoder)
     }
 
-    /// The families of all parts, those of the same name together.
-    fn groups(&self) -> Vec<Vec<PageFamily<'_>>> {
-        let mut groups: Vec<Vec<PageFamily<'_>>> = Vec::new();
-        let mut by_name = HashMap::new();
-        for family in self.parts.iter().flat_map(Part::families) {
-            let at = *by_name
-                .entry(&*family.description().name)
-                .or_insert(groups.len());
-            match groups.get_mut(at) {
-                Some(group) => group.push(family),
-                None => groups.push(vec![family]),
-            }
-        }
-        groups
+    fn families(&self) -> impl Iterator<Item = PageFamily<'_>> {
+        self.parts.iter().flat_map(Part::families)
     }
 }
 
-/// Encodes families of one name.
-fn encode_group(group: &[PageFamily<'_>], encoder: &mut dyn Encoder) {
-    // An observed family that reported nothing is left out.
-    if group.iter().any(PageFamily::is_shown) {
-        encoder.begin_family(group[0].description());
-        group.iter().for_each(|family| family.encode(encoder));
-        encoder.end_family();
+/// What belongs to families of the same name together, in the order of the first one's place.
+fn grouped<'a, T>(
+    items: impl Iterator<Item = T>,
+    description: impl Fn(&T) -> &'a FamilyDescription,
+) -> Vec<Vec<T>> {
+    let mut groups: Vec<Vec<T>> = Vec::new();
+    let mut by_name = HashMap::new();
+    for item in items {
+        let at = *by_name
+            .entry(&*description(&item).name)
+            .or_insert(groups.len());
+        match groups.get_mut(at) {
+            Some(group) => group.push(item),
+            None => groups.push(vec![item]),
+        }
     }
+    groups
 }
 
 impl fmt::Debug for Page {

@@ -2,7 +2,9 @@
 
 use crate::registry::family_snapshot::FamilySnapshot;
 use crate::registry::observer::ObservedFamily;
+use crate::registry::rendering::{RenderCaches, Renderer};
 use crate::registry::snapshot::RegistrySnapshot;
+use crate::rendered::{Families, FamilyText};
 use crate::sample::Encoder;
 use crate::sample::description::FamilyDescription;
 use crate::sample::labels::LabelSet;
@@ -12,6 +14,8 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub(super) struct Part {
     pub(super) snapshot: Arc<RegistrySnapshot>,
+    /// What the registry rendered last.
+    pub(super) caches: Arc<RenderCaches>,
     /// In the order of registration, also those that reported nothing: their names stay theirs.
     pub(super) observed: Vec<ObservedFamily>,
 }
@@ -24,6 +28,15 @@ pub(super) enum PageFamily<'a> {
 }
 
 impl Part {
+    /// Its registered families in one format, and its observed ones, those that reported nothing included.
+    pub(super) fn render(&self, encoder: &dyn Encoder) -> (Families, Vec<Arc<FamilyText>>) {
+        let registered = self.caches.render(&self.snapshot, encoder);
+        let mut renderer = Renderer::new(encoder);
+        let observed = self.observed.iter();
+        let observed = observed.map(|family| renderer.observed(family));
+        (registered, observed.collect())
+    }
+
     pub(super) fn families(&self) -> impl Iterator<Item = PageFamily<'_>> {
         let registered = self.snapshot.families().map(PageFamily::Registered);
         registered.chain(self.observed.iter().map(PageFamily::Observed))
@@ -40,7 +53,7 @@ impl<'a> PageFamily<'a> {
 
     pub(super) fn label_sets(&self) -> Vec<LabelSet<'a>> {
         match self {
-            Self::Registered(family) => family.series().map(|series| series.label_set()).collect(),
+            Self::Registered(family) => family.series().map(|series| series.labels).collect(),
             Self::Observed(family) => family
                 .series
                 .iter()
@@ -53,17 +66,6 @@ impl<'a> PageFamily<'a> {
         match self {
             Self::Registered(_) => true,
             Self::Observed(family) => !family.series.is_empty(),
-        }
-    }
-
-    pub(super) fn encode(&self, encoder: &mut dyn Encoder) {
-        match self {
-            Self::Registered(family) => family.series().for_each(|series| {
-                encoder.series(self.description(), series.label_set(), &series.value());
-            }),
-            Self::Observed(family) => family.series.iter().for_each(|(labels, value)| {
-                encoder.series(&family.description, labels.view(), value);
-            }),
         }
     }
 }

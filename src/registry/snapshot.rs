@@ -1,7 +1,8 @@
 //! What a registry held at one moment: every metric, by family.
 
 use crate::engine::chunked::Chunked;
-use crate::engine::read_order::{Group, GroupRead, Readout, SnapshotSource};
+use crate::engine::read_order::{Group, Readout};
+use crate::engine::readout::{GroupRead, SnapshotSource};
 use crate::metric::histogram::{Histogram, HistogramCore};
 use crate::metric::throughput::{Throughput, ThroughputCore};
 use crate::registry::catalog::Catalog;
@@ -54,6 +55,12 @@ impl RegistrySnapshot {
         families.map(move |entry| FamilySnapshot { readout, entry })
     }
 
+    /// The family at a place in the order of registration.
+    pub(super) fn family_at(&self, place: usize) -> Option<FamilySnapshot<'_>> {
+        let (readout, entry) = (&self.readout, self.catalog.families.get(place)?);
+        Some(FamilySnapshot { readout, entry })
+    }
+
     /// The family of this name, with the registry's prefix and without the suffixes that a page adds (a counter's `_total`).
     pub fn family(&self, name: &str) -> Option<FamilySnapshot<'_>> {
         self.families().find(|family| family.name() == name)
@@ -98,10 +105,9 @@ fn find<'a, T: SnapshotSource>(
     groups.iter().zip(read).find_map(|pair| match pair {
         (Group::One(one), GroupRead::One(held)) => Arc::ptr_eq(one, wanted).then_some(held),
         (_, GroupRead::Family(list, held)) => {
-            let at = list
-                .iter()
-                .position(|(_, series)| Arc::ptr_eq(&*series.item, wanted))?;
-            held.get(at)
+            let mut series = list.iter();
+            let (at, _) = series.find(|(_, series)| Arc::ptr_eq(&*series.item, wanted))?;
+            held.get(at)?.as_ref()
         }
         _ => None,
     })

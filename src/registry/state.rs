@@ -18,6 +18,7 @@ use crate::registry::names::{Naming, reserve};
 use crate::registry::observer::Observer;
 use crate::registry::own::OwnFamilies;
 use crate::registry::registered::{Refusal, Registered};
+use crate::registry::rendering::RenderCaches;
 use crate::registry::snapshot::RegistrySnapshot;
 use crate::sample::description::FamilyDescription;
 use std::sync::Arc;
@@ -35,6 +36,8 @@ pub(super) struct RegistryState {
     pub(super) places: Arc<Places>,
     registered: Versioned<Registered>,
     cache: SnapshotCache<ReadCache, RegistrySnapshot>,
+    /// What pages looked like last.
+    pub(super) rendered: Arc<RenderCaches>,
 }
 
 impl RegistryState {
@@ -43,6 +46,7 @@ impl RegistryState {
         naming: Naming,
         own: Option<OwnFamilies>,
         max_series: usize,
+        keep_rendered: bool,
     ) -> Self {
         let taken = context.now();
         let mut registered = Registered::default();
@@ -51,7 +55,7 @@ impl RegistryState {
             let _ = reserve(&mut registered.names, &[(&family.name, family.kind)]);
         }
         registered.catalog = Arc::new(Catalog::new(Arc::clone(&context.promotion)));
-        let empty = RegistrySnapshot {
+        let empty = || RegistrySnapshot {
             catalog: Arc::default(),
             version: 0,
             readout: Readout::default(),
@@ -65,7 +69,8 @@ impl RegistryState {
             rebuilds: Arc::default(),
             places: Arc::new(Places::new(max_series)),
             registered: Versioned::new(registered),
-            cache: SnapshotCache::new(ReadCache::default(), empty),
+            cache: SnapshotCache::new(ReadCache::default(), empty()),
+            rendered: Arc::new(RenderCaches::new(empty(), keep_rendered)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The one model of samples that every format encodes: families, labels, values.
 //!
-//! A page is a sequence of families, and a family a sequence of series. [`Encoder`] takes them in that order. A new format is
+//! A page is a sequence of families, and a family a sequence of series. An [`Encoder`] makes bytes of them. A new format is
 //! one implementation of it; a new kind of value is one variant of [`Value`] and the places that the compiler then names.
 
 pub(crate) mod bound;
@@ -13,12 +13,52 @@ use description::FamilyDescription;
 use labels::LabelSet;
 use value::Value;
 
-/// Writes one format.
-pub(crate) trait Encoder {
-    /// Begins a family.
-    fn begin_family(&mut self, family: &FamilyDescription);
-    /// A series of the family that was begun last.
-    fn series(&mut self, family: &FamilyDescription, labels: LabelSet<'_>, value: &Value);
-    /// Ends the family that was begun last.
-    fn end_family(&mut self);
+/// Writes one format: a page is what [`Self::begin`] returns, its families, and what [`Self::end`] returns.
+///
+/// It remembers nothing from one call to the next, so that what was rendered once can be kept, and put together with what was
+/// rendered later.
+pub(crate) trait Encoder: Sync {
+    /// Which of a registry's caches keeps what this encoder rendered: below [`CACHES`], and different for encoders that write
+    /// different bytes.
+    fn cache(&self) -> usize;
+
+    /// What a page begins with.
+    fn begin(&self) -> &'static [u8] {
+        b""
+    }
+
+    /// What a page ends with.
+    fn end(&self) -> &'static [u8] {
+        b""
+    }
+
+    /// What stands between two families, and between two series of a family.
+    fn separator(&self) -> &'static [u8] {
+        b""
+    }
+
+    /// Writes what stands before the series of a family. `body`: the bytes that the series take, with what separates them.
+    fn begin_family(&self, family: &FamilyDescription, body: usize, out: &mut Vec<u8>);
+
+    /// What stands behind the series of a family.
+    fn end_family(&self) -> &'static [u8] {
+        b""
+    }
+
+    /// Writes one series of a family.
+    fn series(
+        &self,
+        family: &FamilyDescription,
+        labels: LabelSet<'_>,
+        value: &Value,
+        out: &mut Vec<u8>,
+    );
+
+    /// Writes a series that was written before with another value. `false`: it wrote nothing, and [`Self::series`] has to be called.
+    fn rewrite(&self, _before: &[u8], _value: &Value, _out: &mut Vec<u8>) -> bool {
+        false
+    }
 }
+
+/// The number of encoders that write different bytes.
+pub(crate) const CACHES: usize = 2;

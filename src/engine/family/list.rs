@@ -41,9 +41,9 @@ impl<T> SeriesList<T> {
         self.positions.get(position)?.as_ref()
     }
 
-    /// The first series from this position on, with its position.
-    pub(crate) fn from(&self, position: usize) -> Option<(usize, &Series<T>)> {
-        (position..self.positions.len()).find_map(|position| Some((position, self.get(position)?)))
+    /// The series at the positions of a chunk, [`CHUNK`](crate::engine::chunked::CHUNK) of them or, at the end, fewer.
+    pub(crate) fn chunk(&self, number: usize) -> &[Option<Series<T>>] {
+        self.positions.chunk(number)
     }
 
     /// The series and their positions, by rising position.

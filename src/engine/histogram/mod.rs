@@ -38,7 +38,7 @@ pub(crate) mod storage;
 pub(crate) mod writer;
 
 use super::generation::Generation;
-use super::read_order::Validity;
+use super::readout::Validity;
 use super::slot::adaptive::Promotion;
 use super::slot::once_box::OnceBox;
 use super::slot::owner::{CurrentThread, first_write, first_write_of_value};

@@ -1,0 +1,138 @@
+//! What a reading holds of each group of metrics, and how long it holds.
+
+use super::family::cells::CellList;
+use super::family::labels::LabelValues;
+use super::family::objects::ObjectList;
+use crate::engine::throughput::Moment;
+use crate::tuning::PAGE_CELLS;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// A metric with a snapshot of its own.
+pub(crate) trait SnapshotSource {
+    type Snapshot: Debug;
+
+    /// How long a snapshot that was read just now holds everything, if nothing is written or reset.
+    fn validity(&self, snapshot: &Self::Snapshot) -> Validity;
+    /// A snapshot that holds everything, whatever staleness is allowed. `now`: a time before this call. It is given rather than
+    /// read, because a registry's lock is held.
+    fn read_at(&self, now: Moment) -> Arc<Self::Snapshot>;
+}
+
+/// How long something that was read holds everything, if nothing is written or reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Validity {
+    Lasting,
+    /// In this second of the clock.
+    InSecond(u64),
+    /// It must be read again.
+    Never,
+}
+
+/// What was read of a [`Group`](super::read_order::Group).
+#[derive(Debug)]
+pub(crate) enum GroupRead<T: SnapshotSource> {
+    One(Arc<T::Snapshot>),
+    /// The list, and the snapshots of the series on it, at the same positions.
+    Family(Arc<ObjectList<T>>, Box<[Option<Arc<T::Snapshot>>]>),
+}
+
+/// What was read of a [`PageGroup`](super::read_order::PageGroup).
+#[derive(Clone, Debug)]
+pub(crate) enum PagesRead {
+    /// The values of the page's cells.
+    Page(Arc<[u64]>),
+    Family(Arc<CellsRead>),
+}
+
+/// The list of a family, and the values of its pages' cells.
+#[derive(Debug)]
+pub(crate) struct CellsRead {
+    pub(crate) list: Arc<CellList>,
+    pub(crate) pages: Box<[Arc<[u64]>]>,
+    /// The sum of the pages' epochs.
+    pub(super) epoch: u64,
+}
+
+impl<T: SnapshotSource> GroupRead<T> {
+    /// How many metrics were read.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Family(list, _) => list.len(),
+        }
+    }
+
+    /// How many positions there are, empty ones included.
+    pub(crate) fn positions(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Family(list, _) => list.positions(),
+        }
+    }
+
+    /// What was read at a position; with the labels, if it is a family's.
+    pub(crate) fn series(
+        &self,
+        position: usize,
+    ) -> Option<(Option<&LabelValues>, &Arc<T::Snapshot>)> {
+        match self {
+            Self::One(snapshot) => (position == 0).then_some((None, snapshot)),
+            Self::Family(list, snapshots) => {
+                let snapshot = snapshots.get(position)?.as_ref()?;
+                Some((Some(&list.get(position)?.labels), snapshot))
+            }
+        }
+    }
+
+    /// What was read at a position.
+    pub(crate) fn snapshot(&self, position: usize) -> Option<&Arc<T::Snapshot>> {
+        match self {
+            Self::One(snapshot) => (position == 0).then_some(snapshot),
+            Self::Family(_, snapshots) => snapshots.get(position)?.as_ref(),
+        }
+    }
+}
+
+impl PagesRead {
+    /// A cell of a page of single metrics.
+    pub(crate) fn cell(&self, index: u8) -> u64 {
+        match self {
+            Self::Page(values) => values[usize::from(index)],
+            Self::Family(_) => 0,
+        }
+    }
+
+    /// A family's list and cells.
+    pub(crate) fn family(&self) -> Option<&Arc<CellsRead>> {
+        match self {
+            Self::Page(_) => None,
+            Self::Family(read) => Some(read),
+        }
+    }
+}
+
+impl CellsRead {
+    /// The series at a position, with its value as a cell's bits.
+    pub(crate) fn series(&self, position: usize) -> Option<(&LabelValues, u64)> {
+        let series = self.list.series.get(position)?;
+        let cell = self.pages.get(position / PAGE_CELLS)?[position % PAGE_CELLS];
+        Some((&series.labels, self.list.kind.since(cell, series.item)))
+    }
+}
+
+impl Validity {
+    /// That of two things together.
+    pub(super) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Lasting, it) | (it, Self::Lasting) => it,
+            (ours, theirs) if ours == theirs => ours,
+            // Of two seconds, no one is both.
+            _ => Self::Never,
+        }
+    }
+
+    pub(super) fn is_in(self, second: u64) -> bool {
+        self == Self::Lasting || self == Self::InSecond(second)
+    }
+}

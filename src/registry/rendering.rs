@@ -1,0 +1,331 @@
+//! Families of a page become bytes, and what did not change since the last page is taken over.
+//!
+//! A snapshot shares what did not change with the one before it: the values of a page of cells, the snapshot of a histogram. So a
+//! part of a family's bytes holds for as long as these are the same objects; no text is compared. In a part that changed, values are
+//! compared one by one, and series that stand are copied.
+//!
+//! Bytes are made of snapshots alone, never of live metrics: a page that is kept for long renders what it held.
+
+use crate::engine::snapshot_cache::SnapshotCache;
+use crate::registry::family_snapshot::FamilySnapshot;
+use crate::registry::observer::ObservedFamily;
+use crate::registry::series_snapshot::SeriesSnapshot;
+use crate::registry::snapshot::RegistrySnapshot;
+use crate::rendered::{Families, FamilyText, Part};
+use crate::sample::{CACHES, Encoder};
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Range;
+use std::ptr;
+use std::sync::Arc;
+
+/// What a registry keeps of the last page in each format.
+pub(super) struct RenderCaches {
+    caches: [SnapshotCache<(), RenderedSnapshot>; CACHES],
+    /// Nothing is kept if this is not set.
+    keep: bool,
+}
+
+/// The families of a snapshot in one format.
+struct RenderedSnapshot {
+    snapshot: Arc<RegistrySnapshot>,
+    families: Families,
+}
+
+impl RenderCaches {
+    /// `empty`: a snapshot of a registry without metrics.
+    pub(super) fn new(empty: RegistrySnapshot, keep: bool) -> Self {
+        let empty = Arc::new(empty);
+        let caches = std::array::from_fn(|_| {
+            let first = RenderedSnapshot {
+                snapshot: Arc::clone(&empty),
+                families: Families::default(),
+            };
+            SnapshotCache::new((), first)
+        });
+        Self { caches, keep }
+    }
+
+    /// The families of the snapshot. If another thread renders in the same format, this one waits for it, and takes over what it
+    /// rendered.
+    pub(super) fn render(
+        &self,
+        snapshot: &Arc<RegistrySnapshot>,
+        encoder: &dyn Encoder,
+    ) -> Families {
+        let cache = &self.caches[encoder.cache()];
+        let is_of = |rendered: &RenderedSnapshot| Arc::ptr_eq(&rendered.snapshot, snapshot);
+        let published = cache.latest();
+        if is_of(&published) {
+            return published.families.clone();
+        }
+        if !self.keep {
+            return RenderedSnapshot::new(snapshot, &published, encoder).families;
+        }
+        let rendered = cache.answer(
+            cache.request(),
+            |rendered, _| is_of(rendered),
+            |(), last| RenderedSnapshot::new(snapshot, last, encoder),
+        );
+        rendered.families.clone()
+    }
+}
+
+impl RenderedSnapshot {
+    /// Renders a snapshot. `last`: another one, usually the one before, of which as much as possible is taken over.
+    fn new(snapshot: &Arc<RegistrySnapshot>, last: &Self, encoder: &dyn Encoder) -> Self {
+        let mut renderer = Renderer::new(encoder);
+        let mut place = place_in(&last.snapshot, snapshot);
+        let families = snapshot.families().enumerate().map(|(number, family)| {
+            let known = place(number, family).and_then(|at| {
+                Some(Known {
+                    family: last.snapshot.family_at(at)?,
+                    text: last.families.list.get(at)?,
+                })
+            });
+            renderer.family(family, known)
+        });
+        let families = Families::new(families.collect(), encoder);
+        Self {
+            snapshot: Arc::clone(snapshot),
+            families,
+        }
+    }
+}
+
+/// Finds the place that a family, which has this place in `snapshot`, has in `last`.
+fn place_in<'a>(
+    last: &'a RegistrySnapshot,
+    snapshot: &RegistrySnapshot,
+) -> impl FnMut(usize, FamilySnapshot<'_>) -> Option<usize> + use<'a> {
+    let same_catalog = Arc::ptr_eq(&last.catalog, &snapshot.catalog);
+    let by_description: HashMap<_, _> = if same_catalog {
+        HashMap::new()
+    } else {
+        let families = last.families().enumerate();
+        families
+            .map(|(at, family)| (ptr::from_ref(family.description()), at))
+            .collect()
+    };
+    move |number, family| {
+        if same_catalog {
+            return Some(number);
+        }
+        by_description
+            .get(&ptr::from_ref(family.description()))
+            .copied()
+    }
+}
+
+/// A family in another snapshot, and what it looked like.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    family: FamilySnapshot<'a>,
+    text: &'a Arc<FamilyText>,
+}
+
+/// Renders families, one after the other.
+pub(super) struct Renderer<'a> {
+    encoder: &'a dyn Encoder,
+    /// The part that is being rendered.
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl<'a> Renderer<'a> {
+    pub(super) fn new(encoder: &'a dyn Encoder) -> Self {
+        Self {
+            encoder,
+            bytes: Vec::new(),
+            ends: Vec::new(),
+        }
+    }
+
+    fn family(&mut self, family: FamilySnapshot<'_>, known: Option<Known<'_>>) -> Arc<FamilyText> {
+        let count = family.parts();
+        let stands = |number: &usize, known: Known<'_>| {
+            known.text.parts.len() > *number && is_same_part(family, known.family, *number)
+        };
+        let standing = known.map_or(0, |known| {
+            (0..count)
+                .take_while(|number| stands(number, known))
+                .count()
+        });
+        if let Some(known) = known.filter(|known| known.text.parts.len() == count)
+            && standing == count
+        {
+            return Arc::clone(known.text);
+        }
+        let kept = known.map_or(&[][..], |known| &known.text.parts[..standing]);
+        let mut parts = Vec::with_capacity(count);
+        parts.extend_from_slice(kept);
+        for number in standing..count {
+            parts.push(match known {
+                Some(known) if stands(&number, known) => Arc::clone(&known.text.parts[number]),
+                known => self.part(family, number, known),
+            });
+        }
+        Arc::new(FamilyText::new(parts, self.encoder, |body, out| {
+            self.encoder.begin_family(family.description(), body, out);
+        }))
+    }
+
+    fn part(
+        &mut self,
+        family: FamilySnapshot<'_>,
+        number: usize,
+        known: Option<Known<'_>>,
+    ) -> Arc<Part> {
+        self.bytes.clear();
+        self.ends.clear();
+        let known = known.filter(|known| are_comparable(family, known.family, number));
+        let part = known.and_then(|known| Some((known, known.text.parts.get(number)?)));
+        match part {
+            Some((known, part)) => self.update(family, number, known.family, part),
+            None => {
+                let positions = family.positions_of(number);
+                let series = positions.filter_map(|position| family.at(position));
+                series.for_each(|series| self.series(family, series, None));
+            }
+        }
+        self.finish()
+    }
+
+    /// Renders what changed of a part, and copies what stands.
+    fn update(
+        &mut self,
+        family: FamilySnapshot<'_>,
+        number: usize,
+        before: FamilySnapshot<'_>,
+        part: &Part,
+    ) {
+        let positions = family.positions_of(number);
+        // Most cells stand, so they are compared as numbers, and if there is a series at each position, nothing else is looked at.
+        let cells = family.bits(number).zip(before.bits(number));
+        let dense = cells.is_some() && part.ends.len() == positions.len();
+        // How many series there were at earlier positions, and which of them are to be copied.
+        let (mut earlier, mut run) = (0, 0..0);
+        for (cell, position) in positions.enumerate() {
+            let was_there = dense || before.at(position).is_some();
+            let series = earlier;
+            earlier += usize::from(was_there);
+            let stands = was_there
+                && match cells {
+                    Some((ours, theirs)) => ours[cell] == theirs[cell],
+                    None => family.is_same_at(position, before),
+                };
+            if stands {
+                if run.end != series {
+                    self.copy(part, run);
+                    run = series..series;
+                }
+                run.end += 1;
+            } else if let Some(changed) = family.at(position) {
+                self.copy(part, run);
+                run = 0..0;
+                // Where a cell is comparable, its series is the same. A histogram may be another one.
+                let is_known = was_there && cells.is_some();
+                let text = is_known.then(|| part.series(series, self.encoder));
+                self.series(family, changed, text);
+            }
+        }
+        self.copy(part, run);
+    }
+
+    /// Renders a series. `text`: what it looked like with another value.
+    fn series(
+        &mut self,
+        family: FamilySnapshot<'_>,
+        series: SeriesSnapshot<'_>,
+        text: Option<&[u8]>,
+    ) {
+        self.separate();
+        let (encoder, value) = (self.encoder, series.value());
+        if !text.is_some_and(|text| encoder.rewrite(text, &value, &mut self.bytes)) {
+            let (description, labels) = (family.description(), series.labels);
+            encoder.series(description, labels, &value, &mut self.bytes);
+        }
+        self.ends.push(self.bytes.len() as u32);
+    }
+
+    /// Copies series of a part that was rendered before.
+    fn copy(&mut self, part: &Part, series: Range<usize>) {
+        if series.is_empty() {
+            return;
+        }
+        self.separate();
+        let from = part.start(series.start, self.encoder);
+        let ends = &part.ends[series];
+        let to = ends.last().map_or(from, |end| *end as usize);
+        // Modulo 2^32: the copy may stand before the place where it stood.
+        let shift = (self.bytes.len() as u32).wrapping_sub(from as u32);
+        self.ends
+            .extend(ends.iter().map(|end| end.wrapping_add(shift)));
+        self.bytes.extend_from_slice(&part.bytes[from..to]);
+    }
+
+    /// Separates a series from the one before it.
+    fn separate(&mut self) {
+        if !self.ends.is_empty() {
+            self.bytes.extend_from_slice(self.encoder.separator());
+        }
+    }
+
+    fn finish(&self) -> Arc<Part> {
+        Arc::new(Part {
+            bytes: self.bytes[..].into(),
+            ends: self.ends[..].into(),
+        })
+    }
+
+    /// What an observable metric reported is rendered each time: it says nothing about what changed.
+    pub(super) fn observed(&mut self, family: &ObservedFamily) -> Arc<FamilyText> {
+        self.bytes.clear();
+        self.ends.clear();
+        for (labels, value) in &family.series {
+            self.separate();
+            self.encoder
+                .series(&family.description, labels.view(), value, &mut self.bytes);
+            self.ends.push(self.bytes.len() as u32);
+        }
+        let parts = vec![self.finish()];
+        Arc::new(FamilyText::new(parts, self.encoder, |body, out| {
+            self.encoder.begin_family(&family.description, body, out);
+        }))
+    }
+}
+
+/// Whether the series of a part are the same and have the same values.
+fn is_same_part(ours: FamilySnapshot<'_>, theirs: FamilySnapshot<'_>, number: usize) -> bool {
+    if !are_comparable(ours, theirs, number) {
+        return false;
+    }
+    match ours.bits(number).zip(theirs.bits(number)) {
+        Some((ours, theirs)) => ptr::eq(ours, theirs),
+        None => {
+            let mut positions = ours.positions_of(number);
+            positions == theirs.positions_of(number)
+                && positions.all(|position| ours.is_same_at(position, theirs))
+        }
+    }
+}
+
+/// Whether values of a part can be compared: its series are the same, or their snapshots tell them apart.
+fn are_comparable(ours: FamilySnapshot<'_>, theirs: FamilySnapshot<'_>, number: usize) -> bool {
+    match ours.cells().zip(theirs.cells()) {
+        Some((ours, theirs)) => {
+            // Both lists are alive, so what is changed in one is changed in a copy.
+            let (ours, theirs) = (&ours.list.series, &theirs.list.series);
+            ptr::eq(ours.chunk(number), theirs.chunk(number))
+        }
+        None => true,
+    }
+}
+
+impl fmt::Debug for RenderCaches {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RenderCaches")
+            .field("keep", &self.keep)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,109 @@
+//! One series of a family's snapshot.
+
+use crate::registry::catalog::CellValue;
+use crate::sample::description::FamilyDescription;
+use crate::sample::labels::LabelSet;
+use crate::sample::value::Value;
+use crate::snapshot::histogram::HistogramSnapshot;
+use crate::snapshot::throughput::ThroughputSnapshot;
+use std::fmt;
+use std::sync::Arc;
+
+/// One series of a family.
+///
+/// ```
+/// use epoch_metrics::Value;
+///
+/// let registry = epoch_metrics::Registry::new();
+/// registry.counter_family("jobs", "Jobs done.", &["queue"])?.with(&["fast"])?.inc();
+/// let snapshot = registry.snapshot();
+/// let family = snapshot.family("jobs").expect("it is registered");
+/// let series = family.series().next().expect("one was asked for");
+/// assert_eq!(series.labels().collect::<Vec<_>>(), [("queue", "fast")]);
+/// assert_eq!(series.value(), Value::Counter(1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct SeriesSnapshot<'a> {
+    pub(super) description: &'a FamilyDescription,
+    pub(super) labels: LabelSet<'a>,
+    pub(super) held: Held<'a>,
+}
+
+/// Where a snapshot holds a value.
+#[derive(Clone, Copy)]
+pub(super) enum Held<'a> {
+    Cell(CellValue, u64),
+    Histogram(&'a Arc<HistogramSnapshot>),
+    Total(&'a ThroughputSnapshot),
+    /// The number of the window.
+    Rate(&'a ThroughputSnapshot, usize),
+}
+
+impl<'a> SeriesSnapshot<'a> {
+    /// The names and values of its labels, the registry's constant labels first.
+    pub fn labels(&self) -> impl ExactSizeIterator<Item = (&'a str, &'a str)> + Clone + use<'a> {
+        self.labels.iter()
+    }
+
+    /// The value.
+    pub fn value(&self) -> Value {
+        match self.held {
+            Held::Cell(value, bits) => value.of(bits),
+            Held::Histogram(histogram) => Value::Histogram(Arc::clone(histogram)),
+            Held::Total(throughput) => Value::Counter(throughput.total()),
+            Held::Rate(throughput, window) => {
+                let rate = throughput.rates().get(window);
+                let per_second = rate.and_then(|rate| rate.per_second);
+                Value::FloatGauge(per_second.unwrap_or(f64::NAN))
+            }
+        }
+    }
+
+    /// The bounds that a histogram exports as `le`, rising, with the number of values at or below each; nothing for other
+    /// kinds. They are as exact as [`HistogramOptions::export_bounds`](crate::HistogramOptions::export_bounds) says.
+    ///
+    /// ```
+    /// use epoch_metrics::{HistogramOptions, Registry};
+    ///
+    /// let registry = Registry::new();
+    /// let options = HistogramOptions::values(0, 100).export_bounds(&[10, 50]);
+    /// let sizes = registry.histogram("sizes", "Sizes.", options)?;
+    /// (1..=100).for_each(|size| sizes.record(size));
+    /// let snapshot = registry.snapshot();
+    /// let family = snapshot.family("sizes").expect("it is registered");
+    /// let series = family.series().next().expect("it is one series");
+    /// assert_eq!(series.cumulative(), [(10, 10), (50, 50)]);
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn cumulative(&self) -> Vec<(u64, u64)> {
+        let Value::Histogram(histogram) = self.value() else {
+            return Vec::new();
+        };
+        let bounds = &self.description.bounds;
+        let counts = histogram.cumulative(bounds.iter().map(|bound| bound.cut));
+        bounds.iter().map(|bound| bound.value).zip(counts).collect()
+    }
+}
+
+impl fmt::Debug for SeriesSnapshot<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.labels()).finish()?;
+        f.write_str(" ")?;
+        self.value().fmt(f)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for SeriesSnapshot<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let mut out = serializer.serialize_struct("SeriesSnapshot", 2)?;
+        out.serialize_field(
+            "labels",
+            &self.labels().collect::<std::collections::BTreeMap<_, _>>(),
+        )?;
+        out.serialize_field("value", &self.value())?;
+        out.end()
+    }
+}

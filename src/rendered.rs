@@ -1,0 +1,271 @@
+//! Rendered pages: bytes that were rendered once, and are shared from then on.
+//!
+//! A page is what its format begins with, families, and what its format ends with. A family is a head, parts, and a foot; a part is
+//! the bytes of some of its series. A registry keeps all of them, so what did not change goes from one page to the next without
+//! being copied.
+
+use crate::sample::Encoder;
+use std::fmt;
+use std::io;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// The bytes of some series of one family.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) bytes: Box<[u8]>,
+    /// Where each series ends. What separates it from the next one comes behind.
+    pub(crate) ends: Box<[u32]>,
+}
+
+/// The bytes of one family.
+#[derive(Debug)]
+pub(crate) struct FamilyText {
+    head: Box<[u8]>,
+    pub(crate) parts: Vec<Arc<Part>>,
+    foot: &'static [u8],
+    len: usize,
+}
+
+/// Families that follow one another.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Families {
+    pub(crate) list: Arc<[Arc<FamilyText>]>,
+    /// Bytes of all of them, with what separates them.
+    len: usize,
+}
+
+/// A page in one format: immutable bytes, which pages share as far as they are equal.
+///
+/// A clone copies no bytes, and neither does a server that writes the [`chunks`](Self::chunks).
+///
+/// ```
+/// use epoch_metrics::{Format, Registry};
+///
+/// let registry = Registry::new();
+/// registry.counter("requests", "Requests answered.")?.inc();
+/// let page = registry.page().render(Format::Prometheus);
+/// assert_eq!(page.len(), page.chunks().map(|chunk| chunk.len()).sum());
+/// assert!(page.to_vec().starts_with(b"# HELP requests_total "));
+/// # Ok::<(), epoch_metrics::RegisterError>(())
+/// ```
+#[derive(Clone)]
+pub struct Rendered {
+    begin: &'static [u8],
+    separator: &'static [u8],
+    end: &'static [u8],
+    runs: Vec<Families>,
+    len: usize,
+}
+
+/// Bytes of a [`Rendered`] page. They stay valid for as long as this lives.
+///
+/// ```
+/// use epoch_metrics::{Format, Registry};
+///
+/// let registry = Registry::new();
+/// registry.counter("requests", "Requests answered.")?;
+/// let first = registry.page().render(Format::Prometheus).chunks().next().expect("there is a family");
+/// assert!(first.starts_with(b"# HELP requests_total "));
+/// # Ok::<(), epoch_metrics::RegisterError>(())
+/// ```
+#[derive(Clone)]
+pub struct RenderedChunk(Owner);
+
+#[derive(Clone)]
+enum Owner {
+    Static(&'static [u8]),
+    Head(Arc<FamilyText>),
+    Part(Arc<Part>),
+}
+
+/// A [`RenderedChunk`] that is borrowed.
+#[derive(Clone, Copy)]
+enum Piece<'a> {
+    Static(&'static [u8]),
+    Head(&'a Arc<FamilyText>),
+    Part(&'a Arc<Part>),
+}
+
+impl Part {
+    /// The bytes of a series. `encoder`: the one that wrote it.
+    pub(crate) fn series(&self, number: usize, encoder: &dyn Encoder) -> &[u8] {
+        &self.bytes[self.start(number, encoder)..self.ends[number] as usize]
+    }
+
+    /// Where a series starts.
+    pub(crate) fn start(&self, number: usize, encoder: &dyn Encoder) -> usize {
+        match number.checked_sub(1) {
+            Some(before) => self.ends[before] as usize + encoder.separator().len(),
+            None => 0,
+        }
+    }
+}
+
+impl FamilyText {
+    /// `head`: writes what stands before the series, which take as many bytes as it is given.
+    pub(crate) fn new(
+        parts: Vec<Arc<Part>>,
+        encoder: &dyn Encoder,
+        head: impl FnOnce(usize, &mut Vec<u8>),
+    ) -> Self {
+        let lens = parts.iter().map(|part| part.bytes.len());
+        let body = total(lens.filter(|len| *len > 0), encoder.separator());
+        let mut out = Vec::new();
+        head(body, &mut out);
+        let foot = encoder.end_family();
+        Self {
+            len: out.len() + body + foot.len(),
+            head: out.into(),
+            parts,
+            foot,
+        }
+    }
+
+    fn pieces<'a>(
+        self: &'a Arc<Self>,
+        separator: &'static [u8],
+    ) -> impl Iterator<Item = Piece<'a>> {
+        let parts = self.parts.iter().filter(|part| !part.bytes.is_empty());
+        let parts = parts
+            .enumerate()
+            .flat_map(move |(number, part)| [before(number, separator), Piece::Part(part)]);
+        let head = std::iter::once(Piece::Head(self));
+        head.chain(parts).chain([Piece::Static(self.foot)])
+    }
+}
+
+impl Families {
+    pub(crate) fn new(list: Arc<[Arc<FamilyText>]>, encoder: &dyn Encoder) -> Self {
+        let lens = list.iter().map(|family| family.len);
+        let len = total(lens, encoder.separator());
+        Self { list, len }
+    }
+}
+
+/// Bytes of things of these lengths, with what separates them.
+fn total(lens: impl Iterator<Item = usize>, separator: &[u8]) -> usize {
+    let (count, bytes) = lens.fold((0_usize, 0), |(count, bytes), len| (count + 1, bytes + len));
+    bytes + count.saturating_sub(1) * separator.len()
+}
+
+/// What stands before the thing of this number.
+fn before(number: usize, separator: &'static [u8]) -> Piece<'static> {
+    Piece::Static(if number == 0 { b"" } else { separator })
+}
+
+impl Rendered {
+    pub(crate) fn new(runs: Vec<Families>, encoder: &dyn Encoder) -> Self {
+        let (begin, separator, end) = (encoder.begin(), encoder.separator(), encoder.end());
+        let lens = runs.iter().filter(|run| !run.list.is_empty());
+        let len = begin.len() + total(lens.map(|run| run.len), separator) + end.len();
+        Self {
+            begin,
+            separator,
+            end,
+            runs,
+            len,
+        }
+    }
+
+    /// How many bytes the page has.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is nothing on the page.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The page's bytes, piece by piece, none of them empty.
+    pub fn chunks(&self) -> impl Iterator<Item = RenderedChunk> {
+        self.pieces().map(|piece| {
+            RenderedChunk(match piece {
+                Piece::Static(bytes) => Owner::Static(bytes),
+                Piece::Head(family) => Owner::Head(Arc::clone(family)),
+                Piece::Part(part) => Owner::Part(Arc::clone(part)),
+            })
+        })
+    }
+
+    /// The page as one buffer.
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.len);
+        self.pieces()
+            .for_each(|piece| out.extend_from_slice(piece.bytes()));
+        out
+    }
+
+    /// Writes the page.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    ///
+    /// ```
+    /// use epoch_metrics::{Format, Registry};
+    ///
+    /// let mut file = Vec::new();
+    /// Registry::new().page().render(Format::Prometheus).write_to(&mut file)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn write_to(&self, out: &mut impl io::Write) -> io::Result<()> {
+        self.pieces()
+            .try_for_each(|piece| out.write_all(piece.bytes()))
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
+        let separator = self.separator;
+        let families = self.runs.iter().flat_map(|run| run.list.iter());
+        let families = families.enumerate().flat_map(move |(number, family)| {
+            std::iter::once(before(number, separator)).chain(family.pieces(separator))
+        });
+        let begin = std::iter::once(Piece::Static(self.begin));
+        let all = begin.chain(families).chain([Piece::Static(self.end)]);
+        all.filter(|piece| !piece.bytes().is_empty())
+    }
+}
+
+impl<'a> Piece<'a> {
+    fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::Static(bytes) => bytes,
+            Self::Head(family) => &family.head,
+            Self::Part(part) => &part.bytes,
+        }
+    }
+}
+
+impl Deref for RenderedChunk {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            Owner::Static(bytes) => bytes,
+            Owner::Head(family) => &family.head,
+            Owner::Part(part) => &part.bytes,
+        }
+    }
+}
+
+impl AsRef<[u8]> for RenderedChunk {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl fmt::Debug for Rendered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rendered")
+            .field("len", &self.len)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for RenderedChunk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RenderedChunk")
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}

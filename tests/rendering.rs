@@ -1,0 +1,275 @@
+//! Incremental rendering: pages that are made of pieces of earlier ones are those that would be rendered from nothing.
+
+use epoch_metrics::{
+    Counter, Family, FloatCounter, Format, Gauge, Histogram, HistogramOptions, ManualClock, Page,
+    Registry, Throughput, Value,
+};
+use proptest::prelude::*;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::Duration;
+
+/// What is done to two registries that differ in whether they keep what they rendered.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Writes to the series of this number of each family, and makes it if it is not there.
+    Write(u16, u64),
+    Remove(u16),
+    WriteSingle(u64),
+    Register(u8),
+    Unregister(u8),
+    Describe(u8),
+    /// Lets so many seconds pass.
+    Wait(u8),
+    Render(bool),
+    /// Renders a page that was made earlier.
+    RenderOld,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => (0..600_u16, 0..2_000_u64).prop_map(|(series, by)| Step::Write(series, by)),
+        4 => (0..8_u16, 0..2_u64).prop_map(|(series, by)| Step::Write(series, by)),
+        2 => (0..600_u16).prop_map(Step::Remove),
+        2 => (0..8_u16).prop_map(Step::Remove),
+        2 => (0..5_u64).prop_map(Step::WriteSingle),
+        1 => (0..4_u8).prop_map(Step::Register),
+        1 => (0..4_u8).prop_map(Step::Unregister),
+        1 => (0..4_u8).prop_map(Step::Describe),
+        1 => (0..3_u8).prop_map(Step::Wait),
+        5 => any::<bool>().prop_map(Step::Render),
+        1 => Just(Step::RenderOld),
+    ]
+}
+
+/// A registry with a family of each kind, and single metrics.
+struct Subject {
+    registry: Registry,
+    clock: Arc<ManualClock>,
+    counters: Family<Counter>,
+    floats: Family<FloatCounter>,
+    gauges: Family<Gauge>,
+    histograms: Family<Histogram>,
+    throughputs: Family<Throughput>,
+    single: Counter,
+    latency: Histogram,
+    old: Option<Page>,
+}
+
+impl Subject {
+    fn new(keep: bool) -> Self {
+        let clock = Arc::new(ManualClock::new());
+        let registry = Registry::builder()
+            .clock(Arc::clone(&clock) as _)
+            .keep_rendered(keep)
+            .build();
+        let sizes = || HistogramOptions::values(0, 1_000).export_bounds(&[10, 100]);
+        Self {
+            counters: registry.counter_family("a", "", &["x"]).unwrap(),
+            single: registry.counter("b", "").unwrap(),
+            floats: registry.float_counter_family("c", "", &["x"]).unwrap(),
+            histograms: registry.histogram_family("d", "", sizes(), &["x"]).unwrap(),
+            gauges: registry.gauge_family("e", "", &["x"]).unwrap(),
+            throughputs: registry.throughput_family("f", "", &["x"]).unwrap(),
+            latency: registry.histogram("g", "", sizes()).unwrap(),
+            registry,
+            clock,
+            old: None,
+        }
+    }
+
+    /// What is shown after this step, if the step shows something.
+    fn take(&mut self, step: &Step) -> Option<Vec<u8>> {
+        match step {
+            Step::Write(series, by) => {
+                let label = series.to_string();
+                let labels = &[&*label];
+                // Each kind gets its share, so that families differ in what changed.
+                match series % 5 {
+                    0 => self.floats.with(labels).unwrap().add(*by as f64 / 8.0),
+                    1 => self.gauges.with(labels).unwrap().set(*by as i64 - 1_000),
+                    2 => self.histograms.with(labels).unwrap().record(*by),
+                    3 => self.throughputs.with(labels).unwrap().add(*by),
+                    _ => {}
+                }
+                self.counters.with(labels).unwrap().add(*by);
+            }
+            Step::Remove(series) => {
+                let label = series.to_string();
+                self.counters.remove(&[&label]);
+                self.floats.remove(&[&label]);
+                self.gauges.remove(&[&label]);
+                self.histograms.remove(&[&label]);
+                self.throughputs.remove(&[&label]);
+            }
+            Step::WriteSingle(value) => {
+                self.single.add(*value);
+                self.latency.record(*value);
+            }
+            Step::Register(number) => {
+                let name = format!("other_{number}");
+                self.registry.gauge(&name, "").unwrap().inc();
+            }
+            Step::Unregister(number) => {
+                self.registry.unregister(&format!("other_{number}"));
+            }
+            Step::Describe(number) => {
+                let name = ["a", "b", "d", "f"][usize::from(*number)];
+                let help = format!("Help {}.", self.single.get());
+                assert!(self.registry.describe(name, &help));
+            }
+            Step::Wait(seconds) => self.clock.advance(Duration::from_secs((*seconds).into())),
+            Step::Render(json) => {
+                let format = if *json {
+                    Format::Json
+                } else {
+                    Format::Prometheus
+                };
+                let page = self.registry.page();
+                let rendered = page.render(format);
+                let bytes = rendered.to_vec();
+                assert_eq!(rendered.len(), bytes.len());
+                if *json {
+                    serde_json::from_slice::<serde_json::Value>(&bytes).unwrap();
+                }
+                self.old.get_or_insert(page);
+                return Some(bytes);
+            }
+            Step::RenderOld => {
+                let old = self.old.take()?;
+                return Some(old.render(Format::Prometheus).to_vec());
+            }
+        }
+        None
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn pieces_make_the_page_that_nothing_was_kept_for(steps in prop::collection::vec(step(), 1..400)) {
+        let (mut keeps, mut keeps_not) = (Subject::new(true), Subject::new(false));
+        for step in steps.iter().chain(&[Step::Render(false), Step::Render(true)]) {
+            let (kept, not) = (keeps.take(step), keeps_not.take(step));
+            prop_assert_eq!(
+                kept.map(|bytes| String::from_utf8(bytes).unwrap()),
+                not.map(|bytes| String::from_utf8(bytes).unwrap())
+            );
+        }
+    }
+}
+
+/// Addresses of the pieces of a page.
+fn pieces(registry: &Registry, format: Format) -> Vec<*const u8> {
+    let rendered = registry.page().render(format);
+    rendered.chunks().map(|chunk| chunk.as_ptr()).collect()
+}
+
+/// So many pieces of the second page are none of the first one's, as long as both are there.
+fn new_pieces(registry: &Registry, format: Format, change: impl FnOnce()) -> usize {
+    let held = registry.page().render(format);
+    let before = pieces(registry, format);
+    change();
+    let after = pieces(registry, format);
+    drop(held);
+    after.iter().filter(|piece| !before.contains(piece)).count()
+}
+
+#[test]
+fn what_did_not_change_is_not_rendered_again() {
+    let registry = Registry::builder().without_own_metrics().build();
+    let jobs = registry.counter_family("jobs", "", &["id"]).unwrap();
+    let sizes = HistogramOptions::values(0, 100);
+    let sizes = registry
+        .histogram_family("sizes", "", sizes, &["id"])
+        .unwrap();
+    let ids: Vec<_> = (0..1_000).map(|id: u32| id.to_string()).collect();
+    for id in &ids {
+        jobs.with(&[id]).unwrap().inc();
+        sizes.with(&[id]).unwrap().record(1);
+    }
+    for format in [Format::Prometheus, Format::Json] {
+        let nothing = new_pieces(&registry, format, || ());
+        assert_eq!(nothing, 0, "{format:?}");
+        // A head, and the part with the series.
+        let one_counter = new_pieces(&registry, format, || jobs.with(&["700"]).unwrap().inc());
+        assert_eq!(one_counter, 2, "{format:?}");
+        let one_histogram = new_pieces(&registry, format, || {
+            sizes.with(&["700"]).unwrap().record(7);
+        });
+        assert_eq!(one_histogram, 2, "{format:?}");
+        let one_series = new_pieces(&registry, format, || {
+            jobs.with(&[&format!("{format:?}")]).unwrap().inc();
+        });
+        assert_eq!(one_series, 2, "{format:?}");
+        let another_family = new_pieces(&registry, format, || {
+            registry.counter(&format!("{format:?}"), "").unwrap();
+        });
+        assert_eq!(another_family, 2, "{format:?}");
+    }
+}
+
+/// The counters of a text page.
+fn counters(text: &str) -> HashMap<&str, u64> {
+    let lines = text.lines().filter(|line| line.starts_with("jobs_total{"));
+    let values = lines.map(|line| line.rsplit_once(' ').unwrap());
+    values
+        .map(|(name, value)| (name, value.parse().unwrap()))
+        .collect()
+}
+
+/// Scrapes in two formats beside writers: each page shows its own snapshot, whole, and no counter goes back.
+#[test]
+fn concurrent_scrapes_each_show_their_own_snapshot() {
+    let registry = Registry::new();
+    let jobs = registry.counter_family("jobs", "", &["id"]).unwrap();
+    let handles: Vec<_> = (0..600)
+        .map(|id: u32| jobs.with(&[&id.to_string()]).unwrap())
+        .collect();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for writer in 0..2 {
+            let (handles, stop) = (&handles, &stop);
+            scope.spawn(move || {
+                for turn in (writer..).step_by(7) {
+                    handles[turn % handles.len()].inc();
+                    if stop.load(Relaxed) {
+                        break;
+                    }
+                }
+            });
+        }
+        let scrapes = [Format::Prometheus, Format::Json, Format::Prometheus].map(|format| {
+            let registry = &registry;
+            scope.spawn(move || scrape(registry, format))
+        });
+        let scrapes = scrapes.map(|scrape| scrape.join());
+        // The writers end whatever was found.
+        stop.store(true, Relaxed);
+        scrapes.into_iter().for_each(|scrape| scrape.unwrap());
+    });
+}
+
+fn scrape(registry: &Registry, format: Format) {
+    let mut last = HashMap::new();
+    for _ in 0..60 {
+        let page = registry.page();
+        page.render(format);
+        // The same page's text, whatever was rendered in between.
+        let text = page.render_prometheus();
+        let shown = counters(&text);
+        assert_eq!(shown.len(), 600);
+        let snapshot = page.snapshots().next().unwrap();
+        for series in snapshot.family("jobs").unwrap().series() {
+            let id = series.labels().next().unwrap().1;
+            let name = format!("jobs_total{{id=\"{id}\"}}");
+            let count = shown[&*name];
+            assert_eq!(series.value(), Value::Counter(count));
+            let before = last.insert(name, count);
+            assert!(before.is_none_or(|before| before <= count));
+        }
+    }
+}
