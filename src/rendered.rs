@@ -7,7 +7,7 @@
 use crate::sample::Encoder;
 use std::fmt;
 use std::io;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 /// The bytes of some series of one family.
@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub(crate) struct Part {
     pub(crate) bytes: Box<[u8]>,
     /// Where each series ends. What separates it from the next one comes behind.
-    pub(crate) ends: Box<[u32]>,
+    pub(crate) ends: Arc<[u32]>,
 }
 
 /// The bytes of one family.
@@ -88,17 +88,13 @@ enum Piece<'a> {
 }
 
 impl Part {
-    /// The bytes of a series. `encoder`: the one that wrote it.
-    pub(crate) fn series(&self, number: usize, encoder: &dyn Encoder) -> &[u8] {
-        &self.bytes[self.start(number, encoder)..self.ends[number] as usize]
-    }
-
-    /// Where a series starts.
-    pub(crate) fn start(&self, number: usize, encoder: &dyn Encoder) -> usize {
-        match number.checked_sub(1) {
+    /// Where the bytes of a series are. `encoder`: the one that wrote them.
+    pub(crate) fn range(&self, series: usize, encoder: &dyn Encoder) -> Range<usize> {
+        let start = match series.checked_sub(1) {
             Some(before) => self.ends[before] as usize + encoder.separator().len(),
             None => 0,
-        }
+        };
+        start..self.ends[series] as usize
     }
 }
 

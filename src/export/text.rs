@@ -44,34 +44,29 @@ impl Encoder for TextEncoder {
             Value::Counter(value) => series.integer(suffix, None, *value),
             Value::Gauge(value) => series.integer(suffix, None, *value),
             Value::FloatCounter(value) | Value::FloatGauge(value) => {
-                series.sample(suffix, None, GoFloat::new(*value))
+                series.sample(suffix, None, GoFloat::new(*value));
             }
             Value::Histogram(histogram) => series.histogram(histogram),
             Value::Summary(summary) => series.summary(summary),
         }
     }
 
-    fn rewrite(&self, before: &[u8], value: &Value, out: &mut Vec<u8>) -> bool {
-        // A series of one sample is one line, and no value has a space in it.
-        let Some(space) = before.iter().rposition(|byte| *byte == b' ') else {
+    fn overwrite(&self, value: &Value, series: &mut [u8]) -> bool {
+        let mut digits = itoa::Buffer::new();
+        let digits = match value {
+            Value::Counter(value) => digits.format(*value),
+            Value::Gauge(value) => digits.format(*value),
+            _ => return false,
+        };
+        // A space, the value, a newline.
+        let Some(start) = series.len().checked_sub(digits.len() + 2) else {
             return false;
         };
-        let name = &before[..=space];
-        match value {
-            Value::Counter(value) => {
-                out.extend_from_slice(name);
-                end_with_integer(*value, out);
-            }
-            Value::Gauge(value) => {
-                out.extend_from_slice(name);
-                end_with_integer(*value, out);
-            }
-            Value::FloatCounter(value) | Value::FloatGauge(value) => {
-                out.extend_from_slice(name);
-                let _ = writeln!(out, "{}", GoFloat::new(*value));
-            }
-            Value::Histogram(_) | Value::Summary(_) => return false,
+        let place = &mut series[start..];
+        if place.iter().rposition(|byte| *byte == b' ') != Some(0) {
+            return false;
         }
+        place[1..=digits.len()].copy_from_slice(digits.as_bytes());
         true
     }
 }
@@ -114,69 +109,82 @@ struct SeriesWriter<'a> {
     out: &'a mut Vec<u8>,
 }
 
+/// A label that the format itself adds.
+type Added<'a> = (&'a str, &'a dyn Display);
+
 impl SeriesWriter<'_> {
-    /// A sample. `last`: the label that the format itself adds.
-    fn sample(&mut self, suffix: &str, last: Option<(&str, &dyn Display)>, value: impl Display) {
-        self.name(suffix, last);
+    fn sample(&mut self, suffix: &str, added: Option<Added<'_>>, value: impl Display) {
+        self.name(suffix, added);
         let _ = writeln!(self.out, "{value}");
     }
 
-    fn integer(
-        &mut self,
-        suffix: &str,
-        last: Option<(&str, &dyn Display)>,
-        value: impl itoa::Integer,
-    ) {
-        self.name(suffix, last);
+    fn integer(&mut self, suffix: &str, added: Option<Added<'_>>, value: impl itoa::Integer) {
+        self.name(suffix, added);
         end_with_integer(value, self.out);
     }
 
     /// The name and the labels, and the space behind them.
-    fn name(&mut self, suffix: &str, last: Option<(&str, &dyn Display)>) {
-        let out = &mut *self.out;
-        out.extend_from_slice(self.family.name.as_bytes());
-        out.extend_from_slice(suffix.as_bytes());
-        let mut separator = b'{';
-        for (name, value) in self.labels.iter() {
-            out.push(separator);
-            out.extend_from_slice(name.as_bytes());
-            out.extend_from_slice(b"=\"");
-            escape(value, true, out);
-            out.push(b'"');
-            separator = b',';
-        }
-        if let Some((name, value)) = last {
-            out.push(separator);
-            let _ = write!(out, "{name}=\"{value}\"");
+    fn name(&mut self, suffix: &str, added: Option<Added<'_>>) {
+        self.out.extend_from_slice(self.family.name.as_bytes());
+        self.out.extend_from_slice(suffix.as_bytes());
+        let mut separator = self.labels();
+        if let Some((name, value)) = added {
+            let _ = write!(self.out, "{}{name}=\"{value}\"", char::from(separator));
             separator = b',';
         }
         if separator == b',' {
-            out.push(b'}');
+            self.out.push(b'}');
         }
-        out.push(b' ');
+        self.out.push(b' ');
+    }
+
+    /// The series' own labels. Returns what stands before one more.
+    fn labels(&mut self) -> u8 {
+        let mut separator = b'{';
+        for (name, value) in self.labels.iter() {
+            self.out.push(separator);
+            self.out.extend_from_slice(name.as_bytes());
+            self.out.extend_from_slice(b"=\"");
+            escape(value, true, self.out);
+            self.out.push(b'"');
+            separator = b',';
+        }
+        separator
     }
 
     fn histogram(&mut self, histogram: &HistogramSnapshot) {
         let bounds = &self.family.bounds;
         let counts = histogram.cumulative(bounds.iter().map(|bound| bound.cut));
-        for (bound, count) in bounds.iter().zip(counts) {
-            self.integer("_bucket", Some(("le", &bound.le)), count);
+        let les = bounds.iter().map(|bound| &*bound.le).chain(["+Inf"]);
+        // All buckets begin with the same bytes as the first one.
+        let start = self.out.len();
+        self.out.extend_from_slice(self.family.name.as_bytes());
+        self.out.extend_from_slice(b"_bucket");
+        let separator = self.labels();
+        self.out.push(separator);
+        self.out.extend_from_slice(b"le=\"");
+        let beginning = start..self.out.len();
+        for (number, (le, count)) in les.zip(counts.chain([histogram.count()])).enumerate() {
+            if number > 0 {
+                self.out.extend_from_within(beginning.clone());
+            }
+            self.out.extend_from_slice(le.as_bytes());
+            self.out.extend_from_slice(b"\"} ");
+            end_with_integer(count, self.out);
         }
-        let last = Some(("le", &"+Inf" as &dyn Display));
-        self.integer("_bucket", last, histogram.count());
         self.totals(histogram.sum(), histogram.count());
     }
 
     fn summary(&mut self, summary: &Summary) {
         for (q, value) in summary.quantiles() {
             let q = GoFloat::label(*q);
-            let last = Some(("quantile", &q as &dyn Display));
+            let added: Option<Added<'_>> = Some(("quantile", &q));
             match value {
                 Some(value) => {
                     let value = Scaled((*value).into(), self.family.unit);
-                    self.sample("", last, value);
+                    self.sample("", added, value);
                 }
-                None => self.sample("", last, GoFloat::new(f64::NAN)),
+                None => self.sample("", added, GoFloat::new(f64::NAN)),
             }
         }
         self.totals(summary.sum(), summary.count());

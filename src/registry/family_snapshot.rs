@@ -8,6 +8,7 @@ use crate::metric::throughput::ThroughputCore;
 use crate::registry::catalog::{FamilyEntry, Stored};
 use crate::registry::series_snapshot::{Held, SeriesSnapshot};
 use crate::sample::description::FamilyDescription;
+use crate::sample::value::Value;
 use crate::tuning::PAGE_CELLS;
 use std::fmt;
 use std::ops::Range;
@@ -147,6 +148,14 @@ impl<'a> FamilySnapshot<'a> {
             labels: self.entry.description.label_set(values, last),
             held,
         })
+    }
+
+    /// The value of the series at a position of a family of cells.
+    pub(super) fn cell_at(self, position: usize) -> Option<Value> {
+        match self.entry.stored {
+            Stored::Cells(value, _) => Some(value.of(self.cells()?.series(position)?.1)),
+            _ => None,
+        }
     }
 
     /// Whether the series at a position has the same value in another snapshot of this family, or there is none in both. It

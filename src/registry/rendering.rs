@@ -181,14 +181,47 @@ impl<'a> Renderer<'a> {
         let known = known.filter(|known| are_comparable(family, known.family, number));
         let part = known.and_then(|known| Some((known, known.text.parts.get(number)?)));
         match part {
-            Some((known, part)) => self.update(family, number, known.family, part),
+            Some((known, part)) => {
+                if let Some(part) = self.overwrite(family, number, known.family, part) {
+                    return Arc::new(part);
+                }
+                self.update(family, number, known.family, part);
+            }
             None => {
                 let positions = family.positions_of(number);
                 let series = positions.filter_map(|position| family.at(position));
-                series.for_each(|series| self.series(family, series, None));
+                series.for_each(|series| self.series(family, series));
             }
         }
         self.finish()
+    }
+
+    /// Copies a part of a family of cells, and puts new values over the old ones. `None`: that cannot be done.
+    fn overwrite(
+        &mut self,
+        family: FamilySnapshot<'_>,
+        number: usize,
+        before: FamilySnapshot<'_>,
+        part: &Part,
+    ) -> Option<Part> {
+        let positions = family.positions_of(number);
+        let (ours, theirs) = family.bits(number).zip(before.bits(number))?;
+        // Otherwise a position is not the number of a series.
+        if part.ends.len() != positions.len() {
+            return None;
+        }
+        let mut bytes = part.bytes.clone();
+        let cells = ours.iter().zip(theirs).zip(positions).enumerate();
+        let changed = cells.filter(|(_, ((ours, theirs), _))| ours != theirs);
+        for (series, (_, position)) in changed {
+            let place = part.range(series, self.encoder);
+            let value = family.cell_at(position)?;
+            if !self.encoder.overwrite(&value, &mut bytes[place]) {
+                return None;
+            }
+        }
+        let ends = Arc::clone(&part.ends);
+        Some(Part { bytes, ends })
     }
 
     /// Renders what changed of a part, and copies what stands.
@@ -199,14 +232,11 @@ impl<'a> Renderer<'a> {
         before: FamilySnapshot<'_>,
         part: &Part,
     ) {
-        let positions = family.positions_of(number);
-        // Most cells stand, so they are compared as numbers, and if there is a series at each position, nothing else is looked at.
         let cells = family.bits(number).zip(before.bits(number));
-        let dense = cells.is_some() && part.ends.len() == positions.len();
         // How many series there were at earlier positions, and which of them are to be copied.
         let (mut earlier, mut run) = (0, 0..0);
-        for (cell, position) in positions.enumerate() {
-            let was_there = dense || before.at(position).is_some();
+        for (cell, position) in family.positions_of(number).enumerate() {
+            let was_there = before.at(position).is_some();
             let series = earlier;
             earlier += usize::from(was_there);
             let stands = was_there
@@ -223,28 +253,17 @@ impl<'a> Renderer<'a> {
             } else if let Some(changed) = family.at(position) {
                 self.copy(part, run);
                 run = 0..0;
-                // Where a cell is comparable, its series is the same. A histogram may be another one.
-                let is_known = was_there && cells.is_some();
-                let text = is_known.then(|| part.series(series, self.encoder));
-                self.series(family, changed, text);
+                self.series(family, changed);
             }
         }
         self.copy(part, run);
     }
 
-    /// Renders a series. `text`: what it looked like with another value.
-    fn series(
-        &mut self,
-        family: FamilySnapshot<'_>,
-        series: SeriesSnapshot<'_>,
-        text: Option<&[u8]>,
-    ) {
+    fn series(&mut self, family: FamilySnapshot<'_>, series: SeriesSnapshot<'_>) {
         self.separate();
-        let (encoder, value) = (self.encoder, series.value());
-        if !text.is_some_and(|text| encoder.rewrite(text, &value, &mut self.bytes)) {
-            let (description, labels) = (family.description(), series.labels);
-            encoder.series(description, labels, &value, &mut self.bytes);
-        }
+        let (description, value) = (family.description(), series.value());
+        self.encoder
+            .series(description, series.labels, &value, &mut self.bytes);
         self.ends.push(self.bytes.len() as u32);
     }
 
@@ -254,7 +273,7 @@ impl<'a> Renderer<'a> {
             return;
         }
         self.separate();
-        let from = part.start(series.start, self.encoder);
+        let from = part.range(series.start, self.encoder).start;
         let ends = &part.ends[series];
         let to = ends.last().map_or(from, |end| *end as usize);
         // Modulo 2^32: the copy may stand before the place where it stood.

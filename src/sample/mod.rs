@@ -54,8 +54,9 @@ pub(crate) trait Encoder: Sync {
         out: &mut Vec<u8>,
     );
 
-    /// Writes a series that was written before with another value. `false`: it wrote nothing, and [`Self::series`] has to be called.
-    fn rewrite(&self, _before: &[u8], _value: &Value, _out: &mut Vec<u8>) -> bool {
+    /// Puts another value into the bytes of a series. `false`: it changed nothing, since it cannot, or since the value has another
+    /// length.
+    fn overwrite(&self, _value: &Value, _series: &mut [u8]) -> bool {
         false
     }
 }

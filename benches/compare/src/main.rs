@@ -11,6 +11,7 @@ mod pin;
 mod read;
 mod record;
 mod render;
+mod render_histograms;
 mod resident;
 mod scrape;
 mod timing;

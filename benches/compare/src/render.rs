@@ -1,7 +1,8 @@
-//! A family of counters as text.
+//! A family of counters as text: a million, and what a page costs when nothing, a hundredth or everything changed.
 
 use crate::Run;
 use crate::contenders::pages;
+use crate::render_histograms;
 use crate::timing::{Entry, interleave, ns_each, print_table};
 use measured::label::StaticLabelSet;
 use measured::label::{
@@ -15,7 +16,8 @@ use std::time::Instant;
 trait Family {
     fn new(series: usize) -> Self;
     fn increment(&self, series: usize);
-    fn render(&self) -> impl AsRef<[u8]>;
+    /// Renders a page, and returns its length in bytes.
+    fn render(&self) -> usize;
 }
 
 fn label(series: usize) -> String {
@@ -29,9 +31,12 @@ struct Ours {
 
 impl Family for Ours {
     fn new(series: usize) -> Self {
-        let registry = epoch_metrics::Registry::new();
+        let registry = epoch_metrics::Registry::builder()
+            .max_series(usize::MAX)
+            .build();
+        let options = epoch_metrics::FamilyOptions::labels(&["id"]).max_series(usize::MAX);
         let family = registry
-            .counter_family("requests", "Requests.", &["id"])
+            .counter_family("requests", "Requests.", options)
             .expect("a valid name");
         let series = (0..series)
             .map(|i| family.with(&[&label(i)]).expect("one label"))
@@ -43,8 +48,13 @@ impl Family for Ours {
         self.series[series].inc();
     }
 
-    fn render(&self) -> impl AsRef<[u8]> {
-        self.registry.render_prometheus()
+    fn render(&self) -> usize {
+        black_box(
+            self.registry
+                .page()
+                .render(epoch_metrics::Format::Prometheus),
+        )
+        .len()
     }
 }
 
@@ -71,8 +81,8 @@ impl Family for Prometheus {
         self.series[series].inc();
     }
 
-    fn render(&self) -> impl AsRef<[u8]> {
-        pages::prometheus(&self.registry)
+    fn render(&self) -> usize {
+        black_box(pages::prometheus(&self.registry)).len()
     }
 }
 
@@ -97,8 +107,8 @@ impl Family for PrometheusClient {
         self.series[series].inc();
     }
 
-    fn render(&self) -> impl AsRef<[u8]> {
-        pages::prometheus_client(&self.registry)
+    fn render(&self) -> usize {
+        black_box(pages::prometheus_client(&self.registry)).len()
     }
 }
 
@@ -127,8 +137,8 @@ impl Family for Metrics {
         self.series[series].increment(1);
     }
 
-    fn render(&self) -> impl AsRef<[u8]> {
-        self.exporter.render()
+    fn render(&self) -> usize {
+        black_box(self.exporter.render()).len()
     }
 }
 
@@ -173,8 +183,8 @@ impl Family for Fastmetrics {
         self.series[series].inc();
     }
 
-    fn render(&self) -> impl AsRef<[u8]> {
-        pages::fastmetrics(&self.registry)
+    fn render(&self) -> usize {
+        black_box(pages::fastmetrics(&self.registry)).len()
     }
 }
 
@@ -223,61 +233,119 @@ impl<const N: usize> Family for Measured<N> {
         self.family.inc(Dense(series));
     }
 
-    fn render(&self) -> impl AsRef<[u8]> {
-        pages::measured("requests_total", &self.family)
+    fn render(&self) -> usize {
+        black_box(pages::measured("requests_total", &self.family))
+            .as_ref()
+            .len()
+    }
+}
+
+/// Which series are incremented between two pages.
+#[derive(Clone, Copy)]
+pub(crate) enum Change {
+    Nothing,
+    /// So many per mille, side by side.
+    Clustered(usize),
+    /// So many per mille, far apart.
+    Scattered(usize),
+    All,
+}
+
+impl Change {
+    pub(crate) fn series(self, all: usize) -> Box<dyn Iterator<Item = usize>> {
+        match self {
+            Self::Nothing => Box::new(0..0),
+            Self::Clustered(share) => Box::new(0..all * share / 1_000),
+            Self::Scattered(share) => Box::new((0..all).step_by(1_000 / share)),
+            Self::All => Box::new(0..all),
+        }
+    }
+
+    pub(crate) fn name(self) -> String {
+        match self {
+            Self::Nothing => "nothing changed".to_owned(),
+            Self::Clustered(share) => format!("{} % clustered", share as f64 / 10.0),
+            Self::Scattered(share) => format!("{} % scattered", share as f64 / 10.0),
+            Self::All => "all changed".to_owned(),
+        }
     }
 }
 
 /// Times a rendering after one that is not timed, so that caches and allocator are as this contender leaves them, and
-/// after the first `changed` series were incremented: microseconds, and the length of the text in KiB.
-fn entry<F: Family + 'static>(name: &str, series: usize, changed: usize) -> Entry<'static, 2> {
+/// after some series were incremented: microseconds, and the length of the text in KiB.
+fn entry<F: Family + 'static>(name: &str, series: usize, change: Change) -> Entry<'static, 2> {
     let family = F::new(series);
     // Of all, so that no series is left out and all numbers are of a length.
-    (0..series).for_each(|i| (0..10_000).for_each(|_| family.increment(i)));
-    Entry::new(name, move || {
-        black_box(family.render());
-        (0..changed).for_each(|i| family.increment(i));
+    (0..series).for_each(|i| (0..1_000).for_each(|_| family.increment(i)));
+    Entry::new(format!("{name}, {}", change.name()), move || {
+        family.render();
+        change.series(series).for_each(|i| family.increment(i));
         let started = Instant::now();
-        let text = black_box(family.render());
+        let length = family.render();
         let time = started.elapsed();
-        [ns_each(time, 1) / 1e3, text.as_ref().len() as f64 / 1024.0]
+        [ns_each(time, 1) / 1e3, length as f64 / 1024.0]
     })
 }
 
-fn table<const N: usize>(run: &Run) {
-    let entries = vec![
-        entry::<Ours>("epoch-metrics, all changed", N, N),
-        entry::<Ours>("epoch-metrics, one changed", N, 1),
-        entry::<Ours>("epoch-metrics, nothing changed", N, 0),
-        entry::<Prometheus>("prometheus", N, N),
-        entry::<PrometheusClient>("prometheus-client", N, N),
-        entry::<Metrics>("metrics + exporter", N, N),
-        entry::<Fastmetrics>("fastmetrics", N, N),
-        entry::<Measured<N>>("measured, dense labels", N, N),
-    ];
-    let rows = interleave(run.share(150), entries);
-    let ours = rows[0].times[0].min();
+fn ours(series: usize, changes: &[Change]) -> Vec<Entry<'static, 2>> {
+    let changes = changes.iter();
+    changes
+        .map(|change| entry::<Ours>("epoch-metrics", series, *change))
+        .collect()
+}
+
+pub(crate) fn print(title: &str, rounds: usize, entries: Vec<Entry<'_, 2>>) {
+    let rows = interleave(rounds, entries);
+    let all = |row: &&crate::timing::Row<2>| row.name.contains("all changed");
+    let fastest = rows
+        .iter()
+        .filter(all)
+        .skip(1)
+        .map(|row| row.times[0].min());
+    let fastest = fastest.fold(f64::INFINITY, f64::min);
     let numbers = rows.into_iter().map(|row| {
         let [time, length] = row.times;
-        (
-            row.name,
-            vec![
-                time.min(),
-                time.median(),
-                time.min() / ours,
-                length.median(),
-            ],
-        )
+        let (min, median) = (time.min(), time.median());
+        (row.name, vec![min, median, min / fastest, length.median()])
     });
-    let title = format!("render: {N} counters in one family, µs; all changed unless said");
-    print_table(
-        &title,
-        &["min", "median", "min / ours", "text, KiB"],
-        numbers,
-    );
+    let columns = ["min", "median", "min / peer", "text, KiB"];
+    print_table(title, &columns, numbers);
+}
+
+fn table<const N: usize>(run: &Run, rounds: usize) {
+    let changes = [
+        Change::All,
+        Change::Nothing,
+        Change::Clustered(10),
+        Change::Scattered(10),
+    ];
+    let mut entries = ours(N, &changes);
+    entries.extend([
+        entry::<Prometheus>("prometheus", N, Change::All),
+        entry::<PrometheusClient>("prometheus-client", N, Change::All),
+        entry::<Metrics>("metrics + exporter", N, Change::All),
+        entry::<Fastmetrics>("fastmetrics", N, Change::All),
+        entry::<Measured<N>>("measured, dense labels", N, Change::All),
+    ]);
+    let title = format!("render: {N} counters in one family, µs; \"peer\": the fastest of them");
+    print(&title, run.share(rounds), entries);
 }
 
 pub(crate) fn render(run: &Run) {
-    table::<1_000>(run);
-    table::<10_000>(run);
+    table::<1_000>(run, 150);
+    table::<10_000>(run, 150);
+    table::<100_000>(run, 20);
+    let changes = [
+        Change::All,
+        Change::Nothing,
+        Change::Clustered(1),
+        Change::Scattered(1),
+    ];
+    let entries = ours(1_000_000, &changes);
+    print(
+        "render: a million counters in one family, µs",
+        run.share(20),
+        entries,
+    );
+    render_histograms::render(run);
 }

@@ -4,6 +4,7 @@ use super::label_sets::{InternedSet, Set, Text};
 use super::{Family, Handles, Labels, NAMES};
 use crate::contenders::{counters, pages};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use std::hint::black_box;
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 
@@ -34,6 +35,11 @@ impl Family for Ours {
 
     fn render(&self) -> Option<Vec<u8>> {
         Some(self.registry.render_prometheus().into_bytes())
+    }
+
+    fn page_len(&self) -> usize {
+        let page = self.registry.page();
+        black_box(page.render(epoch_metrics::Format::Prometheus)).len()
     }
 }
 

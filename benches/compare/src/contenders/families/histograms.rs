@@ -7,6 +7,7 @@ use crate::contenders::histograms::{self, BUCKETS, FIRST_BUCKET, bounds};
 use crate::contenders::pages;
 use measured::metric::histogram::Thresholds;
 use std::collections::HashMap;
+use std::hint::black_box;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -42,6 +43,11 @@ impl<const DIGITS: u8> Family for Ours<DIGITS> {
 
     fn render(&self) -> Option<Vec<u8>> {
         Some(self.registry.render_prometheus().into_bytes())
+    }
+
+    fn page_len(&self) -> usize {
+        let page = self.registry.page();
+        black_box(page.render(epoch_metrics::Format::Prometheus)).len()
     }
 }
 

@@ -6,6 +6,7 @@ mod label_sets;
 
 use super::Contender;
 use crate::values::Sample;
+use std::hint::black_box;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -40,6 +41,11 @@ pub(crate) trait Family: Send + Sync + 'static {
 
     /// The page, or `None` if the library has none.
     fn render(&self) -> Option<Vec<u8>>;
+
+    /// Renders a page as a server would that writes it piece by piece, and returns its length in bytes.
+    fn page_len(&self) -> usize {
+        black_box(self.render()).map_or(0, |page| page.len())
+    }
 }
 
 /// A family whose series can be held.
