@@ -5,6 +5,7 @@
 //! being copied.
 
 use crate::sample::Encoder;
+use crate::sample::description::FamilyDescription;
 use std::fmt;
 use std::io;
 use std::ops::{Deref, Range};
@@ -99,22 +100,34 @@ impl Part {
 }
 
 impl FamilyText {
-    /// `head`: writes what stands before the series, which take as many bytes as it is given.
     pub(crate) fn new(
         parts: Vec<Arc<Part>>,
+        description: &FamilyDescription,
         encoder: &dyn Encoder,
-        head: impl FnOnce(usize, &mut Vec<u8>),
     ) -> Self {
         let lens = parts.iter().map(|part| part.bytes.len());
         let body = total(lens.filter(|len| *len > 0), encoder.separator());
         let mut out = Vec::new();
-        head(body, &mut out);
+        encoder.begin_family(description, body, &mut out);
         let foot = encoder.end_family();
         Self {
             len: out.len() + body + foot.len(),
             head: out.into(),
             parts,
             foot,
+        }
+    }
+
+    /// Families of one name as one. `description`: the first one's.
+    pub(crate) fn join<'a>(
+        mut texts: impl Iterator<Item = &'a Arc<Self>> + Clone,
+        description: &FamilyDescription,
+        encoder: &dyn Encoder,
+    ) -> Arc<Self> {
+        let parts = texts.clone().flat_map(|text| text.parts.iter().cloned());
+        match (texts.next(), texts.next()) {
+            (Some(one), None) => Arc::clone(one),
+            _ => Arc::new(Self::new(parts.collect(), description, encoder)),
         }
     }
 

@@ -14,6 +14,7 @@ use crate::engine::slot::adaptive::Promotion;
 use crate::kind::MetricKind;
 use crate::metric::histogram::HistogramCore;
 use crate::metric::throughput::ThroughputCore;
+use crate::registry::own_labels::own_labels;
 use crate::sample::description::FamilyDescription;
 use crate::sample::value::Value;
 use crate::tuning::PAGE_CELLS;
@@ -26,6 +27,10 @@ pub(crate) struct Catalog {
     pub(crate) pages: Chunked<PageGroup>,
     pub(crate) histograms: Chunked<Group<HistogramCore>>,
     pub(crate) throughputs: Chunked<Group<ThroughputCore>>,
+    /// What histograms rejected: for each family of them, one of these.
+    pub(crate) rejections: Chunked<FamilyEntry>,
+    /// What these are called; `None` if there are none.
+    rejected: Option<Arc<FamilyDescription>>,
     /// When threads get cells of their own.
     promotion: Arc<Promotion>,
     /// Cells in use of the last page, if it is one of single metrics.
@@ -49,6 +54,8 @@ pub(crate) enum Stored {
     Cells(CellValue, usize),
     /// One histogram, or a family of them.
     Histograms(usize),
+    /// How many values of one histogram, or of each of a family of them, were rejected.
+    Rejections(usize),
     /// The totals of one throughput, or of a family of them.
     Totals(usize),
     /// The rates of one throughput, or of a family of them: a series for each window. With the texts of the windows.
@@ -83,9 +90,10 @@ impl CellValue {
 }
 
 impl Catalog {
-    /// An empty catalog. `promotion`: the registry's.
-    pub(super) fn new(promotion: Arc<Promotion>) -> Self {
+    /// An empty catalog. `rejected`: describes what histograms rejected. `promotion`: the registry's.
+    pub(super) fn new(rejected: Option<Arc<FamilyDescription>>, promotion: Arc<Promotion>) -> Self {
         Self {
+            rejected,
             promotion,
             ..Self::default()
         }
@@ -143,6 +151,15 @@ impl Catalog {
         self.histograms.push(group);
         let group = self.histograms.len() - 1;
         self.add_family(description, Stored::Histograms(group));
+        if let Some(rejected) = &self.rejected {
+            let (constant, labels) = own_labels(description, true);
+            let mut about = FamilyDescription::clone(rejected).open(description.open);
+            (about.constant, about.labels) = (constant, labels);
+            self.rejections.push(FamilyEntry {
+                description: Arc::new(about),
+                stored: Stored::Rejections(group),
+            });
+        }
     }
 
     /// Adds a throughput, or a family of throughputs, as the two families that it is exposed as.
@@ -192,14 +209,22 @@ impl Catalog {
             }
             Stored::Histograms(at) => {
                 self.histograms = without(&self.histograms, at);
-                renumber(
-                    &mut families,
-                    |stored| match stored {
-                        Stored::Histograms(group) => Some(group),
-                        _ => None,
-                    },
-                    at,
+                let about = self.rejections.iter();
+                let others = about.filter(
+                    |entry| !matches!(entry.stored, Stored::Rejections(group) if group == at),
                 );
+                let mut rejections: Vec<_> = others.cloned().collect();
+                for list in [&mut families, &mut rejections] {
+                    renumber(
+                        list,
+                        |stored| match stored {
+                            Stored::Histograms(group) | Stored::Rejections(group) => Some(group),
+                            _ => None,
+                        },
+                        at,
+                    );
+                }
+                self.rejections = rejections.into_iter().collect();
             }
             Stored::Totals(at) => {
                 // The rates of the same throughput are removed next.
@@ -213,7 +238,7 @@ impl Catalog {
                     at,
                 );
             }
-            Stored::Cell(..) | Stored::Rates(..) => {}
+            Stored::Cell(..) | Stored::Rejections(_) | Stored::Rates(..) => {}
         }
         self.families = families.into_iter().collect();
     }
@@ -234,7 +259,7 @@ impl Catalog {
                     Group::Family(family) => Capped::Throughputs(&**family),
                     Group::One(_) => return None,
                 },
-                Stored::Cell(..) | Stored::Rates(..) => return None,
+                Stored::Cell(..) | Stored::Rejections(_) | Stored::Rates(..) => return None,
             };
             Some((&family.description, capped))
         })

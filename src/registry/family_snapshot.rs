@@ -44,6 +44,11 @@ impl<'a> FamilySnapshot<'a> {
         &self.entry.description
     }
 
+    /// Whether it is on a page.
+    pub(super) fn is_shown(&self) -> bool {
+        !matches!(self.entry.stored, Stored::Rejections(_)) || self.len() > 0
+    }
+
     /// The name with the registry's prefix, without the suffixes that a page adds.
     pub fn name(&self) -> &'a str {
         &self.entry.description.name
@@ -85,7 +90,9 @@ impl<'a> FamilySnapshot<'a> {
         match &self.entry.stored {
             Stored::Cell(..) => 1,
             Stored::Cells(..) => self.cells().map_or(0, |read| read.list.series.len()),
-            Stored::Histograms(group) => readout.histograms[*group].len(),
+            Stored::Histograms(group) | Stored::Rejections(group) => {
+                readout.histograms[*group].len()
+            }
             Stored::Totals(group) => readout.throughputs[*group].len(),
             Stored::Rates(group, windows) => readout.throughputs[*group].len() * windows.len(),
         }
@@ -100,7 +107,9 @@ impl<'a> FamilySnapshot<'a> {
         match &self.entry.stored {
             Stored::Cell(..) => 1,
             Stored::Cells(..) => self.cells().map_or(0, |read| read.list.series.positions()),
-            Stored::Histograms(group) => readout.histograms[*group].positions(),
+            Stored::Histograms(group) | Stored::Rejections(group) => {
+                readout.histograms[*group].positions()
+            }
             Stored::Totals(group) => readout.throughputs[*group].positions(),
             Stored::Rates(group, windows) => {
                 readout.throughputs[*group].positions() * windows.len()
@@ -132,6 +141,10 @@ impl<'a> FamilySnapshot<'a> {
             Stored::Histograms(group) => {
                 let (labels, held) = readout.histograms[*group].series(position)?;
                 (labels, None, Held::Histogram(held))
+            }
+            Stored::Rejections(group) => {
+                let (labels, held) = readout.histograms[*group].series(position)?;
+                (labels, None, Held::Rejections(held))
             }
             Stored::Totals(group) => {
                 let (labels, held) = readout.throughputs[*group].series(position)?;
@@ -166,7 +179,8 @@ impl<'a> FamilySnapshot<'a> {
             (Stored::Cell(_, group, index), Stored::Cell(_, other, at)) => {
                 ours.pages[*group].cell(*index) == theirs.pages[*other].cell(*at)
             }
-            (Stored::Histograms(group), Stored::Histograms(other)) => same(
+            (Stored::Histograms(group), Stored::Histograms(other))
+            | (Stored::Rejections(group), Stored::Rejections(other)) => same(
                 ours.histograms[*group].snapshot(position),
                 theirs.histograms[*other].snapshot(position),
             ),
@@ -199,7 +213,7 @@ impl<'a> FamilySnapshot<'a> {
         const OBJECTS: usize = 16;
         match &self.entry.stored {
             Stored::Cell(..) | Stored::Cells(..) => PAGE_CELLS,
-            Stored::Histograms(_) | Stored::Totals(_) => OBJECTS,
+            Stored::Histograms(_) | Stored::Rejections(_) | Stored::Totals(_) => OBJECTS,
             Stored::Rates(_, windows) => OBJECTS * windows.len().max(1),
         }
     }

@@ -10,6 +10,7 @@ mod observables;
 mod observer;
 mod own;
 mod own_cells;
+mod own_labels;
 mod page;
 mod page_error;
 mod page_part;

@@ -41,8 +41,8 @@ impl Page {
         usage: BudgetUse,
         caches: Arc<RenderCaches>,
     ) -> Self {
-        let mut observed: Vec<_> = own.map(|own| own.rejected(&snapshot)).into_iter().collect();
-        observed.extend(own.map(|own| own.overflowed(&snapshot)));
+        let overflowed = own.map(|own| own.overflowed(&snapshot));
+        let mut observed: Vec<_> = overflowed.into_iter().collect();
         observed.extend(observers.iter().map(|observer| observer.observe(&snapshot)));
         observed.extend(own.into_iter().flat_map(|own| own.cells.observe(usage)));
         // Last: it counts the panics of this page too.
@@ -101,35 +101,31 @@ impl Page {
     pub(crate) fn render_with(&self, encoder: &dyn Encoder) -> Rendered {
         if let [part] = &*self.parts {
             // Nothing to bring together.
-            let (registered, observed) = part.render(encoder);
+            let (snapshot, observed) = part.render(encoder);
             let observed = part.observed.iter().zip(observed);
             let shown = observed.filter(|(family, _)| !family.series.is_empty());
             let shown = shown.map(|(_, text)| text).collect();
-            let runs = vec![registered, Families::new(shown, encoder)];
-            return Rendered::new(runs, encoder);
+            let [families, rejected] =
+                [&snapshot.families, &snapshot.rejected].map(Families::clone);
+            return Rendered::new(
+                vec![families, rejected, Families::new(shown, encoder)],
+                encoder,
+            );
         }
         let texts: Vec<_> = self.parts.iter().map(|part| part.render(encoder)).collect();
-        let texts = texts
-            .iter()
-            .flat_map(|(registered, observed)| registered.list.iter().chain(observed));
+        let texts = texts.iter().flat_map(|(snapshot, observed)| {
+            let registered = snapshot.families.list.iter().chain(&snapshot.rejections);
+            registered.chain(observed)
+        });
         let groups = grouped(self.families().zip(texts), |(family, _)| {
             family.description()
         });
-        // An observed family that reported nothing is left out.
         let shown = groups
             .iter()
             .filter(|group| group.iter().any(|(family, _)| family.is_shown()));
-        let list = shown.map(|group| match &**group {
-            [(_, text)] => Arc::clone(text),
-            group => {
-                let parts = group
-                    .iter()
-                    .flat_map(|(_, text)| text.parts.iter().cloned());
-                let first = group[0].0.description();
-                Arc::new(FamilyText::new(parts.collect(), encoder, |body, out| {
-                    encoder.begin_family(first, body, out);
-                }))
-            }
+        let list = shown.map(|group| {
+            let texts = group.iter().map(|(_, text)| *text);
+            FamilyText::join(texts, group[0].0.description(), encoder)
         });
         Rendered::new(vec![Families::new(list.collect(), encoder)], encoder)
     }

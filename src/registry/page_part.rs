@@ -2,9 +2,9 @@
 
 use crate::registry::family_snapshot::FamilySnapshot;
 use crate::registry::observer::ObservedFamily;
-use crate::registry::rendering::{RenderCaches, Renderer};
+use crate::registry::rendering::{RenderCaches, RenderedSnapshot, Renderer};
 use crate::registry::snapshot::RegistrySnapshot;
-use crate::rendered::{Families, FamilyText};
+use crate::rendered::FamilyText;
 use crate::sample::Encoder;
 use crate::sample::description::FamilyDescription;
 use crate::sample::labels::LabelSet;
@@ -28,17 +28,21 @@ pub(super) enum PageFamily<'a> {
 }
 
 impl Part {
-    /// Its registered families in one format, and its observed ones, those that reported nothing included.
-    pub(super) fn render(&self, encoder: &dyn Encoder) -> (Families, Vec<Arc<FamilyText>>) {
-        let registered = self.caches.render(&self.snapshot, encoder);
+    /// Its snapshot in one format, and its observed families, those that reported nothing included.
+    pub(super) fn render(
+        &self,
+        encoder: &dyn Encoder,
+    ) -> (Arc<RenderedSnapshot>, Vec<Arc<FamilyText>>) {
+        let snapshot = self.caches.render(&self.snapshot, encoder);
         let mut renderer = Renderer::new(encoder);
         let observed = self.observed.iter();
         let observed = observed.map(|family| renderer.observed(family));
-        (registered, observed.collect())
+        (snapshot, observed.collect())
     }
 
     pub(super) fn families(&self) -> impl Iterator<Item = PageFamily<'_>> {
-        let registered = self.snapshot.families().map(PageFamily::Registered);
+        let registered = self.snapshot.families().chain(self.snapshot.rejections());
+        let registered = registered.map(PageFamily::Registered);
         registered.chain(self.observed.iter().map(PageFamily::Observed))
     }
 }
@@ -62,9 +66,10 @@ impl<'a> PageFamily<'a> {
         }
     }
 
+    /// Families of the library itself, and observed ones, are left out if they are empty.
     pub(super) fn is_shown(&self) -> bool {
         match self {
-            Self::Registered(_) => true,
+            Self::Registered(family) => family.is_shown(),
             Self::Observed(family) => !family.series.is_empty(),
         }
     }

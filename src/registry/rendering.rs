@@ -12,6 +12,7 @@ use crate::registry::observer::ObservedFamily;
 use crate::registry::series_snapshot::SeriesSnapshot;
 use crate::registry::snapshot::RegistrySnapshot;
 use crate::rendered::{Families, FamilyText, Part};
+use crate::sample::labels::OwnedLabels;
 use crate::sample::{CACHES, Encoder};
 use std::collections::HashMap;
 use std::fmt;
@@ -27,9 +28,13 @@ pub(super) struct RenderCaches {
 }
 
 /// The families of a snapshot in one format.
-struct RenderedSnapshot {
+pub(super) struct RenderedSnapshot {
     snapshot: Arc<RegistrySnapshot>,
-    families: Families,
+    pub(super) families: Families,
+    /// What histograms rejected, for each family of them.
+    pub(super) rejections: Vec<Arc<FamilyText>>,
+    /// All rejections as one family; none if there are no histograms.
+    pub(super) rejected: Families,
 }
 
 impl RenderCaches {
@@ -40,6 +45,8 @@ impl RenderCaches {
             let first = RenderedSnapshot {
                 snapshot: Arc::clone(&empty),
                 families: Families::default(),
+                rejections: Vec::new(),
+                rejected: Families::default(),
             };
             SnapshotCache::new((), first)
         });
@@ -52,22 +59,21 @@ impl RenderCaches {
         &self,
         snapshot: &Arc<RegistrySnapshot>,
         encoder: &dyn Encoder,
-    ) -> Families {
+    ) -> Arc<RenderedSnapshot> {
         let cache = &self.caches[encoder.cache()];
         let is_of = |rendered: &RenderedSnapshot| Arc::ptr_eq(&rendered.snapshot, snapshot);
         let published = cache.latest();
         if is_of(&published) {
-            return published.families.clone();
+            return published;
         }
         if !self.keep {
-            return RenderedSnapshot::new(snapshot, &published, encoder).families;
+            return Arc::new(RenderedSnapshot::new(snapshot, &published, encoder));
         }
-        let rendered = cache.answer(
+        cache.answer(
             cache.request(),
             |rendered, _| is_of(rendered),
             |(), last| RenderedSnapshot::new(snapshot, last, encoder),
-        );
-        rendered.families.clone()
+        )
     }
 }
 
@@ -75,45 +81,22 @@ impl RenderedSnapshot {
     /// Renders a snapshot. `last`: another one, usually the one before, of which as much as possible is taken over.
     fn new(snapshot: &Arc<RegistrySnapshot>, last: &Self, encoder: &dyn Encoder) -> Self {
         let mut renderer = Renderer::new(encoder);
-        let mut place = place_in(&last.snapshot, snapshot);
-        let families = snapshot.families().enumerate().map(|(number, family)| {
-            let known = place(number, family).and_then(|at| {
-                Some(Known {
-                    family: last.snapshot.family_at(at)?,
-                    text: last.families.list.get(at)?,
-                })
-            });
-            renderer.family(family, known)
-        });
-        let families = Families::new(families.collect(), encoder);
+        let same_catalog = Arc::ptr_eq(&last.snapshot.catalog, &snapshot.catalog);
+        let known = last.snapshot.families().zip(&*last.families.list);
+        let families = renderer.families(snapshot.families(), known, same_catalog);
+        let known = last.snapshot.rejections().zip(&last.rejections);
+        let rejections = renderer.families(snapshot.rejections(), known, same_catalog);
+        let first = snapshot.rejections().next();
+        let first = first.filter(|_| snapshot.rejections().any(|family| family.is_shown()));
+        let rejected = first
+            .map(|first| FamilyText::join(rejections.iter(), first.description(), encoder))
+            .into_iter();
         Self {
             snapshot: Arc::clone(snapshot),
-            families,
+            families: Families::new(families.into(), encoder),
+            rejected: Families::new(rejected.collect(), encoder),
+            rejections,
         }
-    }
-}
-
-/// Finds the place that a family, which has this place in `snapshot`, has in `last`.
-fn place_in<'a>(
-    last: &'a RegistrySnapshot,
-    snapshot: &RegistrySnapshot,
-) -> impl FnMut(usize, FamilySnapshot<'_>) -> Option<usize> + use<'a> {
-    let same_catalog = Arc::ptr_eq(&last.catalog, &snapshot.catalog);
-    let by_description: HashMap<_, _> = if same_catalog {
-        HashMap::new()
-    } else {
-        let families = last.families().enumerate();
-        families
-            .map(|(at, family)| (ptr::from_ref(family.description()), at))
-            .collect()
-    };
-    move |number, family| {
-        if same_catalog {
-            return Some(number);
-        }
-        by_description
-            .get(&ptr::from_ref(family.description()))
-            .copied()
     }
 }
 
@@ -141,6 +124,33 @@ impl<'a> Renderer<'a> {
         }
     }
 
+    /// Renders families. `known`: those of another snapshot, at the same places if the catalog is the same.
+    fn families<'k>(
+        &mut self,
+        families: impl Iterator<Item = FamilySnapshot<'k>>,
+        known: impl Iterator<Item = (FamilySnapshot<'k>, &'k Arc<FamilyText>)>,
+        same_catalog: bool,
+    ) -> Vec<Arc<FamilyText>> {
+        let known: Vec<_> = known.map(|(family, text)| Known { family, text }).collect();
+        let by_description: HashMap<_, _> = if same_catalog {
+            HashMap::new()
+        } else {
+            let described = known.iter();
+            described
+                .map(|known| (ptr::from_ref(known.family.description()), *known))
+                .collect()
+        };
+        let rendered = families.enumerate().map(|(place, family)| {
+            let known = if same_catalog {
+                known.get(place)
+            } else {
+                by_description.get(&ptr::from_ref(family.description()))
+            };
+            self.family(family, known.copied())
+        });
+        rendered.collect()
+    }
+
     fn family(&mut self, family: FamilySnapshot<'_>, known: Option<Known<'_>>) -> Arc<FamilyText> {
         let count = family.parts();
         let stands = |number: &usize, known: Known<'_>| {
@@ -165,9 +175,8 @@ impl<'a> Renderer<'a> {
                 known => self.part(family, number, known),
             });
         }
-        Arc::new(FamilyText::new(parts, self.encoder, |body, out| {
-            self.encoder.begin_family(family.description(), body, out);
-        }))
+        let text = FamilyText::new(parts, family.description(), self.encoder);
+        Arc::new(text)
     }
 
     fn part(
@@ -262,8 +271,10 @@ impl<'a> Renderer<'a> {
     fn series(&mut self, family: FamilySnapshot<'_>, series: SeriesSnapshot<'_>) {
         self.separate();
         let (description, value) = (family.description(), series.value());
+        let renamed = series.renamed();
+        let labels = renamed.as_ref().map_or(series.labels, OwnedLabels::view);
         self.encoder
-            .series(description, series.labels, &value, &mut self.bytes);
+            .series(description, labels, &value, &mut self.bytes);
         self.ends.push(self.bytes.len() as u32);
     }
 
@@ -308,9 +319,8 @@ impl<'a> Renderer<'a> {
             self.ends.push(self.bytes.len() as u32);
         }
         let parts = vec![self.finish()];
-        Arc::new(FamilyText::new(parts, self.encoder, |body, out| {
-            self.encoder.begin_family(&family.description, body, out);
-        }))
+        let text = FamilyText::new(parts, &family.description, self.encoder);
+        Arc::new(text)
     }
 }
 

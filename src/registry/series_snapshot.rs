@@ -1,8 +1,9 @@
 //! One series of a family's snapshot.
 
 use crate::registry::catalog::CellValue;
+use crate::registry::own_labels::renamed;
 use crate::sample::description::FamilyDescription;
-use crate::sample::labels::LabelSet;
+use crate::sample::labels::{LabelSet, OwnedLabels};
 use crate::sample::value::Value;
 use crate::snapshot::histogram::HistogramSnapshot;
 use crate::snapshot::throughput::ThroughputSnapshot;
@@ -35,6 +36,8 @@ pub struct SeriesSnapshot<'a> {
 pub(super) enum Held<'a> {
     Cell(CellValue, u64),
     Histogram(&'a Arc<HistogramSnapshot>),
+    /// How many values it rejected.
+    Rejections(&'a HistogramSnapshot),
     Total(&'a ThroughputSnapshot),
     /// The number of the window.
     Rate(&'a ThroughputSnapshot, usize),
@@ -46,11 +49,19 @@ impl<'a> SeriesSnapshot<'a> {
         self.labels.iter()
     }
 
+    /// The labels of a count of rejections about a series with label names of its own, which may clash with those of the library.
+    pub(super) fn renamed(&self) -> Option<OwnedLabels> {
+        let values = self.labels.values?;
+        let may_clash = self.description.open && matches!(self.held, Held::Rejections(_));
+        may_clash.then(|| renamed(values, &self.description.constant))
+    }
+
     /// The value.
     pub fn value(&self) -> Value {
         match self.held {
             Held::Cell(value, bits) => value.of(bits),
             Held::Histogram(histogram) => Value::Histogram(Arc::clone(histogram)),
+            Held::Rejections(histogram) => Value::Counter(histogram.rejected()),
             Held::Total(throughput) => Value::Counter(throughput.total()),
             Held::Rate(throughput, window) => {
                 let rate = throughput.rates().get(window);

@@ -55,10 +55,11 @@ impl RegistrySnapshot {
         families.map(move |entry| FamilySnapshot { readout, entry })
     }
 
-    /// The family at a place in the order of registration.
-    pub(super) fn family_at(&self, place: usize) -> Option<FamilySnapshot<'_>> {
-        let (readout, entry) = (&self.readout, self.catalog.families.get(place)?);
-        Some(FamilySnapshot { readout, entry })
+    /// What histograms rejected: a family for each family of histograms, all of one name.
+    pub(super) fn rejections(&self) -> impl ExactSizeIterator<Item = FamilySnapshot<'_>> {
+        let families = self.catalog.rejections.iter();
+        let readout = &self.readout;
+        families.map(move |entry| FamilySnapshot { readout, entry })
     }
 
     /// The family of this name, with the registry's prefix and without the suffixes that a page adds (a counter's `_total`).

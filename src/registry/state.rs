@@ -54,7 +54,8 @@ impl RegistryState {
             // There are no names yet that these could clash with.
             let _ = reserve(&mut registered.names, &[(&family.name, family.kind)]);
         }
-        registered.catalog = Arc::new(Catalog::new(Arc::clone(&context.promotion)));
+        let rejected = own.as_ref().map(|own| Arc::clone(&own.rejected));
+        registered.catalog = Arc::new(Catalog::new(rejected, Arc::clone(&context.promotion)));
         let empty = || RegistrySnapshot {
             catalog: Arc::default(),
             version: 0,
