@@ -232,13 +232,19 @@ impl HistogramSnapshot {
         &self,
         bounds: impl Iterator<Item = u64>,
     ) -> impl Iterator<Item = u64> {
-        let mut buckets = self.buckets().peekable();
+        let layout = self.layout;
+        let mut octaves = self.octaves.iter().peekable();
+        // Of the octaves that end below the bound.
         let mut below = 0_u64;
         bounds.map(move |bound| {
-            while let Some(bucket) = buckets.next_if(|bucket| bucket.high <= bound) {
-                below = below.wrapping_add(bucket.count);
+            let bucket = layout.bucket(bound);
+            let last = bucket - usize::from(layout.high(bucket) > bound);
+            let octave = layout.octave(last);
+            while let Some(lower) = octaves.next_if(|it| it.octave < octave) {
+                below = below.wrapping_add(lower.total);
             }
-            below
+            let same = octaves.peek().filter(|it| it.octave == octave);
+            below.wrapping_add(same.map_or(0, |it| it.counts.up_to(layout.index_in_octave(last))))
         })
     }
 

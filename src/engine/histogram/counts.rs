@@ -51,6 +51,47 @@ impl Counts {
         if at < self.len() { self.at(at) } else { 0 }
     }
 
+    /// The sum of the counts of the buckets up to this one.
+    pub(crate) fn up_to(&self, index: usize) -> u64 {
+        fn sum<T: Copy + Into<u64>>(cells: &[T], end: usize) -> u64 {
+            let cells = cells.iter().take(end);
+            cells.fold(0, |sum, count| sum.wrapping_add((*count).into()))
+        }
+        let end = (index + 1).saturating_sub(self.first as usize);
+        match &self.cells {
+            Cells::One(cells) => sum(cells, end),
+            Cells::Two(cells) => sum(cells, end),
+            Cells::Four(cells) => sum(cells, end),
+            Cells::Eight(cells) => sum(cells, end),
+        }
+    }
+
+    /// Whether these are the counts, of one bucket after the other.
+    pub(crate) fn are(&self, counts: &[u64]) -> bool {
+        /// Without an early end, so that several are compared at once.
+        fn differ<T: Copy + Into<u64>>(cells: &[T], counts: &[u64]) -> bool {
+            let pairs = cells.iter().zip(counts);
+            pairs.fold(0, |bits, (cell, count)| bits | ((*cell).into() ^ count)) != 0
+        }
+        let (first, len) = (self.first as usize, self.len());
+        if counts.len() < first + len {
+            return false;
+        }
+        let (before, rest) = counts.split_at(first);
+        let (held, after) = rest.split_at(len);
+        let outside = before
+            .iter()
+            .chain(after)
+            .fold(0, |bits, count| bits | count);
+        let differs = match &self.cells {
+            Cells::One(cells) => differ(cells, held),
+            Cells::Two(cells) => differ(cells, held),
+            Cells::Four(cells) => differ(cells, held),
+            Cells::Eight(cells) => differ(cells, held),
+        };
+        outside == 0 && !differs
+    }
+
     /// The buckets that are not empty, each with its number in the octave, in rising order.
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (usize, u64)> + '_ {
         let counts = (0..self.len()).map(|at| (self.first as usize + at, self.at(at)));
@@ -102,6 +143,16 @@ mod tests {
                 let back: Vec<u64> = (0..10).map(|index| counts.get(index)).collect();
                 assert_eq!(back[..8], all);
                 assert_eq!(back[8..], [0, 0]);
+                assert!(counts.are(&all) && counts.are(&[&all[..], &[0]].concat()));
+                for index in 0..8 {
+                    let mut other = all;
+                    other[index] ^= 1;
+                    assert!(!counts.are(&other));
+                    let sum = all[..=index]
+                        .iter()
+                        .fold(0_u64, |sum, count| sum.wrapping_add(*count));
+                    assert_eq!(counts.up_to(index), sum);
+                }
                 let filled: Vec<_> = all
                     .into_iter()
                     .enumerate()

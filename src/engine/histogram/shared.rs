@@ -304,11 +304,15 @@ impl SharedBank {
         };
         let highs = self.octaves.highs(octave);
         counts.clear();
-        counts.extend(lows.iter().enumerate().map(|(index, low)| {
-            // Relaxed, both: ordered by the tail, the sum and `large`, which the caller loaded.
-            let low = low.load(Relaxed);
-            join_halves(low, highs.map_or(0, |highs| highs[index].load(Relaxed)))
-        }));
+        // Relaxed, all: ordered by the tail, the sum and `large`, which the caller loaded.
+        match highs {
+            None => counts.extend(lows.iter().map(|low| join_halves(low.load(Relaxed), 0))),
+            Some(highs) => counts.extend(
+                lows.iter()
+                    .zip(highs)
+                    .map(|(low, high)| join_halves(low.load(Relaxed), high.load(Relaxed))),
+            ),
+        }
         true
     }
 }

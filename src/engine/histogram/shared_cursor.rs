@@ -18,7 +18,7 @@ use crate::tuning::SHARED_SCANS;
 #[derive(Debug, Default)]
 pub(super) struct SharedCursor {
     /// What was counted, by octave; rising.
-    counted: Vec<(u8, Counts)>,
+    counted: Vec<Counted>,
     /// The tail of the last look.
     tail: u64,
     /// Samples that the last look found beyond the tail.
@@ -31,6 +31,53 @@ pub(super) struct SharedCursor {
     beyond_floor: u128,
     /// The records that had come late when the last fold began.
     late: u64,
+}
+
+/// What was counted of an octave.
+#[derive(Debug)]
+struct Counted {
+    octave: u8,
+    counts: Counts,
+    /// The sum of the counts.
+    samples: u64,
+    /// The least that the values add up to, large ones aside.
+    floor: u128,
+}
+
+impl Counted {
+    fn nothing_of(octave: u8) -> Self {
+        Self {
+            octave,
+            counts: Counts::new(&[]),
+            samples: 0,
+            floor: 0,
+        }
+    }
+
+    /// Counts what is new.
+    fn count(&mut self, counts: &[u64], layout: &BucketLayout, to: &mut impl FoldTarget) {
+        let octave = usize::from(self.octave);
+        let first = octave * layout.octave_len();
+        (self.samples, self.floor) = (0, 0);
+        for (index, count) in counts.iter().enumerate() {
+            let new = count.wrapping_sub(self.counts.get(index));
+            if new != 0 {
+                to.add(first + index, new);
+            }
+            if *count == 0 {
+                continue;
+            }
+            self.samples = self.samples.wrapping_add(*count);
+            let low = layout.low(first + index);
+            if !is_large(low) {
+                self.floor = self
+                    .floor
+                    .wrapping_add(u128::from(low) * u128::from(*count));
+            }
+        }
+        self.counts = Counts::new(counts);
+        to.offer(octave, &self.counts);
+    }
 }
 
 impl SharedCursor {
@@ -94,35 +141,17 @@ impl SharedCursor {
             if !bank.read_octave(octave, counts) {
                 continue;
             }
-            let first = octave * layout.octave_len();
-            for (index, count) in counts.iter().enumerate().filter(|(_, count)| **count != 0) {
-                samples = samples.wrapping_add(*count);
-                let low = layout.low(first + index);
-                if !is_large(low) {
-                    floor = floor.wrapping_add(u128::from(low) * u128::from(*count));
-                }
+            let known = self.counted.get(at);
+            if known.is_none_or(|known| usize::from(known.octave) != octave) {
+                self.counted.insert(at, Counted::nothing_of(octave as u8));
             }
-            if self
-                .counted
-                .get(at)
-                .is_none_or(|(known, _)| usize::from(*known) != octave)
-            {
-                self.counted.insert(at, (octave as u8, Counts::new(&[])));
-            }
-            let counted = &mut self.counted[at].1;
+            let counted = &mut self.counted[at];
             at += 1;
-            let mut changed = false;
-            for (index, count) in counts.iter().enumerate() {
-                let new = count.wrapping_sub(counted.get(index));
-                if new != 0 {
-                    changed = true;
-                    to.add(first + index, new);
-                }
+            if !counted.counts.are(counts) {
+                counted.count(counts, layout, to);
             }
-            if changed {
-                *counted = Counts::new(counts);
-                to.offer(octave, counted);
-            }
+            samples = samples.wrapping_add(counted.samples);
+            floor = floor.wrapping_add(counted.floor);
         }
         let wide = widen(sum, floor.wrapping_add(self.beyond_floor));
         to.add_sum(wide.wrapping_sub(self.sum));
