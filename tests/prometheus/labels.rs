@@ -2,8 +2,8 @@
 
 use crate::endpoint::Endpoint;
 use crate::monitor::{Labels, Prometheus, Series};
-use crate::parser;
 use crate::subjects::{NASTY, busy_collector, registry_with_everything, whole_process};
+use crate::validator;
 use epoch_metrics::{Page, Registry};
 
 /// A series' name, labels and value. For Prometheus an empty label is no label.
@@ -93,7 +93,7 @@ pub(crate) fn every_sample_of_a_page_comes_back() {
         // What Prometheus says of the scrape itself is left out.
         let query = format!("{{instance=\"{instance}\",__name__!~\"up|scrape_.*\"}}");
         let found = moment.query(&query).into_iter();
-        let samples = parser::parse(page)
+        let samples = validator::parse(page)
             .into_values()
             .flat_map(|family| family.samples);
         let expected = samples.map(|it| sample(&it.name, it.labels, it.value));

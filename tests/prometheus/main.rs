@@ -10,12 +10,16 @@ mod labels;
 mod monitor;
 #[path = "../needs/mod.rs"]
 mod needs;
-#[path = "../exposition/parser.rs"]
-#[allow(dead_code, reason = "the tests that read expositions use the rest")]
-mod parser;
 mod quantiles;
 #[path = "../exposition/subjects.rs"]
 mod subjects;
+#[path = "../exposition/validator/mod.rs"]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the tests that read expositions use the rest"
+)]
+mod validator;
 
 use std::process::ExitCode;
 
