@@ -34,13 +34,13 @@ pub enum MetricKind {
 }
 
 impl MetricKind {
-    /// The suffixes of all names that a family of this kind takes on a page.
+    /// The suffixes of all names that a family of this kind takes on a page, and of those that OpenMetrics keeps for it.
     pub(crate) fn name_suffixes(self) -> &'static [&'static str] {
         match self {
-            Self::Counter => &["", "_total"],
+            Self::Counter => &["", "_total", "_created"],
             Self::Gauge => &[""],
-            Self::Histogram => &["", "_bucket", "_sum", "_count"],
-            Self::Summary => &["", "_sum", "_count"],
+            Self::Histogram => &["", "_bucket", "_sum", "_count", "_created"],
+            Self::Summary => &["", "_sum", "_count", "_created"],
         }
     }
 

@@ -63,10 +63,10 @@ impl Wish {
     /// All names that its exposition is to use, and its own.
     pub(crate) fn names(&self) -> Vec<String> {
         let suffixes: &[&str] = match self.kind {
-            Kind::Counter => &["", "_total"],
+            Kind::Counter => &["", "_total", "_created"],
             Kind::Gauge | Kind::FloatGauge => &[""],
-            Kind::Histogram => &["", "_bucket", "_sum", "_count"],
-            Kind::Throughput => &["", "_total", "_per_second"],
+            Kind::Histogram => &["", "_bucket", "_sum", "_count", "_created"],
+            Kind::Throughput => &["", "_total", "_created", "_per_second"],
         };
         suffixes.iter().map(|suffix| self.base() + suffix).collect()
     }
@@ -374,7 +374,7 @@ fn hostile() -> impl Strategy<Value = String> {
 /// Names that get into each other's way, and some that are none.
 fn name() -> impl Strategy<Value = String> {
     const STEMS: [&str; 6] = ["a", "b", "a_b", "a:b", "_", "A1"];
-    const SUFFIXES: [&str; 12] = [
+    const SUFFIXES: [&str; 13] = [
         "",
         "",
         "",
@@ -383,6 +383,7 @@ fn name() -> impl Strategy<Value = String> {
         "_sum",
         "_count",
         "_bucket",
+        "_created",
         "_seconds",
         "_bytes",
         "_per_second",
