@@ -52,7 +52,9 @@ pub use collector::{
     MetricsCollector, ModeSnapshot, ThroughputSection, Transition,
 };
 pub use error::{LabelError, MergeError, OptionsError, RecordError, RegisterError};
-pub use export::{Format, PROMETHEUS_CONTENT_TYPE};
+#[cfg(feature = "protobuf")]
+pub use export::PROTOBUF_CONTENT_TYPE;
+pub use export::{Format, OPENMETRICS_CONTENT_TYPE, PROMETHEUS_CONTENT_TYPE, Scrape};
 pub use kind::{MetricKind, Unit};
 pub use metric::cached_value::{CacheStats, CachedValue};
 pub use metric::counter::Counter;

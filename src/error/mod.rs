@@ -40,7 +40,8 @@ pub enum RegisterError {
         /// The label's name.
         label: String,
     },
-    /// A metric of this name that differs, or one that uses this name on a page, is already registered.
+    /// A metric of this name that differs, or one that uses this name on a page, is already registered. Formats differ in the names
+    /// that they use; what one of them uses is taken in all.
     Duplicate {
         /// The name that is taken.
         name: String,
@@ -56,11 +57,13 @@ impl fmt::Display for RegisterError {
         match self {
             Self::InvalidName { name } => write!(
                 f,
-                "{name:?} is not a metric name: use ASCII letters, digits, `_` and `:`, and do not begin with a digit"
+                "{name:?} is not a metric name: use ASCII letters, digits, `_` and `:`, and do not begin with a digit, or allow more with \
+                 `RegistryBuilder::utf8_names`"
             ),
             Self::InvalidLabelName { label } => write!(
                 f,
-                "{label:?} is not a label name: use ASCII letters, digits and `_`, and begin with a letter or one `_`"
+                "{label:?} is not a label name: use ASCII letters, digits and `_`, and begin with a letter or one `_`, or allow more with \
+                 `RegistryBuilder::utf8_names`"
             ),
             Self::ReservedLabelName { label } => {
                 write!(

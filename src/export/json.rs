@@ -5,11 +5,11 @@
 
 use crate::kind::Unit;
 use crate::registry::Page;
-use crate::sample::Encoder;
 use crate::sample::description::FamilyDescription;
 use crate::sample::labels::LabelSet;
 use crate::sample::number::Scaled;
 use crate::sample::value::{Summary, Value};
+use crate::sample::{CACHES, Encoder};
 use crate::snapshot::histogram::HistogramSnapshot;
 use std::fmt::Display;
 use std::io::Write;
@@ -179,7 +179,7 @@ pub(super) struct JsonEncoder;
 
 impl Encoder for JsonEncoder {
     fn cache(&self) -> usize {
-        1
+        CACHES - 1
     }
 
     fn begin(&self) -> &'static [u8] {

@@ -1,8 +1,19 @@
-//! Prometheus' text format, version 0.0.4: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
+//! The text formats: Prometheus' 0.0.4 and 1.0.0 (<https://prometheus.io/docs/instrumenting/exposition_formats/>), and OpenMetrics 1.0
+//! (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
+//!
+//! | | Prometheus' | OpenMetrics |
+//! |---|---|---|
+//! | a counter's family | `jobs_total` | `jobs`; its sample is `jobs_total` |
+//! | the unit | | a line, which says what the name ends in |
+//! | quotes in a help text | as they are | escaped |
+//! | the end | | `# EOF` |
+//!
+//! Version 1.0.0 differs from 0.0.4 in that names may be quoted, as they may in OpenMetrics where the scraper allows it.
 
 use crate::kind::MetricKind;
 use crate::sample::Encoder;
 use crate::sample::description::FamilyDescription;
+use crate::sample::escaping::{Escaping, is_legacy_label, is_legacy_name};
 use crate::sample::labels::LabelSet;
 use crate::sample::number::{GoFloat, Scaled};
 use crate::sample::value::{Summary, Value};
@@ -10,21 +21,37 @@ use crate::snapshot::histogram::HistogramSnapshot;
 use std::fmt::Display;
 use std::io::Write;
 
-/// See the module's header.
-#[derive(Debug)]
-pub(super) struct TextEncoder;
+/// A text format, and the scheme by which names are written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Text {
+    pub(super) open_metrics: bool,
+    pub(super) escaping: Escaping,
+}
 
-impl Encoder for TextEncoder {
+impl Encoder for Text {
     fn cache(&self) -> usize {
-        0
+        self.escaping.cache(usize::from(self.open_metrics))
     }
 
-    fn begin_family(&self, family: &FamilyDescription, _body: usize, out: &mut Vec<u8>) {
-        let (name, suffix) = (&family.name, suffix(family.kind));
+    fn begin_family(&self, family: &FamilyDescription, _: usize, out: &mut Vec<u8>) {
+        let mut name = self.family_name(family);
+        if self.open_metrics && family.kind == MetricKind::Counter {
+            name.truncate(name.len() - TOTAL.len());
+        }
+        if !is_legacy_name(&name) {
+            let mut quoted = Vec::new();
+            push_quoted(&name, &mut quoted);
+            name = String::from_utf8(quoted).unwrap_or_default();
+        }
         // Writing to a Vec cannot fail, neither here nor below.
-        let _ = write!(out, "# HELP {name}{suffix} ");
-        escape(&family.help, false, out);
-        let _ = write!(out, "\n# TYPE {name}{suffix} {}\n", family.kind);
+        let _ = write!(out, "# HELP {name} ");
+        escape(&family.help, self.open_metrics, out);
+        let _ = write!(out, "\n# TYPE {name} {}\n", family.kind);
+        // A unit must be what the name ends in; those of counters say nothing.
+        let unit = family.unit.suffix().filter(|_| self.open_metrics);
+        if let Some(unit) = unit.filter(|_| family.kind != MetricKind::Counter) {
+            let _ = writeln!(out, "# UNIT {name} {unit}");
+        }
     }
 
     fn series(
@@ -35,16 +62,16 @@ impl Encoder for TextEncoder {
         out: &mut Vec<u8>,
     ) {
         let mut series = SeriesWriter {
+            format: self,
             family,
             labels,
             out,
         };
-        let suffix = suffix(family.kind);
         match value {
-            Value::Counter(value) => series.integer(suffix, None, *value),
-            Value::Gauge(value) => series.integer(suffix, None, *value),
+            Value::Counter(value) => series.integer("", None, *value),
+            Value::Gauge(value) => series.integer("", None, *value),
             Value::FloatCounter(value) | Value::FloatGauge(value) => {
-                series.sample(suffix, None, GoFloat::new(*value));
+                series.sample("", None, GoFloat::new(*value));
             }
             Value::Histogram(histogram) => series.histogram(histogram),
             Value::Summary(summary) => series.summary(summary),
@@ -69,13 +96,44 @@ impl Encoder for TextEncoder {
         place[1..=digits.len()].copy_from_slice(digits.as_bytes());
         true
     }
+
+    fn end(&self) -> &'static [u8] {
+        if self.open_metrics { b"# EOF\n" } else { b"" }
+    }
 }
 
-/// What the format adds to a family's name.
+/// What every format adds to a counter's name.
+const TOTAL: &str = "_total";
+
 fn suffix(kind: MetricKind) -> &'static str {
     match kind {
-        MetricKind::Counter => "_total",
+        MetricKind::Counter => TOTAL,
         MetricKind::Gauge | MetricKind::Histogram | MetricKind::Summary => "",
+    }
+}
+
+impl Text {
+    /// Prometheus' text format 0.0.4.
+    pub(super) const PROMETHEUS: Self = Self {
+        open_metrics: false,
+        escaping: Escaping::Underscores,
+    };
+
+    /// OpenMetrics for scrapers that ask for no scheme.
+    pub(super) const OPEN_METRICS: Self = Self {
+        open_metrics: true,
+        escaping: Escaping::Underscores,
+    };
+
+    /// Whether all names of the family are written as they are.
+    fn is_plain(&self, family: &FamilyDescription) -> bool {
+        !family.utf8 && self.escaping != Escaping::Dots
+    }
+
+    /// The family's name with the suffix of a counter, escaped.
+    fn family_name(&self, family: &FamilyDescription) -> String {
+        let name = format!("{}{}", family.name, suffix(family.kind));
+        self.escaping.name(&name).into_owned()
     }
 }
 
@@ -85,25 +143,9 @@ fn end_with_integer(value: impl itoa::Integer, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-/// Writes the text with backslashes and newlines escaped, and quotes if it is a label's value.
-fn escape(text: &str, quotes: bool, out: &mut Vec<u8>) {
-    let mut text = text.as_bytes();
-    let special = |byte: &u8| matches!(byte, b'\\' | b'\n') || (quotes && *byte == b'"');
-    // What lies between two special characters is copied as a whole.
-    while let Some(at) = text.iter().position(special) {
-        out.extend_from_slice(&text[..at]);
-        out.extend_from_slice(match text[at] {
-            b'\\' => b"\\\\",
-            b'\n' => b"\\n",
-            _ => b"\\\"",
-        });
-        text = &text[at + 1..];
-    }
-    out.extend_from_slice(text);
-}
-
 /// Writes the samples of one series.
 struct SeriesWriter<'a> {
+    format: &'a Text,
     family: &'a FamilyDescription,
     labels: LabelSet<'a>,
     out: &'a mut Vec<u8>,
@@ -113,6 +155,7 @@ struct SeriesWriter<'a> {
 type Added<'a> = (&'a str, &'a dyn Display);
 
 impl SeriesWriter<'_> {
+    /// `suffix`: what the sample's name has besides the family's.
     fn sample(&mut self, suffix: &str, added: Option<Added<'_>>, value: impl Display) {
         self.name(suffix, added);
         let _ = writeln!(self.out, "{value}");
@@ -125,9 +168,7 @@ impl SeriesWriter<'_> {
 
     /// The name and the labels, and the space behind them.
     fn name(&mut self, suffix: &str, added: Option<Added<'_>>) {
-        self.out.extend_from_slice(self.family.name.as_bytes());
-        self.out.extend_from_slice(suffix.as_bytes());
-        let mut separator = self.labels();
+        let mut separator = self.own_labels(suffix);
         if let Some((name, value)) = added {
             let _ = write!(self.out, "{}{name}=\"{value}\"", char::from(separator));
             separator = b',';
@@ -138,15 +179,34 @@ impl SeriesWriter<'_> {
         self.out.push(b' ');
     }
 
-    /// The series' own labels. Returns what stands before one more.
-    fn labels(&mut self) -> u8 {
+    /// The name and the series' own labels. Returns what stands before one more.
+    fn own_labels(&mut self, added: &str) -> u8 {
+        let plain = self.format.is_plain(self.family);
+        let out = &mut *self.out;
         let mut separator = b'{';
+        if plain {
+            out.extend_from_slice(self.family.name.as_bytes());
+            out.extend_from_slice(suffix(self.family.kind).as_bytes());
+            out.extend_from_slice(added.as_bytes());
+        } else {
+            let name = self.format.family_name(self.family) + added;
+            if is_legacy_name(&name) {
+                out.extend_from_slice(name.as_bytes());
+            } else {
+                out.push(b'{');
+                push_quoted(&name, out);
+                separator = b',';
+            }
+        }
         for (name, value) in self.labels.iter() {
-            self.out.push(separator);
-            self.out.extend_from_slice(name.as_bytes());
-            self.out.extend_from_slice(b"=\"");
-            escape(value, true, self.out);
-            self.out.push(b'"');
+            out.push(separator);
+            if plain {
+                out.extend_from_slice(name.as_bytes());
+            } else {
+                push_label_name(&self.format.escaping.label(name), out);
+            }
+            out.push(b'=');
+            push_quoted(value, out);
             separator = b',';
         }
         separator
@@ -158,9 +218,7 @@ impl SeriesWriter<'_> {
         let les = bounds.iter().map(|bound| &*bound.le).chain(["+Inf"]);
         // All buckets begin with the same bytes as the first one.
         let start = self.out.len();
-        self.out.extend_from_slice(self.family.name.as_bytes());
-        self.out.extend_from_slice(b"_bucket");
-        let separator = self.labels();
+        let separator = self.own_labels("_bucket");
         self.out.push(separator);
         self.out.extend_from_slice(b"le=\"");
         let beginning = start..self.out.len();
@@ -194,4 +252,36 @@ impl SeriesWriter<'_> {
         self.sample("_sum", None, Scaled(sum, self.family.unit));
         self.integer("_count", None, count);
     }
+}
+
+fn push_label_name(name: &str, out: &mut Vec<u8>) {
+    if is_legacy_label(name) {
+        out.extend_from_slice(name.as_bytes());
+    } else {
+        push_quoted(name, out);
+    }
+}
+
+/// The text in quotes, with backslashes, quotes and newlines escaped.
+fn push_quoted(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    escape(text, true, out);
+    out.push(b'"');
+}
+
+/// The text with backslashes and newlines escaped, and quotes if it says so.
+fn escape(text: &str, quotes: bool, out: &mut Vec<u8>) {
+    let mut rest = text.as_bytes();
+    let special = |byte: &u8| matches!(byte, b'\\' | b'\n') || (quotes && *byte == b'"');
+    // What lies between two special characters is copied as a whole.
+    while let Some(at) = rest.iter().position(special) {
+        out.extend_from_slice(&rest[..at]);
+        out.extend_from_slice(match rest[at] {
+            b'\\' => b"\\\\",
+            b'\n' => b"\\n",
+            _ => b"\\\"",
+        });
+        rest = &rest[at + 1..];
+    }
+    out.extend_from_slice(rest);
 }

@@ -6,7 +6,7 @@ use crate::error::RegisterError;
 use crate::metric::context::MetricContext;
 use crate::ownership::Ownership;
 use crate::registry::Registry;
-use crate::registry::names::{Naming, check_name};
+use crate::registry::names::Naming;
 use crate::registry::own::{self, OwnFamilies};
 use crate::registry::state::RegistryState;
 use std::fmt;
@@ -134,6 +134,26 @@ impl RegistryBuilder {
         Ok(self)
     }
 
+    /// Whether names of metrics and labels may have any characters, as in `http.server.duration`; defaults to `false`. It holds for
+    /// everything that is named after this call: call it before [`Self::prefix`] and [`Self::constant_label`].
+    ///
+    /// A scraper that takes such names, as Prometheus 3 does, gets them as they are ([`Registry::scrape`]); any other one gets
+    /// them escaped by the scheme that it asks for, by default with `_` for each character that is not an ASCII letter, a digit,
+    /// `_` or `:`. Names that are the same once they are escaped do not go together: the second one is refused as a duplicate.
+    /// Labels of [families with any labels](crate::FamilyOptions::any_labels) keep to the plain characters.
+    ///
+    /// ```
+    /// let registry = epoch_metrics::Registry::builder().utf8_names(true).build();
+    /// registry.counter("http.requests", "Requests.")?.inc();
+    /// assert!(registry.render_prometheus().contains("http_requests_total 1\n"));
+    /// assert!(registry.counter("http_requests", "Requests.").is_err());
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn utf8_names(mut self, allowed: bool) -> Self {
+        self.naming.set_utf8(allowed);
+        self
+    }
+
     /// A label that every series of the registry has, before its own labels.
     ///
     /// # Errors
@@ -177,7 +197,7 @@ impl RegistryBuilder {
     /// # Ok::<(), epoch_metrics::RegisterError>(())
     /// ```
     pub fn own_metrics_prefix(mut self, prefix: &str) -> Result<Self, RegisterError> {
-        check_name(prefix)?;
+        self.naming.check_name(prefix)?;
         self.own = Some(prefix.to_owned());
         Ok(self)
     }

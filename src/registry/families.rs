@@ -20,6 +20,7 @@ use crate::metric::options::HistogramOptions;
 use crate::registry::Registry;
 use crate::registry::catalog::CellValue;
 use crate::sample::description::FamilyDescription;
+use crate::sample::escaping::is_legacy_label;
 use crate::snapshot::histogram::HistogramSnapshot;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -197,7 +198,8 @@ impl Registry {
         let check: Option<CheckNames> = description.open.then(|| {
             let (naming, kind) = (self.state.naming.clone(), description.kind);
             Arc::new(move |name: &str| {
-                !taken.contains(&name) && naming.check_labels(kind, &[name.to_owned()]).is_ok()
+                let valid = || naming.check_labels(kind, &[name.to_owned()]).is_ok();
+                !taken.contains(&name) && is_legacy_label(name) && valid()
             }) as _
         });
         Family::new(&description.labels, check, series, &self.state.context)

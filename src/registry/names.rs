@@ -3,6 +3,7 @@
 use crate::error::RegisterError;
 use crate::kind::{MetricKind, Unit};
 use crate::sample::description::FamilyDescription;
+use crate::sample::escaping::{Escaping, is_legacy_label, is_legacy_name};
 use crate::sample::labels::SharedLabels;
 use std::collections::HashSet;
 
@@ -11,11 +12,17 @@ use std::collections::HashSet;
 pub(super) struct Naming {
     prefix: Option<String>,
     constant: SharedLabels,
+    /// Whether names may have characters that not every scraper takes.
+    utf8: bool,
 }
 
 impl Naming {
+    pub(super) fn set_utf8(&mut self, utf8: bool) {
+        self.utf8 = utf8;
+    }
+
     pub(super) fn set_prefix(&mut self, prefix: &str) -> Result<(), RegisterError> {
-        check_name(prefix)?;
+        self.check_name(prefix)?;
         self.prefix = Some(prefix.to_owned());
         Ok(())
     }
@@ -25,9 +32,9 @@ impl Naming {
         name: &str,
         value: &str,
     ) -> Result<(), RegisterError> {
-        check_label(name)?;
+        self.check_label(name)?;
         let mut labels = self.constant.to_vec();
-        if labels.iter().any(|(taken, _)| **taken == *name) {
+        if labels.iter().any(|(taken, _)| self.collide(taken, name)) {
             let label = name.to_owned();
             return Err(RegisterError::DuplicateLabelName { label });
         }
@@ -49,10 +56,11 @@ impl Naming {
         unit: Unit,
         labels: &[String],
     ) -> Result<FamilyDescription, RegisterError> {
-        let base = base_name(name, kind, unit)?;
+        let base = self.base_name(name, kind, unit)?;
         self.check_labels(kind, labels)?;
         Ok(FamilyDescription::new(&self.full_name(base), help, kind)
             .with_unit(unit)
+            .with_utf8(self.utf8)
             .with_labels(&self.constant, labels))
     }
 
@@ -72,7 +80,6 @@ impl Naming {
         all
     }
 
-    /// The name with the prefix.
     /// A family of the library itself, which has the constant labels only.
     pub(super) fn describe_own(
         &self,
@@ -80,9 +87,12 @@ impl Naming {
         help: &str,
         kind: MetricKind,
     ) -> FamilyDescription {
-        FamilyDescription::new(&self.full_name(name), help, kind).with_labels(&self.constant, &[])
+        FamilyDescription::new(&self.full_name(name), help, kind)
+            .with_utf8(self.utf8)
+            .with_labels(&self.constant, &[])
     }
 
+    /// The name with the prefix.
     pub(super) fn full_name(&self, base: String) -> String {
         match &self.prefix {
             Some(prefix) => format!("{prefix}_{base}"),
@@ -96,7 +106,9 @@ impl Naming {
         kind: MetricKind,
         labels: &[String],
     ) -> Result<(), RegisterError> {
-        labels.iter().try_for_each(|label| check_label(label))?;
+        labels
+            .iter()
+            .try_for_each(|label| self.check_label(label))?;
         let constant = self.constant.iter().map(|(name, _)| &**name);
         let all: Vec<&str> = constant.chain(labels.iter().map(String::as_str)).collect();
         for (i, name) in all.iter().enumerate() {
@@ -104,58 +116,74 @@ impl Naming {
             if kind.reserved_label() == Some(name) {
                 return Err(RegisterError::ReservedLabelName { label });
             }
-            if all[..i].contains(name) {
+            if all[..i].iter().any(|before| self.collide(before, name)) {
                 return Err(RegisterError::DuplicateLabelName { label });
             }
         }
         Ok(())
     }
-}
 
-/// Checks a metric's name, and returns it without the suffix that a page adds, and with its unit.
-pub(super) fn base_name(name: &str, kind: MetricKind, unit: Unit) -> Result<String, RegisterError> {
-    check_name(name)?;
-    let base = match (kind, unit.suffix()) {
-        (MetricKind::Counter, _) => name.strip_suffix("_total").unwrap_or(name).to_owned(),
-        (_, Some(suffix)) if !name.ends_with(&format!("_{suffix}")) => format!("{name}_{suffix}"),
-        _ => name.to_owned(),
-    };
-    // A counter called `_total`.
-    if base.is_empty() {
-        return Err(invalid_name(name));
+    /// Checks a metric's name, and returns it without the suffix that a page adds, and with its unit.
+    pub(super) fn base_name(
+        &self,
+        name: &str,
+        kind: MetricKind,
+        unit: Unit,
+    ) -> Result<String, RegisterError> {
+        self.check_name(name)?;
+        let base = match (kind, unit.suffix()) {
+            (MetricKind::Counter, _) => name.strip_suffix("_total").unwrap_or(name).to_owned(),
+            (_, Some(suffix)) if !name.ends_with(&format!("_{suffix}")) => {
+                format!("{name}_{suffix}")
+            }
+            _ => name.to_owned(),
+        };
+        // A counter called `_total`.
+        if base.is_empty() {
+            let name = name.to_owned();
+            return Err(RegisterError::InvalidName { name });
+        }
+        Ok(base)
     }
-    Ok(base)
-}
 
-pub(super) fn check_name(name: &str) -> Result<(), RegisterError> {
-    let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
-    let first = |c: char| !c.is_ascii_digit();
-    if name.chars().all(legal) && name.starts_with(first) {
-        Ok(())
-    } else {
-        Err(invalid_name(name))
+    pub(super) fn check_name(&self, name: &str) -> Result<(), RegisterError> {
+        if is_legacy_name(name) || (self.utf8 && !name.is_empty()) {
+            Ok(())
+        } else {
+            let name = name.to_owned();
+            Err(RegisterError::InvalidName { name })
+        }
+    }
+
+    fn check_label(&self, name: &str) -> Result<(), RegisterError> {
+        let legal = is_legacy_label(name) || (self.utf8 && !name.is_empty());
+        // Names that begin like this are the server's own.
+        let reserved = Escaping::Underscores.label(name).starts_with("__");
+        if legal && !reserved {
+            Ok(())
+        } else {
+            let label = name.to_owned();
+            Err(RegisterError::InvalidLabelName { label })
+        }
+    }
+
+    /// Whether two labels have one name, for a scraper that takes their names as they are or for one that does not.
+    fn collide(&self, one: &str, other: &str) -> bool {
+        let same = |scheme: &Escaping| scheme.label(one) == scheme.label(other);
+        one == other || (self.utf8 && Escaping::LOSSY.iter().any(same))
     }
 }
 
-fn invalid_name(name: &str) -> RegisterError {
-    let name = name.to_owned();
-    RegisterError::InvalidName { name }
-}
-
-fn check_label(name: &str) -> Result<(), RegisterError> {
-    let legal = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let first = |c: char| !c.is_ascii_digit();
-    if name.chars().all(legal) && name.starts_with(first) && !name.starts_with("__") {
-        Ok(())
-    } else {
-        let label = name.to_owned();
-        Err(RegisterError::InvalidLabelName { label })
-    }
-}
-
-fn names_of(base: &str, kind: MetricKind) -> impl Iterator<Item = String> + use<'_> {
-    let suffixes = kind.name_suffixes().iter();
-    suffixes.map(move |suffix| format!("{base}{suffix}"))
+/// All names that a family takes: those on a page, for scrapers that take them as they are and for those that do not. Each of
+/// them once.
+fn names_of(base: &str, kind: MetricKind) -> HashSet<String> {
+    let names = kind.name_suffixes().iter();
+    let names = names.map(|suffix| format!("{base}{suffix}"));
+    let forms = names.flat_map(|name| {
+        let escaped = Escaping::LOSSY.map(|scheme| scheme.name(&name).into_owned());
+        escaped.into_iter().chain([name])
+    });
+    forms.collect()
 }
 
 /// Gives the names of a family back.
@@ -173,7 +201,9 @@ pub(super) fn reserve(
     let names = families.iter();
     let names = names.flat_map(|(base, kind)| names_of(base, *kind));
     let wanted: Vec<String> = names.collect();
-    if let Some(name) = wanted.iter().find(|wanted| taken.contains(*wanted)) {
+    // The shortest: which one is named does not depend on the order of a set.
+    let clash = wanted.iter().filter(|wanted| taken.contains(*wanted)).min();
+    if let Some(name) = clash {
         return Err(RegisterError::Duplicate {
             name: name.clone(),
             differs: None,

@@ -35,9 +35,8 @@ impl OwnFamilies {
     /// `prefix`: what their names begin with, after the registry's own prefix.
     pub(super) fn new(naming: &Naming, prefix: &str) -> Self {
         let describe = |name: &str, help| {
-            let name = naming.full_name(format!("{prefix}_{name}"));
             // Each series brings its labels: those of the metric that it is about.
-            Arc::new(FamilyDescription::new(&name, help, MetricKind::Counter))
+            Arc::new(naming.describe_own(format!("{prefix}_{name}"), help, MetricKind::Counter))
         };
         Self {
             rejected: describe("rejected_values", REJECTED),

@@ -8,7 +8,6 @@ use crate::metric::family::Family;
 use crate::metric::family_options::FamilyOptions;
 use crate::metric::throughput::{Throughput, ThroughputCore};
 use crate::registry::Registry;
-use crate::registry::names::base_name;
 use crate::sample::description::FamilyDescription;
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,7 +107,7 @@ impl Registry {
         labels: &[String],
     ) -> Result<Vec<FamilyDescription>, RegisterError> {
         let naming = &self.state.naming;
-        let base = base_name(name, MetricKind::Counter, Unit::Unitless)?;
+        let base = naming.base_name(name, MetricKind::Counter, Unit::Unitless)?;
         let total = naming.describe(name, help, MetricKind::Counter, Unit::Unitless, labels)?;
         let (name, help) = (
             format!("{base}_per_second"),

@@ -22,6 +22,8 @@ pub(crate) struct FamilyDescription {
     pub(crate) open: bool,
     /// The exported bounds of a histogram, rising.
     pub(crate) bounds: Box<[Bound]>,
+    /// Whether names of the family or its labels may have characters that not every scraper takes.
+    pub(crate) utf8: bool,
 }
 
 impl FamilyDescription {
@@ -37,6 +39,7 @@ impl FamilyDescription {
             labels: Arc::default(),
             open: false,
             bounds: Box::default(),
+            utf8: false,
         }
     }
 
@@ -74,6 +77,11 @@ impl FamilyDescription {
 
     pub(crate) fn with_unit(mut self, unit: Unit) -> Self {
         self.unit = unit;
+        self
+    }
+
+    pub(crate) fn with_utf8(mut self, utf8: bool) -> Self {
+        self.utf8 = utf8;
         self
     }
 

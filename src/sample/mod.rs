@@ -5,11 +5,13 @@
 
 pub(crate) mod bound;
 pub(crate) mod description;
+pub(crate) mod escaping;
 pub(crate) mod labels;
 pub(crate) mod number;
 pub(crate) mod value;
 
 use description::FamilyDescription;
+use escaping::Escaping;
 use labels::LabelSet;
 use value::Value;
 
@@ -61,5 +63,5 @@ pub(crate) trait Encoder: Sync {
     }
 }
 
-/// The number of encoders that write different bytes.
-pub(crate) const CACHES: usize = 2;
+/// The number of encoders that write different bytes: JSON, and text, OpenMetrics and protobuf with each scheme for names.
+pub(crate) const CACHES: usize = 3 * Escaping::ALL.len() + 1;

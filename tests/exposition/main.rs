@@ -2,6 +2,9 @@
 
 mod broken;
 mod fuzz;
+mod names;
+mod negotiation;
+mod openmetrics;
 mod process;
 mod subjects;
 mod validator;

@@ -1,7 +1,7 @@
 //! One page of everything that a process has: two collectors, a registry of its own, constant labels.
 
-use crate::subjects::whole_process;
-use crate::{parse, value};
+use crate::subjects::{busy_collector, registry_with_everything, whole_process};
+use crate::validator::{OPEN_METRICS, TEXT, parse, valid, value};
 use std::collections::HashSet;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -55,7 +55,10 @@ fn everything_of_a_process_reads_back_from_one_page() {
 /// Prints one line for each sample: name, labels by name, value; all of it as JSON.
 const READER: &str = "
 import json, sys
-from prometheus_client.parser import text_string_to_metric_families
+if sys.argv[1] == 'openmetrics':
+    from prometheus_client.openmetrics.parser import text_string_to_metric_families
+else:
+    from prometheus_client.parser import text_string_to_metric_families
 families = list(text_string_to_metric_families(sys.stdin.buffer.read().decode()))
 names = [family.name for family in families]
 assert len(names) == len(set(names)), names
@@ -65,14 +68,14 @@ for family in families:
         print(json.dumps([sample.name, sorted(sample.labels.items()), repr(float(sample.value))]))
 ";
 
-/// The parser of Python's client library reads the same samples as the parser of these tests.
-#[test]
-#[ignore = "needs Python's prometheus_client; with it: EPOCH_PYTHON=<python> cargo test --test exposition -- --ignored"]
-fn pythons_client_library_reads_the_same() {
-    let text = whole_process().render_prometheus();
+/// Name, labels and value of a sample as Python prints it.
+type Line = (String, Vec<(String, String)>, String);
+
+/// What Python's client library reads.
+fn read_by_python(format: &str, text: &str) -> Vec<Line> {
     let python = std::env::var("EPOCH_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let mut reader = Command::new(&python)
-        .args(["-c", READER])
+        .args(["-c", READER, format])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -82,24 +85,42 @@ fn pythons_client_library_reads_the_same() {
     drop(input);
     let output = reader.wait_with_output().unwrap();
     assert!(output.status.success(), "{python} could not read\n{text}");
-    let line = |line: &str| -> (String, Vec<(String, String)>, String) {
-        let (name, labels, value) = serde_json::from_str(line).unwrap();
-        (name, labels, value)
-    };
     let read = String::from_utf8(output.stdout).unwrap();
-    let mut read: Vec<_> = read.lines().map(line).collect();
-    let samples = parse(&text).into_values().flat_map(|family| family.samples);
-    let mut expected: Vec<_> = samples
-        .map(|sample| {
-            let value = match sample.value {
-                value if value.is_nan() => "nan".to_owned(),
-                // As Python writes it.
-                value => format!("{value:?}"),
-            };
-            (sample.name, Vec::from_iter(sample.labels), value)
-        })
-        .collect();
-    read.sort();
-    expected.sort();
-    assert_eq!(read, expected);
+    let line = |line| -> Line {
+        let (name, labels, value): Line = serde_json::from_str(line).unwrap();
+        // Python writes exponents differently.
+        let value: f64 = value.parse().unwrap();
+        (name, labels, value.to_string())
+    };
+    read.lines().map(line).collect()
+}
+
+/// The parsers of Python's client library read the same samples as the validator of these tests.
+#[test]
+#[ignore = "needs Python's prometheus_client; with it: EPOCH_PYTHON=<python> cargo test --test exposition -- --ignored"]
+fn pythons_client_library_reads_the_same() {
+    let pages = [
+        whole_process(),
+        registry_with_everything().page(),
+        busy_collector().page(),
+    ];
+    for page in pages {
+        for (format, text, syntax) in [
+            ("text", page.render_prometheus(), TEXT),
+            ("openmetrics", page.render_openmetrics(), OPEN_METRICS),
+        ] {
+            let samples = valid(&text, syntax).into_values();
+            let samples = samples.flat_map(|family| family.samples);
+            let mut expected: Vec<Line> = samples
+                .map(|sample| {
+                    let value = sample.value.to_string();
+                    (sample.name, Vec::from_iter(sample.labels), value)
+                })
+                .collect();
+            let mut read = read_by_python(format, &text);
+            read.sort();
+            expected.sort();
+            assert_eq!(read, expected);
+        }
+    }
 }

@@ -18,7 +18,7 @@ pub use collector::{
     MetricsCollector, ModeSnapshot, ThroughputSection, Transition,
 };
 pub use error::{LabelError, MergeError, OptionsError, RecordError, RegisterError};
-pub use export::PROMETHEUS_CONTENT_TYPE;
+pub use export::{Format, OPENMETRICS_CONTENT_TYPE, PROMETHEUS_CONTENT_TYPE, Scrape};
 pub use kind::{MetricKind, Unit};
 pub use metric::cached_value::{CacheStats, CachedValue};
 pub use metric::counter::Counter;
@@ -39,6 +39,7 @@ pub use registry::{
     FamilySnapshot, Observations, Page, PageError, Registry, RegistryBuilder, RegistrySnapshot,
     SeriesSnapshot,
 };
+pub use rendered::{Rendered, RenderedChunk};
 pub use sample::value::{Summary, Value};
 pub use snapshot::histogram::{Bucket, HistogramSnapshot};
 pub use snapshot::latest::Latest;
@@ -65,6 +66,8 @@ mod metric;
 mod ownership;
 #[path = "../../../src/registry/mod.rs"]
 mod registry;
+#[path = "../../../src/rendered.rs"]
+mod rendered;
 #[path = "../../../src/sample/mod.rs"]
 mod sample;
 #[path = "../../../src/snapshot/mod.rs"]

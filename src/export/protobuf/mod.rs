@@ -1,0 +1,109 @@
+//! Prometheus' protobuf exposition: a `MetricFamily` for each family, each after its length. Histograms have their exported bounds
+//! as classic buckets, and native buckets besides ([`native`]).
+
+mod messages;
+mod native;
+
+use crate::kind::{MetricKind, Unit};
+use crate::sample::Encoder;
+use crate::sample::description::FamilyDescription;
+use crate::sample::escaping::Escaping;
+use crate::sample::labels::LabelSet;
+use crate::sample::value::{Summary, Value};
+use crate::snapshot::histogram::HistogramSnapshot;
+use messages::{Bucket, Histogram, Label, Metric, MetricFamily, Quantile, Scalar};
+use prost::{Message, encode_length_delimiter};
+
+/// The format, with the scheme by which names are written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Protobuf(pub(super) Escaping);
+
+impl Encoder for Protobuf {
+    fn cache(&self) -> usize {
+        self.0.cache(2)
+    }
+
+    fn begin_family(&self, family: &FamilyDescription, body: usize, out: &mut Vec<u8>) {
+        let (suffix, kind) = match family.kind {
+            MetricKind::Counter => ("_total", 0),
+            MetricKind::Gauge => ("", 1),
+            MetricKind::Summary => ("", 2),
+            MetricKind::Histogram => ("", 4),
+        };
+        let head = MetricFamily {
+            name: self
+                .0
+                .name(&format!("{}{suffix}", family.name))
+                .into_owned(),
+            help: family.help.clone(),
+            kind,
+            unit: family.unit.to_string(),
+            metrics: Vec::new(),
+        };
+        // A Vec has room for everything, here and below.
+        let _ = encode_length_delimiter(head.encoded_len() + body, out);
+        let _ = head.encode(out);
+    }
+
+    fn series(
+        &self,
+        family: &FamilyDescription,
+        labels: LabelSet<'_>,
+        value: &Value,
+        out: &mut Vec<u8>,
+    ) {
+        let labels = labels.iter().map(|(name, value)| Label {
+            name: self.0.label(name).into_owned(),
+            value: value.to_owned(),
+        });
+        let mut metric = Metric {
+            labels: labels.collect(),
+            ..Metric::default()
+        };
+        let scalar = |value| Some(Scalar { value });
+        match value {
+            Value::Counter(value) => metric.counter = scalar(*value as f64),
+            Value::FloatCounter(value) => metric.counter = scalar(*value),
+            Value::Gauge(value) => metric.gauge = scalar(*value as f64),
+            Value::FloatGauge(value) => metric.gauge = scalar(*value),
+            Value::Histogram(snapshot) => metric.histogram = Some(histogram(family, snapshot)),
+            Value::Summary(summary) => metric.summary = Some(quantiles(family.unit, summary)),
+        }
+        let part = MetricFamily {
+            metrics: vec![metric],
+            ..MetricFamily::default()
+        };
+        let _ = part.encode(out);
+    }
+}
+
+fn histogram(family: &FamilyDescription, snapshot: &HistogramSnapshot) -> Histogram {
+    let scale = family.unit.scale();
+    let counts = snapshot.cumulative(family.bounds.iter().map(|bound| bound.cut));
+    let bucket = |(value, cumulative_count)| Bucket {
+        cumulative_count,
+        upper_bound: value as f64 / scale,
+    };
+    let bounds = family.bounds.iter().map(|bound| bound.value);
+    let mut histogram = Histogram {
+        count: snapshot.count(),
+        sum: snapshot.sum() as f64 / scale,
+        buckets: bounds.zip(counts).map(bucket).collect(),
+        ..Histogram::default()
+    };
+    native::add_buckets(snapshot, &mut histogram);
+    histogram
+}
+
+fn quantiles(unit: Unit, summary: &Summary) -> messages::Summary {
+    let scaled = |value: f64| value / unit.scale();
+    let quantile = |(quantile, value): &(f64, Option<u64>)| Quantile {
+        quantile: *quantile,
+        value: value.map_or(f64::NAN, |value| scaled(value as f64)),
+    };
+    messages::Summary {
+        count: summary.count(),
+        sum: scaled(summary.sum() as f64),
+        quantiles: summary.quantiles().iter().map(quantile).collect(),
+    }
+}
