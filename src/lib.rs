@@ -31,7 +31,7 @@
 //! | `collector` | the bundle, made of public parts only (its `render_json` is in `export/collector.rs`) |
 //! | `export` | one file for each format; all encode the model in `sample` |
 //! | `registry` | names, families, the snapshot of everything, observable metrics, pages of one registry or several |
-//! | `rendered` | what pages consist of: bytes that are shared |
+//! | `rendered`, `deflate` | what pages consist of: bytes that are shared; gzip in pieces |
 //! | `metric` | the handles |
 //! | `fold` | what a reader keeps between reads |
 //! | `snapshot`, `sample` | plain immutable values; the model of families and samples |
@@ -90,6 +90,8 @@ pub mod guide {
 
 mod clock;
 mod collector;
+#[cfg(feature = "gzip")]
+mod deflate;
 mod engine;
 mod error;
 mod export;

@@ -4,6 +4,10 @@
 //! the bytes of some of its series. A registry keeps all of them, so what did not change goes from one page to the next without
 //! being copied.
 
+#[cfg(feature = "gzip")]
+use crate::deflate::Deflated;
+#[cfg(feature = "gzip")]
+use crate::engine::slot::once_box::OnceBox;
 use crate::sample::Encoder;
 use crate::sample::description::FamilyDescription;
 use std::fmt;
@@ -17,6 +21,9 @@ pub(crate) struct Part {
     pub(crate) bytes: Box<[u8]>,
     /// Where each series ends. What separates it from the next one comes behind.
     pub(crate) ends: Arc<[u32]>,
+    /// The bytes, compressed, once somebody has asked for that.
+    #[cfg(feature = "gzip")]
+    pub(crate) deflated: OnceBox<Deflated>,
 }
 
 /// The bytes of one family.
@@ -56,6 +63,9 @@ pub struct Rendered {
     separator: &'static [u8],
     end: &'static [u8],
     runs: Vec<Families>,
+    /// A compressed page has these instead of families.
+    #[cfg(feature = "gzip")]
+    bytes: Arc<[Arc<[u8]>]>,
     len: usize,
 }
 
@@ -73,22 +83,37 @@ pub struct Rendered {
 #[derive(Clone)]
 pub struct RenderedChunk(Owner);
 
+/// What a [`RenderedChunk`] keeps alive.
 #[derive(Clone)]
-enum Owner {
+pub(crate) enum Owner {
     Static(&'static [u8]),
     Head(Arc<FamilyText>),
     Part(Arc<Part>),
+    #[cfg(feature = "gzip")]
+    Bytes(Arc<[u8]>),
 }
 
 /// A [`RenderedChunk`] that is borrowed.
 #[derive(Clone, Copy)]
-enum Piece<'a> {
+pub(crate) enum Piece<'a> {
     Static(&'static [u8]),
     Head(&'a Arc<FamilyText>),
     Part(&'a Arc<Part>),
+    #[cfg(feature = "gzip")]
+    Bytes(&'a Arc<[u8]>),
 }
 
 impl Part {
+    /// `ends`: where each series ends.
+    pub(crate) fn new(bytes: Box<[u8]>, ends: Arc<[u32]>) -> Self {
+        Self {
+            bytes,
+            ends,
+            #[cfg(feature = "gzip")]
+            deflated: OnceBox::default(),
+        }
+    }
+
     /// Where the bytes of a series are. `encoder`: the one that wrote them.
     pub(crate) fn range(&self, series: usize, encoder: &dyn Encoder) -> Range<usize> {
         let start = match series.checked_sub(1) {
@@ -173,6 +198,22 @@ impl Rendered {
             separator,
             end,
             runs,
+            #[cfg(feature = "gzip")]
+            bytes: Arc::default(),
+            len,
+        }
+    }
+
+    /// A page that consists of these bytes.
+    #[cfg(feature = "gzip")]
+    pub(crate) fn of_bytes(begin: &'static [u8], bytes: Arc<[Arc<[u8]>]>) -> Self {
+        let len = begin.len() + bytes.iter().map(|bytes| bytes.len()).sum::<usize>();
+        Self {
+            begin,
+            separator: b"",
+            end: b"",
+            runs: Vec::new(),
+            bytes,
             len,
         }
     }
@@ -189,13 +230,7 @@ impl Rendered {
 
     /// The page's bytes, piece by piece, none of them empty.
     pub fn chunks(&self) -> impl Iterator<Item = RenderedChunk> {
-        self.pieces().map(|piece| {
-            RenderedChunk(match piece {
-                Piece::Static(bytes) => Owner::Static(bytes),
-                Piece::Head(family) => Owner::Head(Arc::clone(family)),
-                Piece::Part(part) => Owner::Part(Arc::clone(part)),
-            })
-        })
+        self.pieces().map(|piece| RenderedChunk(piece.owner()))
     }
 
     /// The page as one buffer.
@@ -223,24 +258,51 @@ impl Rendered {
             .try_for_each(|piece| out.write_all(piece.bytes()))
     }
 
-    fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
         let separator = self.separator;
         let families = self.runs.iter().flat_map(|run| run.list.iter());
         let families = families.enumerate().flat_map(move |(number, family)| {
             std::iter::once(before(number, separator)).chain(family.pieces(separator))
         });
         let begin = std::iter::once(Piece::Static(self.begin));
-        let all = begin.chain(families).chain([Piece::Static(self.end)]);
+        let all = begin.chain(families);
+        #[cfg(feature = "gzip")]
+        let all = all.chain(self.bytes.iter().map(Piece::Bytes));
+        let all = all.chain([Piece::Static(self.end)]);
         all.filter(|piece| !piece.bytes().is_empty())
     }
 }
 
 impl<'a> Piece<'a> {
-    fn bytes(self) -> &'a [u8] {
+    pub(crate) fn bytes(self) -> &'a [u8] {
         match self {
             Self::Static(bytes) => bytes,
             Self::Head(family) => &family.head,
             Self::Part(part) => &part.bytes,
+            #[cfg(feature = "gzip")]
+            Self::Bytes(bytes) => bytes,
+        }
+    }
+
+    pub(crate) fn owner(self) -> Owner {
+        match self {
+            Self::Static(bytes) => Owner::Static(bytes),
+            Self::Head(family) => Owner::Head(Arc::clone(family)),
+            Self::Part(part) => Owner::Part(Arc::clone(part)),
+            #[cfg(feature = "gzip")]
+            Self::Bytes(bytes) => Owner::Bytes(Arc::clone(bytes)),
+        }
+    }
+}
+
+impl Owner {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Static(bytes) => bytes,
+            Self::Head(family) => &family.head,
+            Self::Part(part) => &part.bytes,
+            #[cfg(feature = "gzip")]
+            Self::Bytes(bytes) => bytes,
         }
     }
 }
@@ -249,11 +311,7 @@ impl Deref for RenderedChunk {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        match &self.0 {
-            Owner::Static(bytes) => bytes,
-            Owner::Head(family) => &family.head,
-            Owner::Part(part) => &part.bytes,
-        }
+        self.0.bytes()
     }
 }
 

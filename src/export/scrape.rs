@@ -92,7 +92,11 @@ impl Page {
             #[cfg(feature = "protobuf")]
             Media::Protobuf => &Protobuf(escaping),
         };
-        let body = self.render_with(encoder);
+        let body = match negotiated.gzip {
+            #[cfg(feature = "gzip")]
+            true => self.compress_with(encoder),
+            _ => self.render_with(encoder),
+        };
         Scrape {
             content_type: negotiated.content_type(),
             gzip: negotiated.gzip,

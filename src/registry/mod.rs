@@ -2,6 +2,8 @@
 
 mod builder;
 mod catalog;
+#[cfg(feature = "gzip")]
+mod compression;
 mod families;
 mod family_snapshot;
 mod merge;

@@ -1,6 +1,8 @@
 //! Everything that one registry, or several, expose at one moment.
 
 use crate::engine::slot::adaptive::BudgetUse;
+#[cfg(feature = "gzip")]
+use crate::registry::compression::{Stretches, compress};
 use crate::registry::merge;
 use crate::registry::observer::Observer;
 use crate::registry::own::OwnFamilies;
@@ -128,6 +130,16 @@ impl Page {
             FamilyText::join(texts, group[0].0.description(), encoder)
         });
         Rendered::new(vec![Families::new(list.collect(), encoder)], encoder)
+    }
+
+    /// [`Self::render_with`], compressed. A page of several registries is kept by the first one.
+    #[cfg(feature = "gzip")]
+    pub(crate) fn compress_with(&self, encoder: &dyn Encoder) -> Rendered {
+        let rendered = self.render_with(encoder);
+        match self.parts.first() {
+            Some(part) => part.caches.compress(&rendered, encoder),
+            None => compress(&rendered, &Stretches::default()).0,
+        }
     }
 
     fn families(&self) -> impl Iterator<Item = PageFamily<'_>> {

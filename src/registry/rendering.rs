@@ -7,10 +7,16 @@
 //! Bytes are made of snapshots alone, never of live metrics: a page that is kept for long renders what it held.
 
 use crate::engine::snapshot_cache::SnapshotCache;
+#[cfg(feature = "gzip")]
+use crate::published::Published;
+#[cfg(feature = "gzip")]
+use crate::registry::compression::{Stretches, compress};
 use crate::registry::family_snapshot::FamilySnapshot;
 use crate::registry::observer::ObservedFamily;
 use crate::registry::series_snapshot::SeriesSnapshot;
 use crate::registry::snapshot::RegistrySnapshot;
+#[cfg(feature = "gzip")]
+use crate::rendered::Rendered;
 use crate::rendered::{Families, FamilyText, Part};
 use crate::sample::labels::OwnedLabels;
 use crate::sample::{CACHES, Encoder};
@@ -23,6 +29,9 @@ use std::sync::Arc;
 /// What a registry keeps of the last page in each format.
 pub(super) struct RenderCaches {
     caches: [SnapshotCache<(), RenderedSnapshot>; CACHES],
+    /// Of compressed pages.
+    #[cfg(feature = "gzip")]
+    stretches: [Published<Stretches>; CACHES],
     /// Nothing is kept if this is not set.
     keep: bool,
 }
@@ -50,7 +59,23 @@ impl RenderCaches {
             };
             SnapshotCache::new((), first)
         });
-        Self { caches, keep }
+        Self {
+            caches,
+            #[cfg(feature = "gzip")]
+            stretches: std::array::from_fn(|_| Published::new(Arc::default())),
+            keep,
+        }
+    }
+
+    /// Compresses a page in this encoder's format. Of two threads that do so at the same time, each does it by itself.
+    #[cfg(feature = "gzip")]
+    pub(super) fn compress(&self, page: &Rendered, encoder: &dyn Encoder) -> Rendered {
+        let published = &self.stretches[encoder.cache()];
+        let (compressed, stretches) = compress(page, &published.load());
+        if self.keep {
+            published.store(Arc::new(stretches));
+        }
+        compressed
     }
 
     /// The families of the snapshot. If another thread renders in the same format, this one waits for it, and takes over what it
@@ -229,8 +254,7 @@ impl<'a> Renderer<'a> {
                 return None;
             }
         }
-        let ends = Arc::clone(&part.ends);
-        Some(Part { bytes, ends })
+        Some(Part::new(bytes, Arc::clone(&part.ends)))
     }
 
     /// Renders what changed of a part, and copies what stands.
@@ -302,10 +326,7 @@ impl<'a> Renderer<'a> {
     }
 
     fn finish(&self) -> Arc<Part> {
-        Arc::new(Part {
-            bytes: self.bytes[..].into(),
-            ends: self.ends[..].into(),
-        })
+        Arc::new(Part::new(self.bytes[..].into(), self.ends[..].into()))
     }
 
     /// What an observable metric reported is rendered each time: it says nothing about what changed.

@@ -2,6 +2,8 @@
 
 mod broken;
 mod fuzz;
+#[cfg(feature = "gzip")]
+mod gzip;
 mod names;
 mod negotiation;
 mod openmetrics;
