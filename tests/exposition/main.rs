@@ -8,6 +8,8 @@ mod names;
 mod negotiation;
 mod openmetrics;
 mod process;
+#[cfg(feature = "protobuf")]
+mod protobuf;
 mod subjects;
 mod validator;
 mod wish;

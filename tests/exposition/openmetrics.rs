@@ -5,8 +5,11 @@ use crate::validator::{Families, OPEN_METRICS, TEXT, valid};
 use epoch_metrics::{HistogramOptions, RegisterError, Registry, Summary, Unit};
 use std::time::Duration;
 
-/// Name, labels and written value of each sample.
-pub(crate) fn samples(families: &Families) -> Vec<(String, Vec<(String, String)>, String)> {
+/// Name, labels and value of a sample, as they are written.
+pub(crate) type Line = (String, Vec<(String, String)>, String);
+
+/// All samples, sorted.
+pub(crate) fn samples(families: &Families) -> Vec<Line> {
     let samples = families.values().flat_map(|family| &family.samples);
     let mut samples: Vec<_> = samples
         .map(|sample| {

@@ -1,5 +1,6 @@
 //! One page of everything that a process has: two collectors, a registry of its own, constant labels.
 
+use crate::openmetrics::Line;
 use crate::subjects::{busy_collector, registry_with_everything, whole_process};
 use crate::validator::{OPEN_METRICS, TEXT, parse, valid, value};
 use std::collections::HashSet;
@@ -67,9 +68,6 @@ for family in families:
     for sample in family.samples:
         print(json.dumps([sample.name, sorted(sample.labels.items()), repr(float(sample.value))]))
 ";
-
-/// Name, labels and value of a sample as Python prints it.
-type Line = (String, Vec<(String, String)>, String);
 
 /// What Python's client library reads.
 fn read_by_python(format: &str, text: &str) -> Vec<Line> {
