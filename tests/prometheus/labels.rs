@@ -1,10 +1,10 @@
 //! Label values and whole pages, as Prometheus gives them back.
 
 use crate::endpoint::Endpoint;
-use crate::monitor::{Labels, Prometheus, Series};
+use crate::monitor::{Labels, Moment, Prometheus, Series};
 use crate::subjects::{NASTY, busy_collector, registry_with_everything, whole_process};
 use crate::validator;
-use epoch_metrics::{Page, Registry};
+use epoch_metrics::{OPENMETRICS_CONTENT_TYPE, Page, Registry};
 
 /// A series' name, labels and value. For Prometheus an empty label is no label.
 type Sample = (String, Labels, String);
@@ -89,19 +89,41 @@ pub(crate) fn every_sample_of_a_page_comes_back() {
     let prometheus = Prometheus::scraping(&endpoints.each_ref());
     let moment = prometheus.scraped(&endpoints.each_ref());
     for (page, endpoint) in pages.iter().zip(&endpoints) {
-        let instance = endpoint.instance();
-        // What Prometheus says of the scrape itself is left out.
-        let query = format!("{{instance=\"{instance}\",__name__!~\"up|scrape_.*\"}}");
-        let found = moment.query(&query).into_iter();
-        let samples = validator::parse(page)
-            .into_values()
-            .flat_map(|family| family.samples);
-        let expected = samples.map(|it| sample(&it.name, it.labels, it.value));
-        assert_same(
-            found.map(|series| scraped(series, &instance)).collect(),
-            expected.collect(),
-        );
+        check_page(page, endpoint, &moment);
     }
+}
+
+/// Each page in the format that Prometheus asks for, compressed where the feature is there.
+pub(crate) fn every_sample_comes_back_in_openmetrics() {
+    let registry = registry_with_everything();
+    let page = registry.render_prometheus();
+    let (endpoint, served) = Endpoint::negotiating(registry);
+    let prometheus = Prometheus::scraping(&[&endpoint]);
+    let moment = prometheus.scraped(&[&endpoint]);
+    check_page(&page, &endpoint, &moment);
+    let encoding = if cfg!(feature = "gzip") {
+        "content-encoding: gzip\r\n"
+    } else {
+        ""
+    };
+    let expected = format!("content-type: {OPENMETRICS_CONTENT_TYPE}\r\n{encoding}");
+    assert_eq!(Vec::from_iter(served.lock().unwrap().iter()), [&expected]);
+}
+
+/// Every sample of the page is in the database, and there is no other one.
+fn check_page(page: &str, endpoint: &Endpoint, moment: &Moment<'_>) {
+    let instance = endpoint.instance();
+    // What Prometheus says of the scrape itself is left out.
+    let query = format!("{{instance=\"{instance}\",__name__!~\"up|scrape_.*\"}}");
+    let found = moment.query(&query).into_iter();
+    let samples = validator::parse(page)
+        .into_values()
+        .flat_map(|family| family.samples);
+    let expected = samples.map(|it| sample(&it.name, it.labels, it.value));
+    assert_same(
+        found.map(|series| scraped(series, &instance)).collect(),
+        expected.collect(),
+    );
 }
 
 fn assert_same(mut found: Vec<Sample>, mut expected: Vec<Sample>) {

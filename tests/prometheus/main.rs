@@ -8,6 +8,8 @@ mod counts;
 mod endpoint;
 mod labels;
 mod monitor;
+#[cfg(feature = "protobuf")]
+mod native;
 #[path = "../needs/mod.rs"]
 mod needs;
 mod quantiles;
@@ -25,7 +27,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let prometheus = || needs::program("prometheus", "prometheus");
-    let checks: [(&str, fn()); 7] = [
+    let checks: Vec<(&str, fn())> = vec![
         (
             "quantiles_lie_in_the_bucket_of_the_truth",
             quantiles::lie_in_the_bucket_of_the_truth,
@@ -43,12 +45,22 @@ fn main() -> ExitCode {
             "every_sample_of_a_page_comes_back",
             labels::every_sample_of_a_page_comes_back,
         ),
+        (
+            "every_sample_comes_back_in_openmetrics",
+            labels::every_sample_comes_back_in_openmetrics,
+        ),
+        #[cfg(feature = "protobuf")]
+        (
+            "native_quantiles_are_near_the_truth",
+            native::quantiles_are_near_the_truth,
+        ),
         ("counts_are_what_was_counted", counts::are_what_was_counted),
         (
             "a_page_that_is_wrong_is_noticed",
             labels::a_page_that_is_wrong_is_noticed,
         ),
     ];
+    let checks = checks.into_iter();
     let trials = checks.map(|(name, check)| needs::trial(name, prometheus, check));
-    needs::run_at_once(trials.into()).exit_code()
+    needs::run_at_once(trials.collect()).exit_code()
 }

@@ -50,6 +50,11 @@ impl Drop for Prometheus {
 impl Prometheus {
     /// Starts one that scrapes the endpoints each second.
     pub(crate) fn scraping(endpoints: &[&Endpoint]) -> Self {
+        Self::scraping_with(endpoints, &[])
+    }
+
+    /// [`Self::scraping`] with further flags.
+    pub(crate) fn scraping_with(endpoints: &[&Endpoint], flags: &[&str]) -> Self {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
         let (id, number) = (process::id(), STARTED.fetch_add(1, SeqCst));
         let folder = format!("prometheus-{id}-{number}");
@@ -69,6 +74,7 @@ impl Prometheus {
             .args(["--config.file=config.yml", "--storage.tsdb.path=data"])
             // A free port, which the log names.
             .arg("--web.listen-address=127.0.0.1:0")
+            .args(flags)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

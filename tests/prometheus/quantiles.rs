@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-const QUANTILES: [f64; 3] = [0.5, 0.9, 0.99];
+pub(crate) const QUANTILES: [f64; 3] = [0.5, 0.9, 0.99];
 
 /// A histogram family that has each spread as a series.
 struct Subject {
@@ -65,7 +65,7 @@ fn steps(tenths: [u128; 3], first: u32, last: u32) -> Vec<u64> {
 
 /// For each decade of 64 bits: values on a bound and between bounds, each alone; values over the whole decade; and nine values
 /// in ten within it, the tenth a thousand times as large. By name, each rising.
-fn spreads(range: &RangeInclusive<u64>) -> BTreeMap<String, Vec<u64>> {
+pub(crate) fn spreads(range: &RangeInclusive<u64>) -> BTreeMap<String, Vec<u64>> {
     let mut spreads = BTreeMap::from([("zero".to_owned(), within(range, [0]))]);
     for exponent in 0..20 {
         let decade = 10_u128.pow(exponent);
@@ -166,7 +166,7 @@ pub(crate) fn check_sum(
 }
 
 /// The smallest sample that has at least this part of all at or below it.
-fn quantile(rising: &[u64], q: f64) -> u64 {
+pub(crate) fn quantile(rising: &[u64], q: f64) -> u64 {
     rising[(q * rising.len() as f64).ceil() as usize - 1]
 }
 
