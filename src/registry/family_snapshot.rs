@@ -12,6 +12,7 @@ use crate::sample::value::Value;
 use crate::tuning::PAGE_CELLS;
 use std::fmt;
 use std::ops::Range;
+use std::ptr;
 use std::sync::Arc;
 
 /// One family of a [`RegistrySnapshot`](crate::RegistrySnapshot): a metric without labels is a family of one series.
@@ -168,6 +169,34 @@ impl<'a> FamilySnapshot<'a> {
         match self.entry.stored {
             Stored::Cells(value, _) => Some(value.of(self.cells()?.series(position)?.1)),
             _ => None,
+        }
+    }
+
+    /// Whether the series of a part are the same in another snapshot of this family, and have the same values.
+    pub(super) fn is_same_part(self, other: Self, number: usize) -> bool {
+        if !self.is_comparable(other, number) {
+            return false;
+        }
+        match self.bits(number).zip(other.bits(number)) {
+            Some((ours, theirs)) => ptr::eq(ours, theirs),
+            None => {
+                let mut positions = self.positions_of(number);
+                positions == other.positions_of(number)
+                    && positions.all(|position| self.is_same_at(position, other))
+            }
+        }
+    }
+
+    /// Whether values of a part can be compared with those in another snapshot: its series are the same, or their snapshots tell
+    /// them apart.
+    pub(super) fn is_comparable(self, other: Self, number: usize) -> bool {
+        match self.cells().zip(other.cells()) {
+            Some((ours, theirs)) => {
+                // Both lists are alive, so what is changed in one is changed in a copy.
+                let (ours, theirs) = (&ours.list.series, &theirs.list.series);
+                ptr::eq(ours.chunk(number), theirs.chunk(number))
+            }
+            None => true,
         }
     }
 

@@ -179,7 +179,7 @@ impl<'a> Renderer<'a> {
     fn family(&mut self, family: FamilySnapshot<'_>, known: Option<Known<'_>>) -> Arc<FamilyText> {
         let count = family.parts();
         let stands = |number: &usize, known: Known<'_>| {
-            known.text.parts.len() > *number && is_same_part(family, known.family, *number)
+            known.text.parts.len() > *number && family.is_same_part(known.family, *number)
         };
         let standing = known.map_or(0, |known| {
             (0..count)
@@ -212,7 +212,7 @@ impl<'a> Renderer<'a> {
     ) -> Arc<Part> {
         self.bytes.clear();
         self.ends.clear();
-        let known = known.filter(|known| are_comparable(family, known.family, number));
+        let known = known.filter(|known| family.is_comparable(known.family, number));
         let part = known.and_then(|known| Some((known, known.text.parts.get(number)?)));
         match part {
             Some((known, part)) => {
@@ -342,33 +342,6 @@ impl<'a> Renderer<'a> {
         let parts = vec![self.finish()];
         let text = FamilyText::new(parts, &family.description, self.encoder);
         Arc::new(text)
-    }
-}
-
-/// Whether the series of a part are the same and have the same values.
-fn is_same_part(ours: FamilySnapshot<'_>, theirs: FamilySnapshot<'_>, number: usize) -> bool {
-    if !are_comparable(ours, theirs, number) {
-        return false;
-    }
-    match ours.bits(number).zip(theirs.bits(number)) {
-        Some((ours, theirs)) => ptr::eq(ours, theirs),
-        None => {
-            let mut positions = ours.positions_of(number);
-            positions == theirs.positions_of(number)
-                && positions.all(|position| ours.is_same_at(position, theirs))
-        }
-    }
-}
-
-/// Whether values of a part can be compared: its series are the same, or their snapshots tell them apart.
-fn are_comparable(ours: FamilySnapshot<'_>, theirs: FamilySnapshot<'_>, number: usize) -> bool {
-    match ours.cells().zip(theirs.cells()) {
-        Some((ours, theirs)) => {
-            // Both lists are alive, so what is changed in one is changed in a copy.
-            let (ours, theirs) = (&ours.list.series, &theirs.list.series);
-            ptr::eq(ours.chunk(number), theirs.chunk(number))
-        }
-        None => true,
     }
 }
 
