@@ -6,6 +6,7 @@
 //! - [`Registry`] for your own metrics; [`MetricsCollector`] for the ready-made bundle of a server that batches requests.
 //! - [`HistogramOptions`] and [`DurationOptions`] for ranges, precision and recent samples.
 //! - [`RegistryBuilder`] for prefixes and constant labels; [`Page::merge`] for one page of several registries or collectors.
+//! - [`Registry::scrape`] for the answer to a scrape, in the format that is asked for; [`Page::render`] for one format.
 //! - [`Registry::observable_gauge_fn`] for values that something else keeps; [`CachedValue`] for values derived from snapshots.
 //! - [`guide::testing`] for tests of code that uses this crate.
 //! - [`RegistrySnapshot`] for *A before B*; [`HistogramSnapshot::uncertain`] for what a stopped writer does to a snapshot.

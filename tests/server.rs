@@ -192,6 +192,18 @@ fn pages_say_what_they_are() {
             metrics.body
         );
     }
+    let head =
+        "GET /metrics HTTP/1.1\r\nhost: test\r\nconnection: close\r\naccept: text/plain;q=0.5\r\n";
+    let head = format!("{head}accept: application/openmetrics-text\r\n\r\n");
+    let open = server.send(head.as_bytes());
+    assert_eq!(
+        (open.header("content-type"), open.header("vary")),
+        (
+            Some("application/openmetrics-text; version=1.0.0; charset=utf-8"),
+            Some("accept, accept-encoding")
+        )
+    );
+    assert!(open.body.ends_with("# EOF\n"), "{}", open.body);
     let stats = server.get("/stats");
     assert_eq!(
         (stats.status, stats.header("content-type")),

@@ -4,10 +4,12 @@ use crate::body::{self, BodyError};
 use crate::metrics::Metrics;
 use crate::queue::{Queue, Refused};
 use crate::waiting::Waiting;
-use epoch_metrics::PROMETHEUS_CONTENT_TYPE;
 use http_body_util::Full;
 use hyper::body::{Body, Bytes, Incoming};
-use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{
+    ACCEPT, ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap,
+    HeaderName, HeaderValue, RETRY_AFTER, VARY,
+};
 use hyper::{Method, Request, Response, StatusCode};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -99,7 +101,7 @@ pub(crate) async fn answer(
             Err(failure) => refuse(server, failure),
         }
     } else if route != Route::Infer && reads {
-        page(server, route)
+        page(server, route, request.headers())
     } else {
         let mut answer = text(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -208,18 +210,14 @@ fn unavailable(refused: Refused) -> Answer {
     answer
 }
 
-fn page(server: &Server, route: Route) -> Answer {
+fn page(server: &Server, route: Route, headers: &HeaderMap) -> Answer {
     let Server {
         metrics,
         queue,
         stopping,
     } = server;
     match route {
-        Route::Metrics => respond(
-            StatusCode::OK,
-            PROMETHEUS_CONTENT_TYPE,
-            metrics.collector.render_prometheus(),
-        ),
+        Route::Metrics => scraped(metrics, headers),
         Route::Stats => respond(
             StatusCode::OK,
             "application/json",
@@ -238,6 +236,27 @@ fn page(server: &Server, route: Route) -> Answer {
             "/infer (GET ?some+words, or POST a text), /metrics, /health, /ready, /stats\n",
         ),
     }
+}
+
+/// The metrics in the format that a scraper asks for.
+fn scraped(metrics: &Metrics, headers: &HeaderMap) -> Answer {
+    let lines = |name: HeaderName| {
+        let values = headers.get_all(name).into_iter();
+        values.filter_map(|line| line.to_str().ok())
+    };
+    let scrape = metrics
+        .collector
+        .scrape(lines(ACCEPT), lines(ACCEPT_ENCODING));
+    let mut answer = Response::new(Full::new(scrape.body().to_vec().into()));
+    let headers = answer.headers_mut();
+    headers.insert(VARY, HeaderValue::from_static(scrape.vary()));
+    if let Ok(content_type) = HeaderValue::from_str(scrape.content_type()) {
+        headers.insert(CONTENT_TYPE, content_type);
+    }
+    if let Some(encoding) = scrape.content_encoding() {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    }
+    answer
 }
 
 fn text(status: StatusCode, body: &'static str) -> Answer {

@@ -13,7 +13,7 @@ pub use modes::{ModeSnapshot, Transition};
 pub use sections::CollectorCacheStats;
 pub use snapshot::{BatchSnapshot, CollectorSnapshot, LatencySnapshot, ThroughputSection};
 
-use crate::{Histogram, Page, RegisterError, Registry, Timer};
+use crate::{Histogram, Page, RegisterError, Registry, Scrape, Timer};
 use builder::MAX_BATCH;
 use sections::Sections;
 use std::fmt;
@@ -203,6 +203,21 @@ impl MetricsCollector {
     /// Everything in Prometheus' text format 0.0.4: the metrics of [`Self::registry`], and those derived from them.
     pub fn render_prometheus(&self) -> String {
         self.registry.render_prometheus()
+    }
+
+    /// Everything in the format that a scraper asks for, as [`Registry::scrape`] says.
+    ///
+    /// ```
+    /// let metrics = epoch_metrics::MetricsCollector::new();
+    /// let scrape = metrics.scrape(Some("application/openmetrics-text"), None::<&str>);
+    /// assert_eq!(scrape.content_type(), epoch_metrics::OPENMETRICS_CONTENT_TYPE);
+    /// ```
+    pub fn scrape(
+        &self,
+        accept: impl IntoIterator<Item: AsRef<str>>,
+        accept_encoding: impl IntoIterator<Item: AsRef<str>>,
+    ) -> Scrape {
+        self.registry.scrape(accept, accept_encoding)
     }
 
     /// Forgets everything recorded so far, and keeps the configuration. A sample that is recorded at the same time is

@@ -1,7 +1,8 @@
 //! Whatever is accepted reads back: registrations of every kind, what was written to them, and how it must be shown.
 
 use crate::check_float;
-use crate::validator::{Families, Labels, TEXT, number, valid};
+use crate::openmetrics::samples;
+use crate::validator::{Families, Labels, OPEN_METRICS, TEXT, number, valid};
 use crate::wish::{Handle, Kind, Wish, wish};
 use epoch_metrics::{ManualClock, RegisterError, Registry, Unit};
 use proptest::prelude::*;
@@ -21,6 +22,8 @@ proptest! {
         clock.advance(Duration::from_secs(1));
 
         let mut families = valid(&registry.render_prometheus(), TEXT);
+        let open = valid(&registry.render_openmetrics(), OPEN_METRICS);
+        prop_assert_eq!(samples(&open), samples(&families));
         accepted.iter().for_each(|accepted| accepted.check_text(&mut families));
         let rejected = families.remove("epoch_metrics_rejected_values_total").map_or(Vec::new(), |family| family.samples);
         let rejected = rejected.into_iter().map(|sample| (sample.labels, sample.value));

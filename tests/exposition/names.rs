@@ -1,6 +1,7 @@
 //! Names beyond ASCII letters, digits, `_` and `:`, for scrapers that take them and for those that do not.
 
 use crate::openmetrics::samples;
+use crate::process::read_by_python;
 use crate::validator::{Families, OPEN_METRICS, Syntax, TEXT, valid};
 use epoch_metrics::{FamilyOptions, HistogramOptions, LabelError, RegisterError, Registry};
 use proptest::prelude::*;
@@ -80,6 +81,23 @@ U__http_2e_requests__total{U__service_2e_name="a\"b",U__http_2e_method="GET",U__
     assert_eq!(&values[..start.len()], start);
     let json: serde_json::Value = serde_json::from_str(&registry.render_json()).unwrap();
     assert_eq!(json["http.requests"]["series"][0]["labels"]["x:y"], "1");
+}
+
+/// Python's client library reads quoted names as the validator does.
+#[test]
+#[ignore = "needs Python's prometheus_client; with it: EPOCH_PYTHON=<python> cargo test --test exposition -- --ignored"]
+fn pythons_client_library_reads_quoted_names() {
+    let registry = utf8_registry();
+    let family = registry.counter_family("http.requests", "Requests.", &["http.method"]);
+    family.unwrap().with(&["G\"E\nT"]).unwrap().inc();
+    let sizes = HistogramOptions::values(0, 10).export_bounds(&[5]);
+    registry.histogram("größe 1", "", sizes).unwrap().record(3);
+    let none: [&str; 0] = [];
+    let body = registry.scrape([OPEN_UTF8], none).into_body().to_vec();
+    let text = String::from_utf8(body).unwrap();
+    let mut read = read_by_python("openmetrics", &text);
+    read.sort();
+    assert_eq!(read, samples(&valid(&text, OPEN_METRICS.with_utf8())));
 }
 
 #[test]

@@ -70,7 +70,7 @@ for family in families:
 ";
 
 /// What Python's client library reads.
-fn read_by_python(format: &str, text: &str) -> Vec<Line> {
+pub(crate) fn read_by_python(format: &str, text: &str) -> Vec<Line> {
     let python = std::env::var("EPOCH_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let mut reader = Command::new(&python)
         .args(["-c", READER, format])
