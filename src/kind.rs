@@ -91,29 +91,50 @@ pub enum Unit {
     Seconds,
     /// Sizes in bytes.
     Bytes,
+    /// Numbers with so many decimal places, 15 at most: recorded as whole multiples of 10^-places, exported as decimals.
+    ///
+    /// ```
+    /// use epoch_metrics::{HistogramOptions, Registry, Unit};
+    ///
+    /// let registry = Registry::new();
+    /// let load = registry.histogram("load", "Load average.", HistogramOptions::default().unit(Unit::Decimal(3)))?;
+    /// load.record(1_250);
+    /// assert!(registry.render_prometheus().contains("load_sum 1.25\n"));
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    Decimal(u8),
 }
 
 impl Unit {
     /// The suffix that a metric's name gets if it does not have it yet.
     pub(crate) fn suffix(self) -> Option<&'static str> {
         match self {
-            Self::Unitless => None,
+            Self::Unitless | Self::Decimal(_) => None,
             Self::Seconds => Some("seconds"),
             Self::Bytes => Some("bytes"),
         }
     }
 
+    /// The most decimal places that an exported value may have.
+    pub(crate) const MAX_PLACES: u8 = 15;
+
+    /// How many decimal places an exported value has.
+    pub(crate) fn places(self) -> u8 {
+        match self {
+            Self::Unitless | Self::Bytes => 0,
+            Self::Seconds => 9,
+            Self::Decimal(places) => places,
+        }
+    }
+
     /// What an exported value is divided by.
     pub(crate) fn scale(self) -> f64 {
-        match self {
-            Self::Unitless | Self::Bytes => 1.0,
-            Self::Seconds => 1e9,
-        }
+        10_f64.powi(self.places().into())
     }
 }
 
 impl fmt::Display for Unit {
-    /// The word that a metric's name ends in; nothing for [`Unit::Unitless`].
+    /// The word that a metric's name ends in; nothing for [`Unit::Unitless`] and [`Unit::Decimal`].
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.suffix().unwrap_or_default())
     }

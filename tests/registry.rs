@@ -209,6 +209,18 @@ fn impossible_options_are_refused() {
         OptionsError::EmptyRange { min: 6, max: 5 },
         "let the largest be",
     );
+    for places in [16, u8::MAX] {
+        let (error, unit) = (
+            OptionsError::Places { places, max: 15 },
+            Unit::Decimal(places),
+        );
+        case(values().unit(unit), error, "choose 0 to 15");
+        refused(
+            registry.observable_summary("a", "", unit, &[], |_, _| ()),
+            &RegisterError::Options(error),
+            "choose 0 to 15",
+        );
+    }
     for recent in [HistogramOptions::MAX_RECENT + 1, usize::MAX] {
         case(
             values().recent(recent),

@@ -129,6 +129,13 @@ pub enum OptionsError {
         /// The number that was given.
         digits: u8,
     },
+    /// More decimal places than a value may have.
+    Places {
+        /// The number that was given.
+        places: u8,
+        /// The largest possible number.
+        max: u8,
+    },
     /// The largest value is below the smallest.
     EmptyRange {
         /// The smallest value.
@@ -167,6 +174,9 @@ impl fmt::Display for OptionsError {
                     f,
                     "{digits} significant digits: choose 1 to 5 (2 resolves one percent, and is a good start)"
                 )
+            }
+            Self::Places { places, max } => {
+                write!(f, "{places} decimal places: choose 0 to {max}")
             }
             Self::EmptyRange { min, max } => {
                 write!(

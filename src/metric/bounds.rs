@@ -18,9 +18,15 @@ pub(super) const fn of_durations() -> [Duration; 28] {
     bounds
 }
 
-/// The default bounds of other values: 1 to 10^9, as 1, 2 and 5 in each decade.
+/// The default bounds of other values: 1 to 10^9, or, of decimals, 10^-6 to 10^3.
 pub(super) fn of_values(unit: Unit) -> Vec<u64> {
-    between(unit, 1, 1_000_000_000)
+    match unit {
+        Unit::Decimal(places) => {
+            let one = 10_u64.saturating_pow(places.into());
+            between(unit, one.div_ceil(1_000_000), one.saturating_mul(1_000))
+        }
+        _ => between(unit, 1, 1_000_000_000),
+    }
 }
 
 /// The default bounds of an explicit range: from the largest step at or below `min` to the smallest at or above `max`.
@@ -31,7 +37,7 @@ pub(super) fn of_range(unit: Unit, min: u64, max: u64) -> Vec<u64> {
 /// Steps of each decade, times ten.
 fn steps(unit: Unit) -> [u64; 3] {
     match unit {
-        Unit::Seconds => [10, 25, 50],
+        Unit::Seconds | Unit::Decimal(_) => [10, 25, 50],
         // Whole numbers: 2.5 is none.
         Unit::Unitless | Unit::Bytes => [10, 20, 50],
     }
@@ -105,6 +111,12 @@ mod tests {
         assert_eq!(of_range(Unit::Unitless, 7, 7), [5, 10]);
         assert_eq!(of_range(Unit::Unitless, 0, 0), [1]);
         assert_eq!(of_range(Unit::Seconds, 30, 260), [25, 50, 100, 250, 500]);
+        assert_eq!(of_values(Unit::Decimal(0))[..4], [1, 5, 10, 25]);
+        let decimals = of_values(Unit::Decimal(9));
+        assert_eq!(
+            decimals,
+            of_durations().map(|bound| bound.as_nanos() as u64)
+        );
         let all = of_range(Unit::Bytes, 0, u64::MAX);
         assert_eq!(all[all.len() - 2..], [10_000_000_000_000_000_000, u64::MAX]);
     }

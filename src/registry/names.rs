@@ -1,6 +1,6 @@
 //! Which names and labels a metric may have, and which names it takes.
 
-use crate::error::RegisterError;
+use crate::error::{OptionsError, RegisterError};
 use crate::kind::{MetricKind, Unit};
 use crate::sample::description::FamilyDescription;
 use crate::sample::escaping::{Escaping, is_legacy_label, is_legacy_name};
@@ -58,6 +58,7 @@ impl Naming {
     ) -> Result<FamilyDescription, RegisterError> {
         let base = self.base_name(name, kind, unit)?;
         self.check_labels(kind, labels)?;
+        check_unit(unit)?;
         Ok(FamilyDescription::new(&self.full_name(base), help, kind)
             .with_unit(unit)
             .with_utf8(self.utf8)
@@ -172,6 +173,14 @@ impl Naming {
         let same = |scheme: &Escaping| scheme.label(one) == scheme.label(other);
         one == other || (self.utf8 && Escaping::LOSSY.iter().any(same))
     }
+}
+
+fn check_unit(unit: Unit) -> Result<(), OptionsError> {
+    let (places, max) = (unit.places(), Unit::MAX_PLACES);
+    if places > max {
+        return Err(OptionsError::Places { places, max });
+    }
+    Ok(())
 }
 
 /// All names that a family takes: those on a page, for scrapers that take them as they are and for those that do not. Each of

@@ -6,28 +6,24 @@
 use crate::kind::Unit;
 use std::fmt::{self, Write};
 
-/// A value in its unit, exactly: nanoseconds become seconds by moving the decimal point.
+/// A value in its unit, exactly: nanoseconds become seconds, for example, by moving the decimal point.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scaled(pub(crate) u128, pub(crate) Unit);
-
-const NANOS: u128 = 1_000_000_000;
 
 impl fmt::Display for Scaled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(value, unit) = *self;
-        if unit != Unit::Seconds {
-            return write!(f, "{value}");
+        let mut digits = usize::from(unit.places());
+        let one = 10_u128.pow(unit.places().into());
+        let (whole, mut rest) = (value / one, value % one);
+        if rest == 0 {
+            return write!(f, "{whole}");
         }
-        let (seconds, mut nanos) = (value / NANOS, value % NANOS);
-        if nanos == 0 {
-            return write!(f, "{seconds}");
-        }
-        let mut digits = 9;
-        while nanos % 10 == 0 {
-            nanos /= 10;
+        while rest % 10 == 0 {
+            rest /= 10;
             digits -= 1;
         }
-        write!(f, "{seconds}.{nanos:0digits$}")
+        write!(f, "{whole}.{rest:0digits$}")
     }
 }
 
@@ -175,5 +171,11 @@ mod tests {
             assert_eq!(Scaled(nanos, Unit::Seconds).to_string(), expected);
         }
         assert_eq!(Scaled(1_500_000_000, Unit::Bytes).to_string(), "1500000000");
+        assert_eq!(Scaled(1_500, Unit::Decimal(0)).to_string(), "1500");
+        assert_eq!(Scaled(1_050, Unit::Decimal(3)).to_string(), "1.05");
+        assert_eq!(
+            Scaled(1, Unit::Decimal(15)).to_string(),
+            "0.000000000000001"
+        );
     }
 }
