@@ -1,0 +1,151 @@
+//! The pages that a registry is read by.
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use epoch_metrics::{PROMETHEUS_CONTENT_TYPE, Registry};
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::{TcpListener, ToSocketAddrs};
+use tokio::task::spawn_blocking;
+
+/// `/metrics`, `/health`, `/ready` and `/stats` of a registry.
+///
+/// | path | answer |
+/// |---|---|
+/// | `/metrics` | the registry's page, for Prometheus |
+/// | `/stats` | the registry as JSON, for people and scripts |
+/// | `/health` | 200, as long as the process answers |
+/// | `/ready` | 200, or 503 while [`ready_when`](Self::ready_when) says no |
+///
+/// Pages are rendered on tokio's threads for blocking work, so that a large one delays no request.
+///
+/// ```
+/// use axum::Router;
+/// use epoch_metrics::Registry;
+/// use epoch_metrics_axum::Endpoints;
+///
+/// let registry = Registry::new();
+/// let app: Router = Router::new().nest("/internal", Endpoints::new(&registry).router()); // /internal/metrics, …
+/// # let _ = app;
+/// ```
+#[derive(Clone)]
+pub struct Endpoints {
+    registry: Registry,
+    ready: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl Endpoints {
+    /// The endpoints of this registry. `/ready` answers 200.
+    pub fn new(registry: &Registry) -> Self {
+        Self {
+            registry: registry.clone(),
+            ready: Arc::new(|| true),
+        }
+    }
+
+    /// When `/ready` answers 200. It is called for each request, and must not block.
+    ///
+    /// ```
+    /// use epoch_metrics::Registry;
+    /// use epoch_metrics_axum::Endpoints;
+    ///
+    /// let registry = Registry::new();
+    /// let queued = registry.gauge("queued", "Requests that wait.")?;
+    /// let endpoints = Endpoints::new(&registry).ready_when(move || queued.get() < 1_000);
+    /// # let _ = endpoints;
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    #[must_use]
+    pub fn ready_when(mut self, ready: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.ready = Arc::new(ready);
+        self
+    }
+
+    /// The endpoints as a router, to be [nested](Router::nest) in one under a prefix, or merged with one: `endpoints.merge(app)`. The other
+    /// way round, axum answers what no route matches by the endpoints' fallback, which is not measured.
+    pub fn router<S>(self) -> Router<S>
+    where
+        S: Clone + Send + Sync + 'static,
+    {
+        let Self { registry, ready } = self;
+        let for_stats = registry.clone();
+        Router::new()
+            .route("/metrics", get(move || metrics(registry.clone())))
+            .route("/stats", get(move || stats(for_stats.clone())))
+            .route("/health", get(async || "ok\n"))
+            .route("/ready", get(async move || readiness(ready())))
+    }
+
+    /// Serves the endpoints at an address of their own, until the runtime ends, and returns that address: with port 0 the system
+    /// chooses one. To stop earlier, give the [router](Self::router) to `axum::serve`.
+    ///
+    /// # Errors
+    /// If the address cannot be listened on.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime whose I/O is enabled.
+    ///
+    /// ```
+    /// use epoch_metrics::Registry;
+    /// use epoch_metrics_axum::Endpoints;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let registry = Registry::new();
+    /// let address = Endpoints::new(&registry).serve("127.0.0.1:0").await?;
+    /// println!("http://{address}/metrics");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn serve(self, address: impl ToSocketAddrs) -> io::Result<SocketAddr> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let server = axum::serve(listener, self.router::<()>());
+        tokio::spawn(server.into_future());
+        Ok(address)
+    }
+}
+
+/// The page in the format that a scraper gets: the one place that chooses it.
+async fn metrics(registry: Registry) -> Response {
+    rendered(PROMETHEUS_CONTENT_TYPE, move || {
+        registry.render_prometheus()
+    })
+    .await
+}
+
+async fn stats(registry: Registry) -> Response {
+    rendered("application/json", move || registry.render_json()).await
+}
+
+fn readiness(ready: bool) -> (StatusCode, &'static str) {
+    if ready {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+    }
+}
+
+async fn rendered(
+    content_type: &'static str,
+    render: impl FnOnce() -> String + Send + 'static,
+) -> Response {
+    match spawn_blocking(render).await {
+        Ok(page) => ([(CONTENT_TYPE, content_type)], page).into_response(),
+        // The runtime ends.
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}
+
+impl fmt::Debug for Endpoints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoints")
+            .field("registry", &self.registry)
+            .finish_non_exhaustive()
+    }
+}
