@@ -1,17 +1,15 @@
 //! One request and its response, from the call of the service to the end of the response's body.
 
-use crate::families::{CANCELLED, FAILED, Families, PANICKED};
+use crate::families::Status;
+use crate::route::Route;
 use epoch_metrics::InFlight;
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Records how the exchange ended, exactly once: when it is told, or when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Exchange {
-    families: Arc<Families>,
-    method: &'static str,
-    route: Cow<'static, str>,
+    route: Arc<Route>,
     started: Duration,
     /// `None`: the exchange ended.
     active: Option<InFlight>,
@@ -20,16 +18,10 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    pub(crate) fn begin(
-        families: &Arc<Families>,
-        method: &'static str,
-        route: Cow<'static, str>,
-    ) -> Self {
+    pub(crate) fn begin(route: Arc<Route>) -> Self {
         Self {
-            started: families.clock.now(),
-            active: Some(families.active.track()),
-            families: Arc::clone(families),
-            method,
+            started: route.now(),
+            active: Some(route.active()),
             route,
             running: false,
         }
@@ -44,37 +36,23 @@ impl Exchange {
     }
 
     /// The response was sent as a whole.
-    pub(crate) fn answered(&mut self, class: &'static str, bytes: u64) {
+    pub(crate) fn answered(&mut self, class: Status, bytes: u64) {
         if self.end(class) {
-            let took = self.families.clock.now().saturating_sub(self.started);
-            let (families, method, route) = (&self.families, self.method, &*self.route);
-            // The numbers of values are those of the labels, so that no look-up fails.
-            let _ = families
-                .durations
-                .with_ref(&[method, route, class], |durations| {
-                    durations.record_duration(took)
-                });
-            let _ = families
-                .response_sizes
-                .with_ref(&[method, route], |sizes| sizes.record(bytes));
+            let took = self.route.now().saturating_sub(self.started);
+            self.route.answered(class, took, bytes);
         }
     }
 
     /// The service or the body returned an error.
     pub(crate) fn failed(&mut self) {
-        self.end(FAILED);
+        self.end(Status::Failed);
     }
 
     /// Counts the request. `false`: it was counted before.
-    fn end(&mut self, status: &'static str) -> bool {
+    fn end(&mut self, status: Status) -> bool {
         let active = self.active.take();
         if active.is_some() {
-            let labels = [self.method, &*self.route, status];
-            // As above.
-            let _ = self
-                .families
-                .requests
-                .with_ref(&labels, |count| count.inc());
+            self.route.ended(status);
         }
         active.is_some()
     }
@@ -82,7 +60,11 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let status = if self.running { PANICKED } else { CANCELLED };
+        let status = if self.running {
+            Status::Panicked
+        } else {
+            Status::Cancelled
+        };
         self.end(status);
     }
 }

@@ -32,12 +32,54 @@ const SIZES: [u64; 11] = [
 /// The route of a request that has none.
 pub(crate) const UNMATCHED: &str = "unmatched";
 
-/// Status of a request whose connection or task ended before the response did.
-pub(crate) const CANCELLED: &str = "cancelled";
-/// Status of a request whose handler, or response body, panicked.
-pub(crate) const PANICKED: &str = "panicked";
-/// Status of a request whose service, or response body, returned an error.
-pub(crate) const FAILED: &str = "failed";
+/// How a request ended: the class of its response's status, or why there was no whole response.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Status {
+    Informational,
+    Success,
+    Redirection,
+    ClientError,
+    ServerError,
+    /// A status beyond 599.
+    Other,
+    /// The connection or the task ended before the response did.
+    Cancelled,
+    /// The service or the response's body panicked.
+    Panicked,
+    /// The service or the response's body returned an error.
+    Failed,
+}
+
+/// How many there are of [`Status`].
+pub(crate) const STATUSES: usize = Status::Failed as usize + 1;
+
+impl Status {
+    /// The class of a response.
+    pub(crate) fn of(status: StatusCode) -> Self {
+        match status.as_u16() {
+            100..=199 => Self::Informational,
+            200..=299 => Self::Success,
+            300..=399 => Self::Redirection,
+            400..=499 => Self::ClientError,
+            500..=599 => Self::ServerError,
+            _ => Self::Other,
+        }
+    }
+
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Informational => "1xx",
+            Self::Success => "2xx",
+            Self::Redirection => "3xx",
+            Self::ClientError => "4xx",
+            Self::ServerError => "5xx",
+            Self::Other => "other",
+            Self::Cancelled => "cancelled",
+            Self::Panicked => "panicked",
+            Self::Failed => "failed",
+        }
+    }
+}
 
 /// The metrics of all requests.
 #[derive(Debug)]
@@ -113,16 +155,4 @@ pub(crate) fn method(method: &Method) -> &'static str {
     ];
     let found = KNOWN.iter().find(|(known, _)| known == method);
     found.map_or("other", |(_, label)| label)
-}
-
-/// The class of a status as a label.
-pub(crate) fn class(status: StatusCode) -> &'static str {
-    match status.as_u16() {
-        100..=199 => "1xx",
-        200..=299 => "2xx",
-        300..=399 => "3xx",
-        400..=499 => "4xx",
-        500..=599 => "5xx",
-        _ => "other",
-    }
 }

@@ -3,10 +3,10 @@
 use crate::exchange::Exchange;
 use crate::families::{self, Families, UNMATCHED};
 use crate::request_body::RequestBody;
+use crate::route::Routes;
 use crate::service::HttpMetricsService;
 use epoch_metrics::{DurationOptions, RegisterError, Registry};
 use http::{Extensions, Request, Uri};
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use tower_layer::Layer;
@@ -40,7 +40,7 @@ type RouteOf = dyn for<'a> Fn(&'a Uri, &'a Extensions) -> Option<&'a str> + Send
 /// ```
 #[derive(Clone)]
 pub struct HttpMetrics {
-    families: Arc<Families>,
+    routes: Arc<Routes>,
     route_of: Arc<RouteOf>,
 }
 
@@ -73,8 +73,9 @@ impl HttpMetrics {
         registry: &Registry,
         durations: DurationOptions,
     ) -> Result<Self, RegisterError> {
+        let families = Families::register(registry, durations)?;
         Ok(Self {
-            families: Arc::new(Families::register(registry, durations)?),
+            routes: Arc::new(Routes::new(families)),
             route_of: Arc::new(|_, _| None),
         })
     }
@@ -107,14 +108,9 @@ impl HttpMetrics {
     pub(crate) fn begin<B>(&self, request: Request<B>) -> (Exchange, Request<RequestBody<B>>) {
         let method = families::method(request.method());
         let route = (self.route_of)(request.uri(), request.extensions());
-        let route = route.map_or(Cow::Borrowed(UNMATCHED), |route| {
-            Cow::Owned(route.to_owned())
-        });
-        let sizes = self.families.request_sizes.with(&[method, &route]);
-        let exchange = Exchange::begin(&self.families, method, route);
-        // The number of values is that of the labels, so that there is always a histogram.
-        let request = request.map(|body| RequestBody::new(body, sizes.ok()));
-        (exchange, request)
+        let route = self.routes.find(method, route.unwrap_or(UNMATCHED));
+        let exchange = Exchange::begin(Arc::clone(&route));
+        (exchange, request.map(|body| RequestBody::new(body, route)))
     }
 }
 
@@ -129,7 +125,7 @@ impl<S> Layer<S> for HttpMetrics {
 impl fmt::Debug for HttpMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpMetrics")
-            .field("families", &self.families)
+            .field("routes", &self.routes)
             .finish_non_exhaustive()
     }
 }

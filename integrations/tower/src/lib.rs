@@ -6,6 +6,7 @@ mod layer;
 mod request_body;
 mod response_body;
 mod response_future;
+mod route;
 mod service;
 
 pub use layer::HttpMetrics;

@@ -1,10 +1,11 @@
 //! The body of a request, whose bytes are counted as the service reads them.
 
+use crate::route::Route;
 use bytes::Buf;
-use epoch_metrics::Histogram;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 pin_project! {
@@ -21,20 +22,18 @@ pin_project! {
 #[derive(Debug)]
 struct Count {
     bytes: u64,
-    sizes: Option<Histogram>,
+    route: Arc<Route>,
 }
 
 impl Drop for Count {
     fn drop(&mut self) {
-        if let Some(sizes) = &self.sizes {
-            sizes.record(self.bytes);
-        }
+        self.route.request_size(self.bytes);
     }
 }
 
 impl<B> RequestBody<B> {
-    pub(crate) fn new(inner: B, sizes: Option<Histogram>) -> Self {
-        let count = Count { bytes: 0, sizes };
+    pub(crate) fn new(inner: B, route: Arc<Route>) -> Self {
+        let count = Count { bytes: 0, route };
         Self { inner, count }
     }
 }

@@ -1,7 +1,7 @@
 //! The body of a response, which ends the exchange.
 
 use crate::exchange::Exchange;
-use crate::families::class;
+use crate::families::Status;
 use bytes::Buf;
 use http::header::CONTENT_LENGTH;
 use http::{Method, Response, StatusCode};
@@ -18,7 +18,7 @@ pin_project! {
         inner: B,
         // `None`: nothing is left to measure.
         exchange: Option<Exchange>,
-        class: &'static str,
+        class: Status,
         sent: u64,
         length: Option<u64>,
     }
@@ -31,7 +31,7 @@ impl<B: Body> ResponseBody<B> {
         mut exchange: Option<Exchange>,
         without_body: bool,
     ) -> Response<Self> {
-        let (class, body) = (class(response.status()), response.body());
+        let (class, body) = (Status::of(response.status()), response.body());
         // A server stops at the announced length, without a look whether the body has an end.
         let announced = response.headers().get(CONTENT_LENGTH);
         let announced = announced.and_then(|length| length.to_str().ok()?.parse().ok());
@@ -74,13 +74,13 @@ impl<B: Body> Body for ResponseBody<B> {
         let polled = exchange.run(|| this.inner.as_mut().poll_frame(context));
         match &polled {
             Poll::Pending => {}
-            Poll::Ready(None) => exchange.answered(this.class, *this.sent),
+            Poll::Ready(None) => exchange.answered(*this.class, *this.sent),
             Poll::Ready(Some(Err(_))) => exchange.failed(),
             Poll::Ready(Some(Ok(frame))) => {
                 *this.sent += frame.data_ref().map_or(0, |data| data.remaining() as u64);
                 let complete = this.length.is_some_and(|length| *this.sent >= length);
                 if complete || this.inner.is_end_stream() {
-                    exchange.answered(this.class, *this.sent);
+                    exchange.answered(*this.class, *this.sent);
                 }
             }
         }

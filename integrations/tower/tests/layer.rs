@@ -29,7 +29,7 @@ fn a_streaming_body_is_timed_to_its_last_frame() {
         assert_eq!((measured.requests("2xx"), measured.active()), (0, 1));
     }
     measured.clock.advance(SECOND);
-    assert!(matches!(poll(&mut body), Poll::Ready(None)));
+    assert_eq!(poll(&mut body), Poll::Ready(false));
     measured.clock.advance(SECOND);
     drop(body);
     let durations = measured.only("http_server_request_duration_seconds");
@@ -134,7 +134,7 @@ fn what_is_not_answered_is_told_apart() {
     let _ = poll(&mut fails);
     let _ = poll(&mut fails);
     drop(fails);
-    unwound(&|| drop(poll(&mut body(&[Step::Panic]))));
+    unwound(&|| _ = poll(&mut body(&[Step::Panic])));
     let mut error = layer.layer(service_fn(|_| ready(Never::Err("no answer"))));
     let mut failed = pin!(error.call(request()));
     assert!(failed.as_mut().poll(&mut context()).is_ready());

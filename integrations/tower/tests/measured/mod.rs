@@ -133,11 +133,10 @@ pub(crate) fn request() -> Request<Full<Bytes>> {
     Request::new(Full::default())
 }
 
-/// Polls a body once.
-pub(crate) fn poll<B: Body + Unpin>(
-    body: &mut B,
-) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-    Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop()))
+/// Polls a body once: whether there is a frame or an error, rather than the end.
+pub(crate) fn poll<B: Body + Unpin>(body: &mut B) -> Poll<bool> {
+    let polled = Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop()));
+    polled.map(|frame| frame.is_some())
 }
 
 pub(crate) fn script(steps: &[Step]) -> Script {
