@@ -206,6 +206,13 @@ fn series_beyond_the_cap_overflow() {
         value(&recorder, "requests_total", &[("overflow", "overflow")]),
         Some(6.0)
     );
+    // Handles of what overflows are not kept: each of these look-ups came to the family.
+    let overflowed = value(
+        &recorder,
+        "epoch_metrics_overflowed_lookups_total",
+        &[("metric", "requests")],
+    );
+    assert_eq!(overflowed, Some(6.0));
     assert_eq!(value(&recorder, "sessions", &[("user", "b")]), Some(2.0));
     assert_eq!(refused(&recorder, "sessions", "too_many_series"), Some(6.0));
 }
