@@ -1,8 +1,8 @@
 //! Incremental rendering: pages that are made of pieces of earlier ones are those that would be rendered from nothing.
 
 use epoch_metrics::{
-    Counter, Family, FloatCounter, Format, Gauge, Histogram, HistogramOptions, ManualClock, Page,
-    Registry, Throughput, Value,
+    Counter, Family, FamilyOptions, FloatCounter, Format, Gauge, Histogram, HistogramOptions,
+    ManualClock, Page, Registry, Throughput, Value,
 };
 use proptest::prelude::*;
 use std::collections::HashMap;
@@ -110,7 +110,21 @@ impl Subject {
             }
             Step::Register(number) => {
                 let name = format!("other_{number}");
-                self.registry.gauge(&name, "").unwrap().inc();
+                let (registry, sizes) = (&self.registry, HistogramOptions::values(0, 10));
+                match number {
+                    0 => registry.gauge(&name, "").unwrap().inc(),
+                    1 => registry.histogram(&name, "", sizes).unwrap().record(11),
+                    2 => {
+                        let family = registry.counter_family(&name, "", &["x"]).unwrap();
+                        family.with(&["1"]).unwrap().inc();
+                    }
+                    _ => {
+                        let options = FamilyOptions::any_labels();
+                        let family = registry.histogram_family(&name, "", sizes, options);
+                        let labels = [("metric", "1"), ("x", "2")];
+                        family.unwrap().with_labels(&labels).unwrap().record(11);
+                    }
+                }
             }
             Step::Unregister(number) => {
                 self.registry.unregister(&format!("other_{number}"));

@@ -62,6 +62,32 @@ pub(crate) enum Stored {
     Rates(usize, Arc<[Box<str>]>),
 }
 
+/// The list that a number of a group belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Groups {
+    Pages,
+    Histograms,
+    Throughputs,
+}
+
+impl Stored {
+    fn group(&self) -> (Groups, usize) {
+        match self {
+            Self::Cell(_, at, _) | Self::Cells(_, at) => (Groups::Pages, *at),
+            Self::Histograms(at) | Self::Rejections(at) => (Groups::Histograms, *at),
+            Self::Totals(at) | Self::Rates(at, _) => (Groups::Throughputs, *at),
+        }
+    }
+
+    fn number_of_group(&mut self) -> &mut usize {
+        match self {
+            Self::Cell(_, at, _) | Self::Cells(_, at) => at,
+            Self::Histograms(at) | Self::Rejections(at) => at,
+            Self::Totals(at) | Self::Rates(at, _) => at,
+        }
+    }
+}
+
 /// What the bits of a cell are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CellValue {
@@ -191,56 +217,30 @@ impl Catalog {
         let Some(removed) = self.families.iter().find(is).cloned() else {
             return;
         };
-        let others = self.families.iter().filter(|family| !is(family));
-        let mut families: Vec<FamilyEntry> = others.cloned().collect();
-        match removed.stored {
+        // A group that is removed with it.
+        let group = match removed.stored {
             Stored::Cells(_, at) => {
                 self.pages = without(&self.pages, at);
                 // The page that is the last one now may be one whose cells were not counted any more.
                 self.cells = PAGE_CELLS;
-                renumber(
-                    &mut families,
-                    |stored| match stored {
-                        Stored::Cell(_, group, _) | Stored::Cells(_, group) => Some(group),
-                        _ => None,
-                    },
-                    at,
-                );
+                Some((Groups::Pages, at))
             }
             Stored::Histograms(at) => {
                 self.histograms = without(&self.histograms, at);
-                let about = self.rejections.iter();
-                let others = about.filter(
-                    |entry| !matches!(entry.stored, Stored::Rejections(group) if group == at),
-                );
-                let mut rejections: Vec<_> = others.cloned().collect();
-                for list in [&mut families, &mut rejections] {
-                    renumber(
-                        list,
-                        |stored| match stored {
-                            Stored::Histograms(group) | Stored::Rejections(group) => Some(group),
-                            _ => None,
-                        },
-                        at,
-                    );
-                }
-                self.rejections = rejections.into_iter().collect();
+                Some((Groups::Histograms, at))
             }
             Stored::Totals(at) => {
                 // The rates of the same throughput are removed next.
                 self.throughputs = without(&self.throughputs, at);
-                renumber(
-                    &mut families,
-                    |stored| match stored {
-                        Stored::Totals(group) | Stored::Rates(group, _) => Some(group),
-                        _ => None,
-                    },
-                    at,
-                );
+                Some((Groups::Throughputs, at))
             }
-            Stored::Cell(..) | Stored::Rejections(_) | Stored::Rates(..) => {}
-        }
-        self.families = families.into_iter().collect();
+            Stored::Cell(..) | Stored::Rejections(_) | Stored::Rates(..) => None,
+        };
+        let others = self.families.iter().filter(|family| !is(family));
+        self.families = renumbered(others.cloned(), group);
+        let about = self.rejections.iter();
+        let others = about.filter(|family| group != Some(family.stored.group()));
+        self.rejections = renumbered(others.cloned(), group);
     }
 
     /// Families with labels, each with its cap and what it turned away.
@@ -274,18 +274,21 @@ fn without<T: Clone>(groups: &Chunked<T>, at: usize) -> Chunked<T> {
     others.map(|(_, group)| group.clone()).collect()
 }
 
-/// Adapts the numbers of the groups behind one that was removed.
-fn renumber(
-    families: &mut [FamilyEntry],
-    group: impl Fn(&mut Stored) -> Option<&mut usize>,
-    removed: usize,
-) {
-    let groups = families
-        .iter_mut()
-        .filter_map(|family| group(&mut family.stored));
-    groups
-        .filter(|group| **group > removed)
-        .for_each(|group| *group -= 1);
+/// Families with the numbers of the groups that they have when one is removed.
+fn renumbered(
+    families: impl Iterator<Item = FamilyEntry>,
+    removed: Option<(Groups, usize)>,
+) -> Chunked<FamilyEntry> {
+    let moves = |family: &FamilyEntry| {
+        let (groups, at) = family.stored.group();
+        removed.is_some_and(|(theirs, removed)| groups == theirs && at > removed)
+    };
+    let adapted = families.map(|mut family| {
+        let moved = usize::from(moves(&family));
+        *family.stored.number_of_group() -= moved;
+        family
+    });
+    adapted.collect()
 }
 
 /// A family with a cap.

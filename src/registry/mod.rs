@@ -17,6 +17,7 @@ mod page;
 mod page_error;
 mod page_part;
 mod registered;
+mod renderer;
 mod rendering;
 mod series_snapshot;
 mod single;

@@ -2,7 +2,8 @@
 
 use crate::registry::family_snapshot::FamilySnapshot;
 use crate::registry::observer::ObservedFamily;
-use crate::registry::rendering::{RenderCaches, RenderedSnapshot, Renderer};
+use crate::registry::renderer::Renderer;
+use crate::registry::rendering::{RenderCaches, RenderedSnapshot};
 use crate::registry::snapshot::RegistrySnapshot;
 use crate::rendered::FamilyText;
 use crate::sample::Encoder;

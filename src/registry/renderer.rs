@@ -1,0 +1,238 @@
+//! Families of a page become bytes, and what did not change since another snapshot is taken over.
+//!
+//! A snapshot shares what did not change with the one before it: the values of a page of cells, the snapshot of a histogram. So a
+//! part of a family's bytes holds for as long as these are the same objects; no text is compared. In a part that changed, values are
+//! compared one by one, and series that stand are copied.
+//!
+//! Bytes are made of snapshots alone, never of live metrics: a page that is kept for long renders what it held.
+
+use crate::registry::family_snapshot::FamilySnapshot;
+use crate::registry::observer::ObservedFamily;
+use crate::registry::series_snapshot::SeriesSnapshot;
+use crate::rendered::{FamilyText, Part};
+use crate::sample::Encoder;
+use crate::sample::labels::OwnedLabels;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::ptr;
+use std::sync::Arc;
+
+/// A family in another snapshot, and what it looked like.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    family: FamilySnapshot<'a>,
+    text: &'a Arc<FamilyText>,
+}
+
+/// Renders families, one after the other.
+pub(super) struct Renderer<'a> {
+    encoder: &'a dyn Encoder,
+    /// The part that is being rendered.
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl<'a> Renderer<'a> {
+    pub(super) fn new(encoder: &'a dyn Encoder) -> Self {
+        Self {
+            encoder,
+            bytes: Vec::new(),
+            ends: Vec::new(),
+        }
+    }
+
+    /// Renders families. `known`: those of another snapshot, at the same places if the catalog is the same.
+    pub(super) fn families<'k>(
+        &mut self,
+        families: impl Iterator<Item = FamilySnapshot<'k>>,
+        known: impl Iterator<Item = (FamilySnapshot<'k>, &'k Arc<FamilyText>)>,
+        same_catalog: bool,
+    ) -> Vec<Arc<FamilyText>> {
+        let known: Vec<_> = known.map(|(family, text)| Known { family, text }).collect();
+        let by_description: HashMap<_, _> = if same_catalog {
+            HashMap::new()
+        } else {
+            let described = known.iter();
+            described
+                .map(|known| (ptr::from_ref(known.family.description()), *known))
+                .collect()
+        };
+        let rendered = families.enumerate().map(|(place, family)| {
+            let known = if same_catalog {
+                known.get(place)
+            } else {
+                by_description.get(&ptr::from_ref(family.description()))
+            };
+            self.family(family, known.copied())
+        });
+        rendered.collect()
+    }
+
+    fn family(&mut self, family: FamilySnapshot<'_>, known: Option<Known<'_>>) -> Arc<FamilyText> {
+        let count = family.parts();
+        let stands = |number: &usize, known: Known<'_>| {
+            known.text.parts.len() > *number && family.is_same_part(known.family, *number)
+        };
+        let standing = known.map_or(0, |known| {
+            (0..count)
+                .take_while(|number| stands(number, known))
+                .count()
+        });
+        if let Some(known) = known.filter(|known| known.text.parts.len() == count)
+            && standing == count
+        {
+            return Arc::clone(known.text);
+        }
+        let kept = known.map_or(&[][..], |known| &known.text.parts[..standing]);
+        let mut parts = Vec::with_capacity(count);
+        parts.extend_from_slice(kept);
+        for number in standing..count {
+            parts.push(match known {
+                Some(known) if stands(&number, known) => Arc::clone(&known.text.parts[number]),
+                known => self.part(family, number, known),
+            });
+        }
+        let text = FamilyText::new(parts, family.description(), self.encoder);
+        Arc::new(text)
+    }
+
+    fn part(
+        &mut self,
+        family: FamilySnapshot<'_>,
+        number: usize,
+        known: Option<Known<'_>>,
+    ) -> Arc<Part> {
+        self.bytes.clear();
+        self.ends.clear();
+        let known = known.filter(|known| family.is_comparable(known.family, number));
+        let part = known.and_then(|known| Some((known, known.text.parts.get(number)?)));
+        match part {
+            Some((known, part)) => {
+                if let Some(part) = self.overwrite(family, number, known.family, part) {
+                    return Arc::new(part);
+                }
+                self.update(family, number, known.family, part);
+            }
+            None => {
+                let positions = family.positions_of(number);
+                let series = positions.filter_map(|position| family.at(position));
+                series.for_each(|series| self.series(family, series));
+            }
+        }
+        self.finish()
+    }
+
+    /// Copies a part of a family of cells, and puts new values over the old ones. `None`: that cannot be done.
+    fn overwrite(
+        &mut self,
+        family: FamilySnapshot<'_>,
+        number: usize,
+        before: FamilySnapshot<'_>,
+        part: &Part,
+    ) -> Option<Part> {
+        let positions = family.positions_of(number);
+        let (ours, theirs) = family.bits(number).zip(before.bits(number))?;
+        // Otherwise a position is not the number of a series.
+        if part.ends.len() != positions.len() {
+            return None;
+        }
+        let mut bytes = part.bytes.clone();
+        let cells = ours.iter().zip(theirs).zip(positions).enumerate();
+        let changed = cells.filter(|(_, ((ours, theirs), _))| ours != theirs);
+        for (series, (_, position)) in changed {
+            let place = part.range(series, self.encoder);
+            let value = family.cell_at(position)?;
+            if !self.encoder.overwrite(&value, &mut bytes[place]) {
+                return None;
+            }
+        }
+        Some(Part::new(bytes, Arc::clone(&part.ends)))
+    }
+
+    /// Renders what changed of a part, and copies what stands.
+    fn update(
+        &mut self,
+        family: FamilySnapshot<'_>,
+        number: usize,
+        before: FamilySnapshot<'_>,
+        part: &Part,
+    ) {
+        let cells = family.bits(number).zip(before.bits(number));
+        // How many series there were at earlier positions, and which of them are to be copied.
+        let (mut earlier, mut run) = (0, 0..0);
+        for (cell, position) in family.positions_of(number).enumerate() {
+            let was_there = before.at(position).is_some();
+            let series = earlier;
+            earlier += usize::from(was_there);
+            let stands = was_there
+                && match cells {
+                    Some((ours, theirs)) => ours[cell] == theirs[cell],
+                    None => family.is_same_at(position, before),
+                };
+            if stands {
+                if run.end != series {
+                    self.copy(part, run);
+                    run = series..series;
+                }
+                run.end += 1;
+            } else if let Some(changed) = family.at(position) {
+                self.copy(part, run);
+                run = 0..0;
+                self.series(family, changed);
+            }
+        }
+        self.copy(part, run);
+    }
+
+    fn series(&mut self, family: FamilySnapshot<'_>, series: SeriesSnapshot<'_>) {
+        self.separate();
+        let (description, value) = (family.description(), series.value());
+        let renamed = series.renamed();
+        let labels = renamed.as_ref().map_or(series.labels, OwnedLabels::view);
+        self.encoder
+            .series(description, labels, &value, &mut self.bytes);
+        self.ends.push(self.bytes.len() as u32);
+    }
+
+    /// Copies series of a part that was rendered before.
+    fn copy(&mut self, part: &Part, series: Range<usize>) {
+        if series.is_empty() {
+            return;
+        }
+        self.separate();
+        let from = part.range(series.start, self.encoder).start;
+        let ends = &part.ends[series];
+        let to = ends.last().map_or(from, |end| *end as usize);
+        // Modulo 2^32: the copy may stand before the place where it stood.
+        let shift = (self.bytes.len() as u32).wrapping_sub(from as u32);
+        self.ends
+            .extend(ends.iter().map(|end| end.wrapping_add(shift)));
+        self.bytes.extend_from_slice(&part.bytes[from..to]);
+    }
+
+    /// Separates a series from the one before it.
+    fn separate(&mut self) {
+        if !self.ends.is_empty() {
+            self.bytes.extend_from_slice(self.encoder.separator());
+        }
+    }
+
+    fn finish(&self) -> Arc<Part> {
+        Arc::new(Part::new(self.bytes[..].into(), self.ends[..].into()))
+    }
+
+    /// What an observable metric reported is rendered each time: it says nothing about what changed.
+    pub(super) fn observed(&mut self, family: &ObservedFamily) -> Arc<FamilyText> {
+        self.bytes.clear();
+        self.ends.clear();
+        for (labels, value) in &family.series {
+            self.separate();
+            self.encoder
+                .series(&family.description, labels.view(), value, &mut self.bytes);
+            self.ends.push(self.bytes.len() as u32);
+        }
+        let parts = vec![self.finish()];
+        let text = FamilyText::new(parts, &family.description, self.encoder);
+        Arc::new(text)
+    }
+}
