@@ -1,9 +1,18 @@
 //! The collector's sections: cached apart, served stale only where that was asked for, reset without losing anything.
 
+#[path = "exposition/validator/mod.rs"]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the tests that read expositions use the rest"
+)]
+mod validator;
+
 use epoch_metrics::{HistogramOptions, ManualClock, MetricsCollector, RegisterError, Registry};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
+use validator::Checked;
 
 fn with_staleness(age: Duration) -> (Arc<ManualClock>, MetricsCollector) {
     let clock = Arc::new(ManualClock::new());
@@ -393,7 +402,7 @@ fn reset_forgets_everything_and_keeps_the_configuration() {
             (0, 0, 0)
         );
         assert_eq!(empty.modes.mode, None);
-        let text = collector.render_prometheus();
+        let text = collector.checked_text();
         assert!(
             text.contains("gpu_request_latency_seconds_count 0\n")
                 && text.contains("gpu_tokens_total 0\n")
@@ -421,18 +430,18 @@ fn the_registry_shows_a_reset_at_once() {
     let throughput = registry.throughput("t", "").unwrap();
     histogram.record(5);
     throughput.add(7);
-    let text = registry.render_prometheus();
+    let text = registry.checked_text();
     assert!(text.contains("h_count 1\n") && text.contains("t_total 7\n"));
     assert_eq!(histogram.reset().count(), 1);
     assert_eq!(histogram.snapshot().count(), 0);
     assert!(
-        registry.render_prometheus().contains("h_count 0\n"),
+        registry.checked_text().contains("h_count 0\n"),
         "the registry still shows what was reset"
     );
     assert_eq!(throughput.reset().total(), 7);
     assert_eq!(throughput.snapshot().total(), 0);
     assert!(
-        registry.render_prometheus().contains("t_total 0\n"),
+        registry.checked_text().contains("t_total 0\n"),
         "the registry still shows what was reset"
     );
 }
@@ -545,7 +554,7 @@ fn names_that_the_collector_exports_are_taken() {
     let (_, collector) = manual();
     collector.record_mode_transition("x");
     let names: Vec<String> = collector
-        .render_prometheus()
+        .checked_text()
         .lines()
         .filter_map(|line| {
             line.strip_prefix("# TYPE ")?
@@ -566,7 +575,7 @@ fn names_that_the_collector_exports_are_taken() {
     }
     let mine = collector.registry().counter("mine", "One's own.").unwrap();
     mine.inc();
-    assert!(collector.render_prometheus().contains("mine_total 1\n"));
+    assert!(collector.checked_text().contains("mine_total 1\n"));
 }
 
 /// What nothing was measured for is not shown as 0, which would be the best value of all.
@@ -606,7 +615,7 @@ fn without_samples_there_is_no_best_value() {
         assert_eq!(json["batch"]["mean"].is_number(), samples > 0, "{what}");
     };
     let lines = |collector: &MetricsCollector| -> Vec<String> {
-        let text = collector.render_prometheus();
+        let text = collector.checked_text();
         let recent = text.lines().filter(|line| line.contains("_recent"));
         recent
             .filter(|line| !line.starts_with('#'))
@@ -650,7 +659,7 @@ fn without_samples_there_is_no_best_value() {
     without.record_latency(Duration::from_secs(30));
     without.record_batch_size(3);
     check(&without, 0, "no recent samples are kept");
-    assert!(!without.render_prometheus().contains("_recent"));
+    assert!(!without.checked_text().contains("_recent"));
     assert!(!without.registry().render_json().contains("_recent"));
     assert_eq!(without.latency().lifetime.count(), 1);
 }

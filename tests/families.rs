@@ -1,5 +1,13 @@
 //! Families: what look-up, removal, the cap and registration promise.
 
+#[path = "exposition/validator/mod.rs"]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the tests that read expositions use the rest"
+)]
+mod validator;
+
 use epoch_metrics::{
     Counter, Family, FamilyOptions, FloatCounter, HistogramOptions, LabelError, ManualClock,
     RecordError, RegisterError, Registry, Value,
@@ -9,6 +17,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
+use validator::Checked;
 
 fn counters(registry: &Registry) -> Family<Counter> {
     registry.counter_family("f", "", &["x"]).unwrap()
@@ -135,7 +144,7 @@ fn families_of_every_kind_come_and_go() {
         assert_eq!(shown(&registry, "g")["a"], Value::Gauge(-3));
         assert_eq!(shown(&registry, "fg")["a"], Value::FloatGauge(0.5));
         assert_eq!(shown(&registry, "fc")["a"], Value::FloatCounter(1.5));
-        let page = registry.render_prometheus();
+        let page = registry.checked_text();
         assert!(page.contains("fc_total{x=\"a\"} 1.5\n"), "{page}");
         assert!(
             page.contains("t_per_second{x=\"a\",window=\"30s\"} NaN\n"),
@@ -176,7 +185,7 @@ fn float_counters_go_up_by_amounts() {
     assert_eq!(counter.get(), 0.5);
     assert!(
         registry
-            .render_prometheus()
+            .checked_text()
             .contains("# TYPE c_total counter\nc_total 0.5\n")
     );
     counter.add(f64::MAX);
@@ -189,7 +198,7 @@ fn beyond_the_cap_values_go_to_the_overflow_series() {
     let registry = Registry::new();
     let options = FamilyOptions::labels(&["x", "y"]).max_series(2);
     let family = registry.counter_family("f", "", options).unwrap();
-    let page = || registry.render_prometheus();
+    let page = || registry.checked_text();
     for label in ["a", "b"] {
         family.with(&[label, ""]).unwrap().inc();
     }
@@ -327,7 +336,7 @@ fn names_are_given_back() {
             .value(),
         Value::Counter(1)
     );
-    let page = registry.render_prometheus();
+    let page = registry.checked_text();
     assert!(
         page.contains("later_total 1\n") && page.contains("\na 5\n"),
         "{page}"
@@ -390,7 +399,7 @@ fn series_with_names_of_their_own() {
     let many: Vec<(&str, &str)> = many.iter().map(|name| (&**name, "v")).collect();
     find(&many).unwrap().add(4);
     find(&[("beyond", "the cap")]).unwrap().add(5);
-    let page = registry.render_prometheus();
+    let page = registry.checked_text();
     for line in [
         "f_total{region=\"eu\",a=\"2\",b=\"1\"} 3\n",
         "f_total{region=\"eu\",a=\"2,b\"} 1\n",
@@ -425,7 +434,7 @@ fn series_with_names_of_their_own() {
         .unwrap();
     tokens.with_labels(&[("model", "small")]).unwrap().add(1);
     assert!(tokens.with_labels(&[("window", "1")]).is_err());
-    let page = registry.render_prometheus();
+    let page = registry.checked_text();
     for line in [
         "rejected_values_total{metric=\"h\",region=\"eu\",exported_metric=\"m\",x=\"y\"} 1\n",
         "t_per_second{region=\"eu\",model=\"small\",window=\"60s\"} NaN\n",

@@ -1,5 +1,13 @@
 //! Observable metrics: values that callbacks report while a page is made.
 
+#[path = "exposition/validator/mod.rs"]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the tests that read expositions use the rest"
+)]
+mod validator;
+
 use epoch_metrics::{
     HistogramOptions, LabelError, MetricsCollector, RegisterError, Registry, Summary, Unit, Value,
 };
@@ -8,6 +16,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
+use validator::Checked;
 
 #[test]
 fn names_are_reserved_in_both_directions() {
@@ -46,7 +55,7 @@ fn names_are_reserved_in_both_directions() {
         })
     );
     assert_eq!(
-        registry.render_prometheus().matches("# TYPE").count(),
+        registry.checked_text().matches("# TYPE").count(),
         2,
         "wait_seconds and its rejections"
     );
@@ -68,7 +77,7 @@ fn series_are_checked_and_the_page_stays_valid() {
             *said.lock().unwrap() = observed.to_vec();
         })
         .unwrap();
-    let page = registry.render_prometheus();
+    let page = registry.checked_text();
     let expected = "# HELP pool Connections.\n# TYPE pool gauge\npool{state=\"idle\"} 3\npool{state=\"a\\\"b\\nc\"} NaN\n";
     assert_eq!(page, expected);
     let wrong = LabelError::WrongCount {
@@ -101,7 +110,7 @@ fn summaries_and_counters_read_back() {
         wait_seconds{queue=\"a\",quantile=\"0.5\"} 0.25\nwait_seconds{queue=\"a\",quantile=\"1.0\"} 1.25\n\
         wait_seconds_sum{queue=\"a\"} 1.5\nwait_seconds_count{queue=\"a\"} 2\n\
         # HELP seen_total Seen.\n# TYPE seen_total counter\nseen_total 18446744073709551615\n";
-    assert_eq!(registry.render_prometheus(), expected);
+    assert_eq!(registry.checked_text(), expected);
     let json: serde_json::Value = serde_json::from_str(&registry.render_json()).unwrap();
     assert_eq!(
         json["wait_seconds"]["series"][0]["value"]["quantiles"],
@@ -136,14 +145,14 @@ fn a_callback_sees_the_snapshot_of_its_page() {
     requests.add(40);
     let family = page.snapshots().next().unwrap().family("requests").unwrap();
     assert_eq!(family.series().next().unwrap().value(), Value::Counter(2));
-    let text = page.render_prometheus();
+    let text = page.checked_text();
     assert!(
         text.contains("requests_total 2\n") && text.contains("requests_again_total 2\n"),
         "{text}"
     );
     assert!(
         registry
-            .render_prometheus()
+            .checked_text()
             .contains("requests_again_total 42\n")
     );
 }
@@ -173,7 +182,7 @@ fn a_collectors_page_agrees_with_itself() {
         }
         let (mut pages, mut last, mut different) = (0, 0, 0);
         while pages < 300 || different < 50 {
-            let page = collector.render_prometheus();
+            let page = collector.checked_text();
             let count = |name: &str| -> u64 {
                 let mut lines = page.lines().filter_map(|line| line.strip_prefix(name));
                 lines.next().unwrap().parse().unwrap()
@@ -225,10 +234,7 @@ fn a_callback_that_panics_loses_its_own_family_on_that_page() {
     };
     for n in 1..=2 {
         let page = registry.page();
-        assert_eq!(
-            page.render_prometheus(),
-            rest.to_owned() + after + &panics(n)
-        );
+        assert_eq!(page.checked_text(), rest.to_owned() + after + &panics(n));
         let json: serde_json::Value = serde_json::from_str(&page.render_json()).unwrap();
         assert!(json.get("fragile").is_none());
         assert_eq!(
@@ -240,7 +246,7 @@ fn a_callback_that_panics_loses_its_own_family_on_that_page() {
         "# HELP fragile \n# TYPE fragile gauge\nfragile{of=\"x\"} 1\nfragile{of=\"y\"} 2\n";
     let whole = rest.to_owned() + fragile + after + &panics(2);
     assert_eq!(
-        registry.render_prometheus(),
+        registry.checked_text(),
         whole,
         "the next page calls it again"
     );
@@ -281,7 +287,7 @@ fn a_callback_that_blocks_delays_its_own_page_only() {
         assert!(registry.snapshot().family("late").is_some());
         collector.record_latency(Duration::from_millis(1));
         assert_eq!(collector.latency().count, 1);
-        let text = registry.render_prometheus();
+        let text = registry.checked_text();
         assert!(text.contains("slow 7\n") && text.contains("later 8\n"));
         collector.snapshot();
         collector.reset();
@@ -290,7 +296,7 @@ fn a_callback_that_blocks_delays_its_own_page_only() {
     });
     let finished = others.recv_timeout(Duration::from_secs(30));
     release.send(()).unwrap();
-    let page = page.join().unwrap().render_prometheus();
+    let page = page.join().unwrap().checked_text();
     rest.join().unwrap();
     assert_eq!(finished, Ok(()), "something waited for the callback");
     assert!(

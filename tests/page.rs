@@ -1,5 +1,13 @@
 //! Pages of everything that a process has: prefixes, constant labels, several registries, the library's own metrics.
 
+#[path = "exposition/validator/mod.rs"]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the tests that read expositions use the rest"
+)]
+mod validator;
+
 use epoch_metrics::{
     HistogramOptions, MetricsCollector, Page, PageError, RegisterError, Registry, RegistryBuilder,
     Summary, Unit, Value,
@@ -8,6 +16,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
+use validator::Checked;
 
 /// Every kind of metric, each with something in it.
 fn fill(registry: &Registry) {
@@ -42,7 +51,7 @@ fn a_prefix_and_constant_labels_are_in_every_family_and_nothing_else_changes() {
     fill(&plain);
     fill(&dressed);
     let mut expected = String::new();
-    for line in plain.render_prometheus().lines() {
+    for line in plain.checked_text().lines() {
         let dressed = match line.strip_prefix("# ") {
             Some(comment) => {
                 let (word, rest) = comment.split_once(' ').unwrap();
@@ -65,7 +74,7 @@ fn a_prefix_and_constant_labels_are_in_every_family_and_nothing_else_changes() {
         };
         expected += &(dressed + "\n");
     }
-    assert_eq!(dressed.render_prometheus(), expected);
+    assert_eq!(dressed.checked_text(), expected);
 
     let json: serde_json::Value = serde_json::from_str(&dressed.render_json()).unwrap();
     let series = &json["app_by_kind"]["series"][0];
@@ -162,7 +171,7 @@ fn rejections_are_counted_by_series() {
     both.unwrap().with(&["1", "2"]).unwrap().reject();
     let turned = registry.histogram_family("c", "", values(), &["metric", "exported_metric"]);
     turned.unwrap().with(&["2", "1"]).unwrap().reject();
-    let page = registry.render_prometheus();
+    let page = registry.checked_text();
     let lines = page
         .lines()
         .filter_map(|line| line.strip_prefix("epoch_metrics_rejected_values_total"));
@@ -182,7 +191,7 @@ fn a_constant_label_called_metric_makes_way_too() {
     let sizes = registry.histogram("sizes", "", HistogramOptions::values(0, 1));
     sizes.unwrap().reject();
     let line = "epoch_metrics_rejected_values_total{metric=\"sizes\",exported_metric=\"x\"} 1\n";
-    assert!(registry.render_prometheus().contains(line));
+    assert!(registry.checked_text().contains(line));
 }
 
 #[test]
@@ -190,7 +199,7 @@ fn the_librarys_own_metrics_can_be_renamed_and_left_out() {
     let page = |builder: RegistryBuilder| {
         let registry = builder.build();
         fill(&registry);
-        registry.render_prometheus()
+        registry.checked_text()
     };
     let renamed = Registry::builder().prefix("app").unwrap();
     let renamed = page(renamed.own_metrics_prefix("core").unwrap());
@@ -226,12 +235,12 @@ fn the_librarys_own_metrics_can_be_renamed_and_left_out() {
     );
 
     let collector = MetricsCollector::builder().without_own_metrics().build();
-    assert!(!collector.unwrap().render_prometheus().contains("rejected"));
+    assert!(!collector.unwrap().checked_text().contains("rejected"));
     let collector = MetricsCollector::builder().own_metrics_prefix("core");
     let collector = collector.unwrap().build().unwrap();
     assert!(
         collector
-            .render_prometheus()
+            .checked_text()
             .contains("core_rejected_values_total{")
     );
 }
@@ -256,7 +265,7 @@ fn families_of_one_name_become_one_group() {
     second.gauge("only_here", "").unwrap();
     let text = Page::merge([first.page(), second.page()])
         .unwrap()
-        .render_prometheus();
+        .checked_text();
     let expected = r#"# HELP jobs_total Jobs.
 # TYPE jobs_total counter
 jobs_total{shard="0"} 1
@@ -412,7 +421,7 @@ fn the_librarys_own_counters_add_up() {
     let expected = "# HELP pool \n# TYPE pool gauge\npool{state=\"idle\"} 1\npool{state=\"busy\"} 1\npool{state=\"closed\"} 1\n\
         # HELP epoch_metrics_callback_panics_total Panics of observable metrics' callbacks; a page lacks the metric whose callback \
         panicked.\n# TYPE epoch_metrics_callback_panics_total counter\nepoch_metrics_callback_panics_total{metric=\"pool\"} 5\n";
-    assert_eq!(again.render_prometheus(), expected);
+    assert_eq!(again.checked_text(), expected);
     assert_eq!(again.snapshots().len(), 3);
 }
 
@@ -460,7 +469,7 @@ proptest! {
             prop_assert!(names.into_iter().any(|name| !seen.insert(name)), "refused without a reason");
             return Ok(());
         };
-        let text = page.render_prometheus();
+        let text = page.checked_text();
         let (mut introduced, mut series, mut current) = (HashSet::new(), HashSet::new(), String::new());
         for line in text.lines() {
             if let Some(help) = line.strip_prefix("# HELP ") {
@@ -495,7 +504,7 @@ fn names_in(page: &Page) -> HashSet<String> {
     };
     let json: BTreeMap<String, serde_json::Value> =
         serde_json::from_str(&page.render_json()).unwrap();
-    let text = page.render_prometheus();
+    let text = page.checked_text();
     text.lines()
         .filter_map(name)
         .chain(json.into_keys())
@@ -510,7 +519,7 @@ fn a_collectors_constant_labels_are_in_every_family() {
     collector.record_mode_transition("fast");
     let own = collector.registry().counter("own", "").unwrap();
     own.inc();
-    let text = collector.render_prometheus();
+    let text = collector.checked_text();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         assert!(line.contains("model=\"small\""), "{line}");
     }

@@ -5,7 +5,10 @@
 //! by one in their order, and taken over where they are the same.
 
 use crate::deflate::{Deflated, Deflater, HEADER, trailer};
+use crate::published::Published;
 use crate::rendered::{Owner, Part, Piece, Rendered};
+use crate::sample::{CACHES, Encoder};
+use std::array;
 use std::mem;
 use std::ptr;
 use std::sync::Arc;
@@ -15,6 +18,28 @@ const LARGE: usize = 8 * 1024;
 
 /// Families in a stretch: of single metrics, some kilobytes.
 const FAMILIES: usize = 32;
+
+/// What a registry keeps of the last compressed page in each format.
+pub(super) struct CompressedCaches([Published<Stretches>; CACHES]);
+
+impl Default for CompressedCaches {
+    fn default() -> Self {
+        Self(array::from_fn(|_| Published::new(Arc::default())))
+    }
+}
+
+impl CompressedCaches {
+    /// Compresses a page in this encoder's format. `keep`: whether the next page may take over what did not change. Of two threads
+    /// that do this at the same time, each does it by itself.
+    pub(super) fn compress(&self, page: &Rendered, encoder: &dyn Encoder, keep: bool) -> Rendered {
+        let published = &self.0[encoder.cache()];
+        let (compressed, stretches) = compress(page, &published.load());
+        if keep {
+            published.store(Arc::new(stretches));
+        }
+        compressed
+    }
+}
 
 /// The stretches of a page that are no large parts.
 #[derive(Default)]

@@ -137,7 +137,10 @@ impl Page {
     pub(crate) fn compress_with(&self, encoder: &dyn Encoder) -> Rendered {
         let rendered = self.render_with(encoder);
         match self.parts.first() {
-            Some(part) => part.caches.compress(&rendered, encoder),
+            Some(Part { caches, .. }) => {
+                let keep = caches.keep;
+                caches.compressed.compress(&rendered, encoder, keep)
+            }
             None => compress(&rendered, &Stretches::default()).0,
         }
     }

@@ -3,13 +3,9 @@
 
 use crate::engine::snapshot_cache::SnapshotCache;
 #[cfg(feature = "gzip")]
-use crate::published::Published;
-#[cfg(feature = "gzip")]
-use crate::registry::compression::{Stretches, compress};
+use crate::registry::compression::CompressedCaches;
 use crate::registry::renderer::Renderer;
 use crate::registry::snapshot::RegistrySnapshot;
-#[cfg(feature = "gzip")]
-use crate::rendered::Rendered;
 use crate::rendered::{Families, FamilyText};
 use crate::sample::{CACHES, Encoder};
 use std::fmt;
@@ -18,11 +14,10 @@ use std::sync::Arc;
 /// What a registry keeps of the last page in each format.
 pub(super) struct RenderCaches {
     caches: [SnapshotCache<(), RenderedSnapshot>; CACHES],
-    /// Of compressed pages.
     #[cfg(feature = "gzip")]
-    stretches: [Published<Stretches>; CACHES],
+    pub(super) compressed: CompressedCaches,
     /// Nothing is kept if this is not set.
-    keep: bool,
+    pub(super) keep: bool,
 }
 
 /// The families of a snapshot in one format.
@@ -51,20 +46,9 @@ impl RenderCaches {
         Self {
             caches,
             #[cfg(feature = "gzip")]
-            stretches: std::array::from_fn(|_| Published::new(Arc::default())),
+            compressed: CompressedCaches::default(),
             keep,
         }
-    }
-
-    /// Compresses a page in this encoder's format. Of two threads that do so at the same time, each does it by itself.
-    #[cfg(feature = "gzip")]
-    pub(super) fn compress(&self, page: &Rendered, encoder: &dyn Encoder) -> Rendered {
-        let published = &self.stretches[encoder.cache()];
-        let (compressed, stretches) = compress(page, &published.load());
-        if self.keep {
-            published.store(Arc::new(stretches));
-        }
-        compressed
     }
 
     /// The families of the snapshot. If another thread renders in the same format, this one waits for it, and takes over what it

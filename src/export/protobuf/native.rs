@@ -11,7 +11,7 @@ use super::messages::{Histogram, Span};
 use crate::snapshot::histogram::HistogramSnapshot;
 
 /// Values up to this one count as zero: 2^-128, as in Prometheus' own client libraries. Of all values but zero the smallest is
-/// 10^-9.
+/// 10^-15.
 const ZERO_THRESHOLD: f64 = 0.5 / (1_u128 << 127) as f64;
 
 /// So many empty buckets between two others are written as zeros; a new span would take more bytes.

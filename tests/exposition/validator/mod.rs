@@ -4,11 +4,13 @@
 //! than the specifications: a family has both `HELP` and `TYPE`, `le` and `quantile` are in the one canonical form in every
 //! format, and there are no other comments, blank lines, further blanks or trailing commas.
 
+mod checked;
 mod family;
 mod fault;
 mod line;
 mod number;
 
+pub(crate) use checked::Checked;
 pub(crate) use fault::{Fault, Rule};
 use fault::{ensure, fault};
 use line::{Line, unescape};
