@@ -180,8 +180,7 @@ impl PrometheusBuilder {
         Ok(PrometheusRecorder::new(registry, settings)?)
     }
 
-    /// Makes the recorder that of the whole process, and returns what renders its metrics. There is nothing to be done now and
-    /// then: the recorder needs no upkeep.
+    /// Installs the recorder for the whole process, and returns what renders its metrics. The recorder needs no periodic upkeep.
     ///
     /// # Errors
     /// Those of [`build_recorder`](Self::build_recorder), or if there is a recorder already.

@@ -26,6 +26,13 @@ fn program() {
     counter!("jobs_total", "queue" => "a\"b\\c\nd").increment(1);
     counter!("1st-counter").increment(1 << 40);
 
+    describe_counter!("sent", Unit::Bytes, "Sent.");
+    counter!("sent").increment(9);
+    describe_counter!("received_total", Unit::Kibibytes, "Received.");
+    counter!("received_total").increment(2);
+    describe_gauge!("busy", Unit::Percent, "Busy.");
+    gauge!("busy").set(0.5);
+
     gauge!("queued").set(3.5);
     gauge!("queued").increment(2.0);
     gauge!("queued").decrement(0.25);
@@ -127,7 +134,7 @@ fn recommended_names_are_the_same() {
     }
     assert_same(&ours, &theirs);
     assert!(ours.keys().any(|(name, _)| name == "body_size_bytes_sum"));
-    assert!(ours.len() > 25, "{}", ours.len());
+    assert!(ours.len() > 30, "{}", ours.len());
 }
 
 #[test]
@@ -138,7 +145,7 @@ fn default_names_differ_in_total_only() {
         .lines()
         .filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter"))
         .collect();
-    assert_eq!(counters.len(), 4);
+    assert_eq!(counters.len(), 6);
     let theirs = comparable(&theirs).into_iter();
     let theirs = theirs.map(|((name, labels), value)| {
         let added = counters.contains(&&*name) && !name.ends_with("_total");
@@ -162,7 +169,7 @@ fn help_texts_and_global_labels_are_the_same() {
     let ours = ours(PrometheusBuilder::new().add_global_label("region", "eu"));
     let theirs = theirs(TheirBuilder::new().add_global_label("region", "eu")).render();
     assert_eq!(help(&ours), help(&theirs));
-    assert_eq!(help(&ours).len(), 4);
+    assert_eq!(help(&ours).len(), 7);
     let labelled = |page: &str| {
         let samples = comparable(page);
         let label = ("region".to_owned(), "eu".to_owned());

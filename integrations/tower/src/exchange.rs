@@ -6,14 +6,14 @@ use epoch_metrics::InFlight;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Records how the exchange ended, exactly once: when it is told, or when it is dropped.
+/// Records exactly once how the exchange ended: at its end, or when it is dropped before.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     route: Arc<Route>,
     started: Duration,
     /// `None`: the exchange ended.
     active: Option<InFlight>,
-    /// The service, or the body, runs. If it is so at the drop, it never returned: it panicked.
+    /// The service or the body is running. If this is still set at the drop, it never returned: it panicked.
     running: bool,
 }
 
@@ -35,7 +35,7 @@ impl Exchange {
         result
     }
 
-    /// The response was sent as a whole.
+    /// The response is complete.
     pub(crate) fn answered(&mut self, class: Status, bytes: u64) {
         if self.end(class) {
             let took = self.route.now().saturating_sub(self.started);

@@ -109,24 +109,24 @@ impl Families {
             )?,
             requests: registry.counter_family(
                 "http_server_requests",
-                "Requests that ended, by status class; or cancelled, panicked, failed.",
+                "Requests that ended, by status class, or as cancelled, panicked or failed.",
                 by_status,
             )?,
             durations: registry.histogram_family(
                 "http_server_request_duration",
-                "Time from the request to the last frame of the response, of those that were answered as a whole.",
+                "Time from the request to the last frame of a complete response.",
                 durations,
                 by_status,
             )?,
             request_sizes: registry.histogram_family(
                 "http_server_request_body_size",
-                "Bytes that were read of a request's body.",
+                "Bytes that the service read of a request's body.",
                 sizes.clone(),
                 by_route,
             )?,
             response_sizes: registry.histogram_family(
                 "http_server_response_body_size",
-                "Bytes of a response's body, of those that were sent as a whole.",
+                "Bytes of a complete response's body.",
                 sizes,
                 by_route,
             )?,

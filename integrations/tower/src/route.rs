@@ -15,7 +15,7 @@ pub(crate) struct Route {
     method: &'static str,
     route: Box<str>,
     requests: [OnceLock<Counter>; STATUSES],
-    /// Of those that are not answered as a whole: none.
+    /// Empty for requests without a complete response.
     durations: [OnceLock<Histogram>; STATUSES],
     request_sizes: OnceLock<Histogram>,
     response_sizes: OnceLock<Histogram>,
@@ -53,7 +53,7 @@ impl Route {
         }
     }
 
-    /// Records a response that was sent as a whole.
+    /// Records a complete response.
     pub(crate) fn answered(&self, class: Status, took: Duration, bytes: u64) {
         let labels = [self.method, &*self.route, class.label()];
         let durations = &self.durations[class as usize];

@@ -45,7 +45,9 @@ fn a_streaming_body_is_timed_to_its_last_frame() {
 fn the_end_is_seen_without_a_poll_for_it() {
     let measured = Measured::new();
     // A body that says so with its last frame.
-    let response = Response::new(Full::new(Bytes::from("hello")));
+    let mut knows = script(&[Step::Data("hello")]);
+    knows.knows_its_end = true;
+    let response = Response::new(knows);
     let mut body = Box::pin(measured.respond(request(), response).into_body());
     assert_eq!(measured.requests("2xx"), 0);
     let _ = poll(&mut body);
@@ -59,6 +61,13 @@ fn the_end_is_seen_without_a_poll_for_it() {
     assert_eq!(measured.requests("2xx"), 1);
     let _ = poll(&mut body);
     assert_eq!(measured.requests("2xx"), 2);
+    // The end itself is not a second one.
+    assert_eq!(poll(&mut body), Poll::Ready(false));
+    drop(body);
+    assert_eq!(
+        (measured.requests("2xx"), measured.durations("2xx")),
+        (2, 2)
+    );
     assert_eq!(measured.requests("cancelled"), 0);
 }
 
@@ -93,8 +102,6 @@ fn what_is_not_answered_is_told_apart() {
     let layer = &measured.layer;
     let unwound = |call: &dyn Fn()| catch_unwind(AssertUnwindSafe(call)).unwrap_err();
     let context = || Context::from_waker(Waker::noop());
-    let silent = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| ()));
 
     // Dropped before it is polled, and while it waits.
     type Never = Result<Response<Script>, &'static str>;
@@ -139,7 +146,6 @@ fn what_is_not_answered_is_told_apart() {
     let mut failed = pin!(error.call(request()));
     assert!(failed.as_mut().poll(&mut context()).is_ready());
 
-    std::panic::set_hook(silent);
     let ended = ["cancelled", "panicked", "failed", "2xx"].map(|status| measured.requests(status));
     assert_eq!(ended, [3, 3, 2, 0]);
     assert_eq!(measured.active(), 0);

@@ -22,7 +22,11 @@ pub(crate) enum Step {
     Panic,
 }
 
-pub(crate) struct Script(VecDeque<Step>);
+pub(crate) struct Script {
+    steps: VecDeque<Step>,
+    /// Whether it says so when no step is left.
+    pub(crate) knows_its_end: bool,
+}
 
 impl Body for Script {
     type Data = Bytes;
@@ -32,7 +36,7 @@ impl Body for Script {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
-        match self.0.pop_front() {
+        match self.steps.pop_front() {
             Some(Step::Data(data)) => {
                 Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(data.as_bytes())))))
             }
@@ -41,6 +45,10 @@ impl Body for Script {
             Some(Step::Panic) => panic!("the body's mistake"),
             None => Poll::Ready(None),
         }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.knows_its_end && self.steps.is_empty()
     }
 }
 
@@ -140,5 +148,8 @@ pub(crate) fn poll<B: Body + Unpin>(body: &mut B) -> Poll<bool> {
 }
 
 pub(crate) fn script(steps: &[Step]) -> Script {
-    Script(steps.iter().copied().collect())
+    Script {
+        steps: steps.iter().copied().collect(),
+        knows_its_end: false,
+    }
 }
