@@ -287,3 +287,76 @@ fn scrape(registry: &Registry, format: Format) {
         }
     }
 }
+
+/// The families on a page of these names, by their `TYPE` lines.
+fn families_of(registry: &Registry, query: &str) -> Vec<String> {
+    let text = registry.page_of_query(query).render_prometheus();
+    let lines = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let names = lines.map(|line| line.split(' ').next().unwrap().to_owned());
+    names.collect()
+}
+
+#[test]
+fn a_part_of_a_page_is_what_was_asked_for() {
+    let registry = Registry::new();
+    let sizes = HistogramOptions::values(0, 10);
+    registry
+        .counter("http_requests", "Requests.")
+        .unwrap()
+        .inc();
+    registry.gauge("http_open", "Connections.").unwrap();
+    registry.histogram("sizes", "Sizes.", sizes).unwrap();
+    let called = Arc::new(AtomicBool::new(false));
+    let calls = Arc::clone(&called);
+    let callback = move || {
+        calls.store(true, Relaxed);
+        7.0
+    };
+    registry
+        .observable_gauge_fn("pool", "A pool.", callback)
+        .unwrap();
+    let rejected = "epoch_metrics_rejected_values_total";
+    for (query, expected) in [
+        ("name[]=http_requests_total", vec!["http_requests_total"]),
+        (
+            "x=1&name%5b%5D=http_open&name[]=sizes_bucket",
+            vec!["http_open", "sizes"],
+        ),
+        ("name[]=http_*", vec!["http_requests_total", "http_open"]),
+        ("name[]=http_req", vec![]),
+        ("name[]=", vec![]),
+        ("name[]=%zz", vec![]),
+        ("name[]=epoch_metrics_rejected_values_total", vec![rejected]),
+    ] {
+        assert_eq!(families_of(&registry, query), expected, "{query}");
+    }
+    assert!(!called.load(Relaxed));
+    let all = [
+        "http_requests_total",
+        "http_open",
+        "sizes",
+        rejected,
+        "pool",
+    ];
+    for query in ["", "name=sizes", "name[]", "names[]=sizes"] {
+        assert_eq!(families_of(&registry, query), all, "{query}");
+    }
+    assert!(called.load(Relaxed));
+    // What is kept is that of whole pages: a part takes it over, and does not get into its way.
+    let whole = pieces(&registry, Format::Prometheus);
+    let part = registry.page_of(["sizes"]).render(Format::Prometheus);
+    assert!(part.chunks().all(|chunk| whole.contains(&chunk.as_ptr())));
+    assert_eq!(
+        pieces(&registry, Format::Prometheus)[..5],
+        whole[..5],
+        "a part replaced what is kept"
+    );
+    assert_eq!(
+        registry
+            .page_of(["sizes"])
+            .render(Format::Json)
+            .to_vec()
+            .first(),
+        Some(&b'{')
+    );
+}

@@ -19,6 +19,7 @@ mod page_part;
 mod registered;
 mod renderer;
 mod rendering;
+mod selection;
 mod series_snapshot;
 mod single;
 mod snapshot;
@@ -35,6 +36,7 @@ pub use snapshot::RegistrySnapshot;
 
 use crate::clock::Clock;
 use crate::snapshot::latest::Latest;
+use selection::Selection;
 use state::RegistryState;
 use std::fmt;
 use std::sync::Arc;
@@ -136,16 +138,48 @@ impl Registry {
     /// Calls the callbacks of the observable metrics in this thread, one after the other, under no lock: while one of them
     /// takes its time, registrations, snapshots and pages of other threads go on.
     pub fn page(&self) -> Page {
+        self.selected(None)
+    }
+
+    /// [`Self::page`] with the families of these names alone; with no names, everything. A name may be the family's, as snapshots show it, or
+    /// that of one of its samples (`requests_total`); a name that ends in `*` means all families whose names begin with the rest.
+    ///
+    /// A scrape that comes often can ask for little: what is not asked for is not rendered, and callbacks of other observable metrics
+    /// are not called. The snapshot holds everything all the same.
+    ///
+    /// ```
+    /// let registry = epoch_metrics::Registry::new();
+    /// registry.counter("requests", "Requests answered.")?.inc();
+    /// registry.gauge("queued", "Requests that wait.")?;
+    /// let page = registry.page_of(["requests_total"]);
+    /// assert!(page.render_prometheus().ends_with("requests_total 1\n"));
+    /// assert_eq!(registry.page_of(["req*", "queued"]).render_prometheus().matches("# TYPE").count(), 2);
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn page_of(&self, names: impl IntoIterator<Item: AsRef<str>>) -> Page {
+        self.selected(Selection::new(names))
+    }
+
+    /// [`Self::page_of`] the values of `name[]` in a URL's query, as other exporters take them; without one, everything.
+    ///
+    /// ```
+    /// let registry = epoch_metrics::Registry::new();
+    /// registry.counter("requests", "Requests answered.")?.inc();
+    /// registry.gauge("queued", "Requests that wait.")?;
+    /// let page = registry.page_of_query("name%5B%5D=queued");
+    /// assert!(page.render_prometheus().ends_with("queued 0\n"));
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn page_of_query(&self, query: &str) -> Page {
+        self.selected(Selection::of_query(query))
+    }
+
+    fn selected(&self, selection: Option<Selection>) -> Page {
         let observers = self.state.observers();
         let usage = self.state.context.promotion.budget.usage();
         let caches = Arc::clone(&self.state.rendered);
-        Page::new(
-            self.snapshot(),
-            &observers,
-            self.state.own.as_ref(),
-            usage,
-            caches,
-        )
+        let own = self.state.own.as_ref();
+        Page::new(self.snapshot(), &observers, own, usage, caches, selection)
     }
 
     /// The time source.

@@ -9,6 +9,7 @@ use crate::registry::own::OwnFamilies;
 use crate::registry::page_error::PageError;
 use crate::registry::page_part::{PageFamily, Part};
 use crate::registry::rendering::RenderCaches;
+use crate::registry::selection::Selection;
 use crate::registry::snapshot::RegistrySnapshot;
 use crate::rendered::{Families, FamilyText, Rendered};
 use crate::sample::Encoder;
@@ -42,16 +43,25 @@ impl Page {
         own: Option<&OwnFamilies>,
         usage: BudgetUse,
         caches: Arc<RenderCaches>,
+        selection: Option<Selection>,
     ) -> Self {
+        let is_wanted = |family: &FamilyDescription| {
+            let selection = selection.as_ref();
+            selection.is_none_or(|selection| selection.takes(family))
+        };
         let overflowed = own.map(|own| own.overflowed(&snapshot));
         let mut observed: Vec<_> = overflowed.into_iter().collect();
-        observed.extend(observers.iter().map(|observer| observer.observe(&snapshot)));
+        let wanted = observers.iter();
+        let wanted = wanted.filter(|observer| is_wanted(&observer.description));
+        observed.extend(wanted.map(|observer| observer.observe(&snapshot)));
         observed.extend(own.into_iter().flat_map(|own| own.cells.observe(usage)));
         // Last: it counts the panics of this page too.
         observed.extend(own.map(|own| own.panics(observers)));
+        observed.retain(|family| is_wanted(&family.description));
         let part = Part {
             snapshot,
             caches,
+            selection,
             observed,
         };
         Self { parts: vec![part] }

@@ -4,6 +4,7 @@ use crate::registry::family_snapshot::FamilySnapshot;
 use crate::registry::observer::ObservedFamily;
 use crate::registry::renderer::Renderer;
 use crate::registry::rendering::{RenderCaches, RenderedSnapshot};
+use crate::registry::selection::Selection;
 use crate::registry::snapshot::RegistrySnapshot;
 use crate::rendered::FamilyText;
 use crate::sample::Encoder;
@@ -17,6 +18,8 @@ pub(super) struct Part {
     pub(super) snapshot: Arc<RegistrySnapshot>,
     /// What the registry rendered last.
     pub(super) caches: Arc<RenderCaches>,
+    /// The families that were asked for; `None`: all.
+    pub(super) selection: Option<Selection>,
     /// In the order of registration, also those that reported nothing: their names stay theirs.
     pub(super) observed: Vec<ObservedFamily>,
 }
@@ -34,7 +37,12 @@ impl Part {
         &self,
         encoder: &dyn Encoder,
     ) -> (Arc<RenderedSnapshot>, Vec<Arc<FamilyText>>) {
-        let snapshot = self.caches.render(&self.snapshot, encoder);
+        let snapshot = match &self.selection {
+            None => self.caches.render(&self.snapshot, encoder),
+            Some(selection) => self
+                .caches
+                .render_selected(&self.snapshot, selection, encoder),
+        };
         let mut renderer = Renderer::new(encoder);
         let observed = self.observed.iter();
         let observed = observed.map(|family| renderer.observed(family));
@@ -43,7 +51,11 @@ impl Part {
 
     pub(super) fn families(&self) -> impl Iterator<Item = PageFamily<'_>> {
         let registered = self.snapshot.families().chain(self.snapshot.rejections());
-        let registered = registered.map(PageFamily::Registered);
+        let wanted = |family: &FamilySnapshot<'_>| {
+            let selection = self.selection.as_ref();
+            selection.is_none_or(|selection| selection.takes(family.description()))
+        };
+        let registered = registered.filter(wanted).map(PageFamily::Registered);
         registered.chain(self.observed.iter().map(PageFamily::Observed))
     }
 }

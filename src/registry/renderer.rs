@@ -41,29 +41,31 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    /// Renders families. `known`: those of another snapshot, at the same places if the catalog is the same.
+    /// Renders families. `known`: those of another snapshot, in the same order, but for those that were added or removed.
     pub(super) fn families<'k>(
         &mut self,
         families: impl Iterator<Item = FamilySnapshot<'k>>,
         known: impl Iterator<Item = (FamilySnapshot<'k>, &'k Arc<FamilyText>)>,
-        same_catalog: bool,
     ) -> Vec<Arc<FamilyText>> {
-        let known: Vec<_> = known.map(|(family, text)| Known { family, text }).collect();
-        let by_description: HashMap<_, _> = if same_catalog {
-            HashMap::new()
-        } else {
-            let described = known.iter();
-            described
-                .map(|known| (ptr::from_ref(known.family.description()), *known))
-                .collect()
-        };
-        let rendered = families.enumerate().map(|(place, family)| {
-            let known = if same_catalog {
-                known.get(place)
-            } else {
-                by_description.get(&ptr::from_ref(family.description()))
-            };
-            self.family(family, known.copied())
+        // A family's description is an object that its snapshots share.
+        let key = |family: &FamilySnapshot<'_>| ptr::from_ref(family.description());
+        let mut known = known
+            .map(|(family, text)| Known { family, text })
+            .peekable();
+        // Those that were passed by.
+        let mut passed = HashMap::new();
+        let rendered = families.map(|family| {
+            let wanted = key(&family);
+            let same = passed.remove(&wanted).or_else(|| {
+                loop {
+                    let next = known.next()?;
+                    if key(&next.family) == wanted {
+                        return Some(next);
+                    }
+                    passed.insert(key(&next.family), next);
+                }
+            });
+            self.family(family, same)
         });
         rendered.collect()
     }

@@ -4,7 +4,9 @@
 use crate::engine::snapshot_cache::SnapshotCache;
 #[cfg(feature = "gzip")]
 use crate::registry::compression::CompressedCaches;
+use crate::registry::family_snapshot::FamilySnapshot;
 use crate::registry::renderer::Renderer;
+use crate::registry::selection::Selection;
 use crate::registry::snapshot::RegistrySnapshot;
 use crate::rendered::{Families, FamilyText};
 use crate::sample::{CACHES, Encoder};
@@ -65,27 +67,48 @@ impl RenderCaches {
             return published;
         }
         if !self.keep {
-            return Arc::new(RenderedSnapshot::new(snapshot, &published, encoder));
+            let everything = |_: &FamilySnapshot<'_>| true;
+            return Arc::new(RenderedSnapshot::new(
+                snapshot, &published, everything, encoder,
+            ));
         }
         cache.answer(
             cache.request(),
             |rendered, _| is_of(rendered),
-            |(), last| RenderedSnapshot::new(snapshot, last, encoder),
+            |(), last| RenderedSnapshot::new(snapshot, last, |_| true, encoder),
         )
+    }
+
+    /// Some families of the snapshot. What is kept is taken over, but not replaced.
+    pub(super) fn render_selected(
+        &self,
+        snapshot: &Arc<RegistrySnapshot>,
+        selection: &Selection,
+        encoder: &dyn Encoder,
+    ) -> Arc<RenderedSnapshot> {
+        let last = self.caches[encoder.cache()].latest();
+        let takes = |family: &FamilySnapshot<'_>| selection.takes(family.description());
+        Arc::new(RenderedSnapshot::new(snapshot, &last, takes, encoder))
     }
 }
 
 impl RenderedSnapshot {
-    /// Renders a snapshot. `last`: another one, usually the one before, of which as much as possible is taken over.
-    fn new(snapshot: &Arc<RegistrySnapshot>, last: &Self, encoder: &dyn Encoder) -> Self {
+    /// Renders the families of a snapshot for which `takes` is true. `last`: another one, usually the one before, of which as much as
+    /// possible is taken over.
+    fn new(
+        snapshot: &Arc<RegistrySnapshot>,
+        last: &Self,
+        takes: impl Fn(&FamilySnapshot<'_>) -> bool,
+        encoder: &dyn Encoder,
+    ) -> Self {
         let mut renderer = Renderer::new(encoder);
-        let same_catalog = Arc::ptr_eq(&last.snapshot.catalog, &snapshot.catalog);
         let known = last.snapshot.families().zip(&*last.families.list);
-        let families = renderer.families(snapshot.families(), known, same_catalog);
+        let families = renderer.families(snapshot.families().filter(&takes), known);
         let known = last.snapshot.rejections().zip(&last.rejections);
-        let rejections = renderer.families(snapshot.rejections(), known, same_catalog);
-        let first = snapshot.rejections().next();
-        let first = first.filter(|_| snapshot.rejections().any(|family| family.is_shown()));
+        let about = || snapshot.rejections().filter(&takes);
+        let rejections = renderer.families(about(), known);
+        let first = about().next();
+        let first = first.filter(|_| about().any(|family| family.is_shown()));
         let rejected = first
             .map(|first| FamilyText::join(rejections.iter(), first.description(), encoder))
             .into_iter();
