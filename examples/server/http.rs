@@ -101,7 +101,8 @@ pub(crate) async fn answer(
             Err(failure) => refuse(server, failure),
         }
     } else if route != Route::Infer && reads {
-        page(server, route, request.headers())
+        let query = request.uri().query().unwrap_or_default();
+        page(server, route, query, request.headers())
     } else {
         let mut answer = text(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -210,14 +211,14 @@ fn unavailable(refused: Refused) -> Answer {
     answer
 }
 
-fn page(server: &Server, route: Route, headers: &HeaderMap) -> Answer {
+fn page(server: &Server, route: Route, query: &str, headers: &HeaderMap) -> Answer {
     let Server {
         metrics,
         queue,
         stopping,
     } = server;
     match route {
-        Route::Metrics => scraped(metrics, headers),
+        Route::Metrics => scraped(metrics, query, headers),
         Route::Stats => respond(
             StatusCode::OK,
             "application/json",
@@ -238,15 +239,14 @@ fn page(server: &Server, route: Route, headers: &HeaderMap) -> Answer {
     }
 }
 
-/// The metrics in the format that a scraper asks for.
-fn scraped(metrics: &Metrics, headers: &HeaderMap) -> Answer {
+/// The metrics in the format that a scraper asks for; those that it names, if it does (`?name[]=…`).
+fn scraped(metrics: &Metrics, query: &str, headers: &HeaderMap) -> Answer {
     let lines = |name: HeaderName| {
         let values = headers.get_all(name).into_iter();
         values.filter_map(|line| line.to_str().ok())
     };
-    let scrape = metrics
-        .collector
-        .scrape(lines(ACCEPT), lines(ACCEPT_ENCODING));
+    let page = metrics.collector.registry().page_of_query(query);
+    let scrape = page.scrape(lines(ACCEPT), lines(ACCEPT_ENCODING));
     let mut answer = Response::new(Full::new(scrape.body().to_vec().into()));
     let headers = answer.headers_mut();
     headers.insert(VARY, HeaderValue::from_static(scrape.vary()));
