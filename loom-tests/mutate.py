@@ -221,7 +221,7 @@ class Workshop:
         self.root.mkdir(parents=True, exist_ok=True)
         parts = ["src/engine", "src/ownership.rs", "loom-tests"]
         if native:
-            parts = ["src", "loom-tests", "tests", "examples", "benches", "Cargo.toml", "README.md"]
+            parts = ["src", "loom-tests", "tests", "examples", "benches", "integrations", "Cargo.toml", "README.md"]
         for part in parts:
             copied, original = self.root / part, ROOT / part
             # With the current time: Cargo must not take what was built from changed files for built from these.
