@@ -32,7 +32,7 @@ pub(crate) struct FamilyText {
     head: Box<[u8]>,
     pub(crate) parts: Vec<Arc<Part>>,
     foot: &'static [u8],
-    len: usize,
+    pub(crate) len: usize,
 }
 
 /// Families that follow one another.
@@ -174,6 +174,10 @@ impl Families {
         let lens = list.iter().map(|family| family.len);
         let len = total(lens, encoder.separator());
         Self { list, len }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
     }
 }
 

@@ -360,3 +360,44 @@ fn a_part_of_a_page_is_what_was_asked_for() {
         Some(&b'{')
     );
 }
+
+/// The value of a metric of the library itself.
+fn own(text: &str, name: &str) -> f64 {
+    let name = format!("epoch_metrics_{name} ");
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix(&name));
+    lines.next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn rendering_is_measured_by_who_asks_for_it() {
+    let clock = Arc::new(ManualClock::new());
+    let builder = Registry::builder()
+        .clock(Arc::clone(&clock) as _)
+        .max_staleness(Duration::from_secs(10));
+    let registry = builder.clone().measure_rendering(true).build();
+    let jobs = registry.counter_family("jobs", "", &["id"]).unwrap();
+    for id in 0..300 {
+        jobs.with(&[&id.to_string()]).unwrap().add(10);
+    }
+    let first = registry.render_prometheus();
+    // 300 counters, and the six metrics about rendering.
+    let second = registry.render_prometheus();
+    assert_eq!(own(&first, "rendered_pages_total"), 0.0);
+    assert_eq!(own(&second, "rendered_pages_total"), 1.0);
+    assert_eq!(own(&second, "rendered_series_total"), 306.0);
+    assert_eq!(own(&second, "reused_series_total"), 0.0);
+    assert_eq!(own(&second, "page_bytes"), first.len() as f64);
+    clock.advance(Duration::from_secs(11));
+    jobs.with(&["7"]).unwrap().inc();
+    let third = registry.page();
+    clock.advance(Duration::from_secs(2));
+    let third = third.render_prometheus();
+    assert_eq!(own(&third, "rendered_series_total"), 312.0);
+    assert_eq!(own(&third, "reused_series_total"), 300.0);
+    let fourth = registry.render_prometheus();
+    assert_eq!(own(&fourth, "rendered_series_total"), 319.0);
+    assert_eq!(own(&fourth, "reused_series_total"), 599.0);
+    assert_eq!(own(&fourth, "snapshot_age_seconds"), 2.0);
+    assert_eq!(own(&fourth, "rendering_seconds_total"), 0.0);
+    assert!(!builder.build().render_prometheus().contains("rendered"));
+}

@@ -36,6 +36,7 @@ pub struct RegistryBuilder {
     own: Option<String>,
     max_series: usize,
     keep_rendered: bool,
+    measure_rendering: bool,
 }
 
 impl Default for RegistryBuilder {
@@ -49,6 +50,7 @@ impl Default for RegistryBuilder {
             own: Some(own::PREFIX.to_owned()),
             max_series: Self::DEFAULT_MAX_SERIES,
             keep_rendered: true,
+            measure_rendering: false,
         }
     }
 }
@@ -202,6 +204,30 @@ impl RegistryBuilder {
         Ok(self)
     }
 
+    /// Adds metrics of the library's own about rendering, which change with each page. Their names begin as [the
+    /// others](Self::own_metrics_prefix) do.
+    ///
+    /// | metric | counts, or is |
+    /// |---|---|
+    /// | `epoch_metrics_rendered_pages_total` | pages rendered, in all formats, before this one |
+    /// | `epoch_metrics_rendering_seconds_total` | time that this took, compression aside |
+    /// | `epoch_metrics_rendered_series_total` | series on these pages that were rendered anew |
+    /// | `epoch_metrics_reused_series_total` | series on these pages that were taken over from an earlier page |
+    /// | `epoch_metrics_page_bytes` | length of the last of these pages |
+    /// | `epoch_metrics_snapshot_age_seconds` | age of the snapshot that this page shows |
+    ///
+    /// ```
+    /// let registry = epoch_metrics::Registry::builder().measure_rendering(true).build();
+    /// registry.counter("requests", "Requests answered.")?.inc();
+    /// registry.render_prometheus();
+    /// assert!(registry.render_prometheus().contains("epoch_metrics_rendered_pages_total 1\n"));
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn measure_rendering(mut self, measure: bool) -> Self {
+        self.measure_rendering = measure;
+        self
+    }
+
     /// Leaves the library's own metrics out. Snapshots still show what histograms
     /// [rejected](crate::HistogramSnapshot::rejected).
     ///
@@ -237,9 +263,13 @@ impl RegistryBuilder {
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
         let promotion = Promotion::new(self.ownership, self.owned_bytes);
         let context = MetricContext::new(clock, self.max_staleness, promotion);
-        let own = self
-            .own
-            .map(|prefix| OwnFamilies::new(&self.naming, &prefix));
+        let own = self.own.map(|prefix| {
+            OwnFamilies::new(
+                &self.naming,
+                &prefix,
+                self.measure_rendering.then_some(&context.clock),
+            )
+        });
         Registry {
             state: Arc::new(RegistryState::new(
                 context,

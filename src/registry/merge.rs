@@ -34,11 +34,13 @@ pub(super) fn add_up_own(parts: &mut [Part]) {
     }
 }
 
-/// Adds a value of the library's own metrics, which are counters and gauges.
+/// Adds a value of the library's own metrics, which are counters and gauges. Of ages, the highest counts.
 fn add(total: &mut Value, value: &Value) {
     match (total, value) {
         (Value::Counter(total), Value::Counter(value)) => *total = total.wrapping_add(*value),
         (Value::Gauge(total), Value::Gauge(value)) => *total = total.saturating_add(*value),
+        (Value::FloatCounter(total), Value::FloatCounter(value)) => *total += value,
+        (Value::FloatGauge(total), Value::FloatGauge(value)) => *total = total.max(*value),
         _ => {}
     }
 }

@@ -13,6 +13,7 @@ mod observer;
 mod own;
 mod own_cells;
 mod own_labels;
+mod own_rendering;
 mod page;
 mod page_error;
 mod page_part;

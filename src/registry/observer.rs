@@ -28,6 +28,15 @@ pub(super) struct ObservedFamily {
 }
 
 impl ObservedFamily {
+    /// A family of the library itself that is one series.
+    pub(super) fn single(description: &Arc<FamilyDescription>, value: Value) -> Self {
+        let labels = OwnedLabels {
+            shared: Arc::clone(&description.constant),
+            ..OwnedLabels::default()
+        };
+        Self::own(description, vec![(labels, value)])
+    }
+
     pub(super) fn own(description: &Arc<FamilyDescription>, series: ObservedSeries) -> Self {
         Self {
             description: Arc::clone(description),

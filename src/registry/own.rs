@@ -1,11 +1,13 @@
 //! The library's own metrics: values that histograms rejected, callbacks that panicked, look-ups that a cap turned away, and cells that
 //! threads own.
 
+use crate::clock::Clock;
 use crate::kind::MetricKind;
 use crate::registry::names::Naming;
 use crate::registry::observer::{ObservedFamily, Observer};
 use crate::registry::own_cells::CellFamilies;
 use crate::registry::own_labels::own_labels;
+use crate::registry::own_rendering::RenderStatistics;
 use crate::registry::snapshot::RegistrySnapshot;
 use crate::sample::description::FamilyDescription;
 use crate::sample::labels::OwnedLabels;
@@ -23,17 +25,19 @@ const OVERFLOWED: &str =
     "Look-ups of further series that a family's or the registry's cap turned away.";
 
 /// The descriptions of a registry's own families.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct OwnFamilies {
     pub(super) rejected: Arc<FamilyDescription>,
     panics: Arc<FamilyDescription>,
     pub(super) cells: CellFamilies,
     overflowed: Arc<FamilyDescription>,
+    /// If they were asked for.
+    pub(super) rendering: Option<Arc<RenderStatistics>>,
 }
 
 impl OwnFamilies {
-    /// `prefix`: what their names begin with, after the registry's own prefix.
-    pub(super) fn new(naming: &Naming, prefix: &str) -> Self {
+    /// `prefix`: what their names begin with, after the registry's own prefix. `clock`: what rendering is measured by, if it is.
+    pub(super) fn new(naming: &Naming, prefix: &str, clock: Option<&Arc<dyn Clock>>) -> Self {
         let describe = |name: &str, help| {
             // Each series brings its labels: those of the metric that it is about.
             Arc::new(naming.describe_own(format!("{prefix}_{name}"), help, MetricKind::Counter))
@@ -43,6 +47,7 @@ impl OwnFamilies {
             panics: describe("callback_panics", PANICS),
             cells: CellFamilies::new(naming, prefix),
             overflowed: describe("overflowed_lookups", OVERFLOWED),
+            rendering: clock.map(|clock| Arc::new(RenderStatistics::new(naming, prefix, clock))),
         }
     }
 
@@ -51,6 +56,11 @@ impl OwnFamilies {
         [&self.rejected, &self.panics, &self.overflowed]
             .into_iter()
             .chain(self.cells.descriptions())
+            .chain(
+                self.rendering
+                    .iter()
+                    .flat_map(|rendering| rendering.descriptions()),
+            )
     }
 
     /// How often the callback of each observer panicked, for those that did.

@@ -5,7 +5,6 @@ use crate::kind::MetricKind;
 use crate::registry::names::Naming;
 use crate::registry::observer::ObservedFamily;
 use crate::sample::description::FamilyDescription;
-use crate::sample::labels::OwnedLabels;
 use crate::sample::value::Value;
 use std::sync::Arc;
 
@@ -52,12 +51,11 @@ impl CellFamilies {
             ),
         ]
         .map(|(family, value, shown)| {
-            let labels = OwnedLabels {
-                shared: Arc::clone(&family.constant),
-                ..OwnedLabels::default()
-            };
-            let series = shown.then_some((labels, value));
-            ObservedFamily::own(family, series.into_iter().collect())
+            if shown {
+                ObservedFamily::single(family, value)
+            } else {
+                ObservedFamily::own(family, Vec::new())
+            }
         })
     }
 }

@@ -55,10 +55,17 @@ impl Page {
         let wanted = wanted.filter(|observer| is_wanted(&observer.description));
         observed.extend(wanted.map(|observer| observer.observe(&snapshot)));
         observed.extend(own.into_iter().flat_map(|own| own.cells.observe(usage)));
+        let rendering = own.and_then(|own| own.rendering.as_ref());
+        observed.extend(
+            rendering
+                .into_iter()
+                .flat_map(|rendering| rendering.observe(snapshot.taken)),
+        );
         // Last: it counts the panics of this page too.
         observed.extend(own.map(|own| own.panics(observers)));
         observed.retain(|family| is_wanted(&family.description));
         let part = Part {
+            rendering: rendering.cloned(),
             snapshot,
             caches,
             selection,

@@ -2,6 +2,7 @@
 
 use crate::registry::family_snapshot::FamilySnapshot;
 use crate::registry::observer::ObservedFamily;
+use crate::registry::own_rendering::RenderStatistics;
 use crate::registry::renderer::Renderer;
 use crate::registry::rendering::{RenderCaches, RenderedSnapshot};
 use crate::registry::selection::Selection;
@@ -18,6 +19,8 @@ pub(super) struct Part {
     pub(super) snapshot: Arc<RegistrySnapshot>,
     /// What the registry rendered last.
     pub(super) caches: Arc<RenderCaches>,
+    /// Measures how it is rendered, if that is asked for.
+    pub(super) rendering: Option<Arc<RenderStatistics>>,
     /// The families that were asked for; `None`: all.
     pub(super) selection: Option<Selection>,
     /// In the order of registration, also those that reported nothing: their names stay theirs.
@@ -34,6 +37,35 @@ pub(super) enum PageFamily<'a> {
 impl Part {
     /// Its snapshot in one format, and its observed families, those that reported nothing included.
     pub(super) fn render(
+        &self,
+        encoder: &dyn Encoder,
+    ) -> (Arc<RenderedSnapshot>, Vec<Arc<FamilyText>>) {
+        match &self.rendering {
+            None => self.render_unmeasured(encoder),
+            Some(statistics) => statistics.measure(|| {
+                let (snapshot, observed) = self.render_unmeasured(encoder);
+                let reported = self.observed.iter().map(|family| family.series.len());
+                let shown = observed
+                    .iter()
+                    .zip(reported)
+                    .filter(|(_, series)| *series > 0);
+                let (bytes, reported) = shown.fold((0, 0), |(bytes, all), (text, series)| {
+                    (bytes + text.len, all + series as u64)
+                });
+                let (registered, rendered) = snapshot.series();
+                (
+                    (
+                        snapshot.len() + bytes,
+                        registered + reported,
+                        rendered + reported,
+                    ),
+                    (snapshot, observed),
+                )
+            }),
+        }
+    }
+
+    fn render_unmeasured(
         &self,
         encoder: &dyn Encoder,
     ) -> (Arc<RenderedSnapshot>, Vec<Arc<FamilyText>>) {

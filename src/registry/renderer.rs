@@ -30,6 +30,8 @@ pub(super) struct Renderer<'a> {
     /// The part that is being rendered.
     bytes: Vec<u8>,
     ends: Vec<u32>,
+    /// Series that were not taken over.
+    pub(super) rendered: u64,
 }
 
 impl<'a> Renderer<'a> {
@@ -38,6 +40,7 @@ impl<'a> Renderer<'a> {
             encoder,
             bytes: Vec::new(),
             ends: Vec::new(),
+            rendered: 0,
         }
     }
 
@@ -139,6 +142,7 @@ impl<'a> Renderer<'a> {
             return None;
         }
         let mut bytes = part.bytes.clone();
+        let mut overwritten = 0;
         let cells = ours.iter().zip(theirs).zip(positions).enumerate();
         let changed = cells.filter(|(_, ((ours, theirs), _))| ours != theirs);
         for (series, (_, position)) in changed {
@@ -147,7 +151,9 @@ impl<'a> Renderer<'a> {
             if !self.encoder.overwrite(&value, &mut bytes[place]) {
                 return None;
             }
+            overwritten += 1;
         }
+        self.rendered += overwritten;
         Some(Part::new(bytes, Arc::clone(&part.ends)))
     }
 
@@ -193,6 +199,7 @@ impl<'a> Renderer<'a> {
         let labels = renamed.as_ref().map_or(series.labels, OwnedLabels::view);
         self.encoder
             .series(description, labels, &value, &mut self.bytes);
+        self.rendered += 1;
         self.ends.push(self.bytes.len() as u32);
     }
 

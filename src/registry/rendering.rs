@@ -10,6 +10,7 @@ use crate::registry::selection::Selection;
 use crate::registry::snapshot::RegistrySnapshot;
 use crate::rendered::{Families, FamilyText};
 use crate::sample::{CACHES, Encoder};
+use crate::sync::{AtomicU64, Relaxed};
 use std::fmt;
 use std::sync::Arc;
 
@@ -30,6 +31,9 @@ pub(super) struct RenderedSnapshot {
     pub(super) rejections: Vec<Arc<FamilyText>>,
     /// All rejections as one family; none if there are no histograms.
     pub(super) rejected: Families,
+    series: u64,
+    /// Series that were not taken over, until they are counted.
+    rendered: AtomicU64,
 }
 
 impl RenderCaches {
@@ -42,6 +46,8 @@ impl RenderCaches {
                 families: Families::default(),
                 rejections: Vec::new(),
                 rejected: Families::default(),
+                series: 0,
+                rendered: AtomicU64::new(0),
             };
             SnapshotCache::new((), first)
         });
@@ -117,7 +123,25 @@ impl RenderedSnapshot {
             families: Families::new(families.into(), encoder),
             rejected: Families::new(rejected.collect(), encoder),
             rejections,
+            series: snapshot
+                .families()
+                .filter(&takes)
+                .chain(about())
+                .map(|family| family.series().len() as u64)
+                .sum(),
+            rendered: AtomicU64::new(renderer.rendered),
         }
+    }
+
+    /// Bytes of all families.
+    pub(super) fn len(&self) -> usize {
+        self.families.len() + self.rejected.len()
+    }
+
+    /// How many series there are, and how many of them were rendered anew and not counted yet.
+    pub(super) fn series(&self) -> (u64, u64) {
+        // Relaxed: a statistic.
+        (self.series, self.rendered.swap(0, Relaxed))
     }
 }
 
