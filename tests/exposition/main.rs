@@ -18,11 +18,11 @@ use epoch_metrics::{HistogramOptions, MetricsCollector, Registry};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 use subjects::{NASTY, busy_collector, registry_with_everything};
-use validator::{number, parse, value};
+use validator::{Checked, number, parse, value};
 
 #[test]
 fn what_went_in_reads_back() {
-    let families = parse(&registry_with_everything().render_prometheus());
+    let families = parse(&registry_with_everything().checked_text());
     assert_eq!(
         families["jobs_total"].help,
         "Jobs \\ with a backslash\nand a second \"line\"."
@@ -96,7 +96,7 @@ fn what_went_in_reads_back() {
 /// None of these values is within half a bucket of a bound.
 #[test]
 fn buckets_count_what_lies_at_or_below_their_bound() {
-    let families = parse(&registry_with_everything().render_prometheus());
+    let families = parse(&registry_with_everything().checked_text());
     let recorded = |name: &str| -> Vec<f64> {
         match name {
             "wait_seconds" => vec![1e-9, 2e-5, 1.02e-3, 2.55, 3600.0],
@@ -140,7 +140,7 @@ fn bounds_are_exported_as_they_were_asked_for() {
             .export_bounds(&asked);
         let latency = registry.histogram("latency", "", options).unwrap();
         (0..1000).for_each(|i| latency.record_duration(Duration::from_micros(i * 300)));
-        let families = parse(&registry.render_prometheus());
+        let families = parse(&registry.checked_text());
         let buckets = families["latency_seconds"].samples.iter();
         buckets
             .filter(|sample| sample.name.ends_with("_bucket"))
@@ -209,7 +209,7 @@ fn the_collectors_text_reads_back() {
     let empty = MetricsCollector::new();
     parse(&empty.render_prometheus());
     let collector = busy_collector();
-    let families = parse(&collector.render_prometheus());
+    let families = parse(&collector.checked_text());
     let latency = collector.latency();
     for (quantile, expected) in [
         ("0.5", latency.p50),
