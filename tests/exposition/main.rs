@@ -207,7 +207,7 @@ fn default_bounds_serve_quantiles_over_the_whole_range() {
 #[test]
 fn the_collectors_text_reads_back() {
     let empty = MetricsCollector::new();
-    parse(&empty.render_prometheus());
+    parse(&empty.checked_text());
     let collector = busy_collector();
     let families = parse(&collector.checked_text());
     let latency = collector.latency();

@@ -9,6 +9,8 @@
 
 use super::messages::{Histogram, Span};
 use crate::snapshot::histogram::HistogramSnapshot;
+use crate::sync::LazyLock;
+use std::array;
 
 /// Values up to this one count as zero: 2^-128, as in Prometheus' own client libraries. Of all values but zero the smallest is
 /// 10^-15.
@@ -19,7 +21,7 @@ const MAX_GAP: i32 = 2;
 
 /// Adds the native buckets.
 pub(super) fn add_buckets(snapshot: &HistogramSnapshot, out: &mut Histogram) {
-    out.schema = if snapshot.digits == 1 { 3 } else { 5 };
+    out.schema = if snapshot.digits == 1 { 3 } else { FINEST };
     out.zero_threshold = ZERO_THRESHOLD;
     let mut counts: Vec<(i32, u64)> = Vec::new();
     for bucket in snapshot.buckets() {
@@ -60,19 +62,25 @@ fn push_count(deltas: &mut Vec<i64>, before: &mut u64, count: u64) {
     *before = count;
 }
 
+/// The largest schema that is used.
+const FINEST: i32 = 5;
+
+/// The bounds in the octave from 1 to 2, of the finest schema.
+static BOUNDS: LazyLock<[f64; 1 << FINEST]> =
+    LazyLock::new(|| array::from_fn(|i| (i as f64 / f64::from(1 << FINEST)).exp2()));
+
 /// The bucket of a value above zero.
 fn index(value: f64, schema: i32) -> i32 {
-    let per_octave = f64::from(1 << schema);
-    let upper = |index: i32| (f64::from(index) / per_octave).exp2();
-    let estimate = (value.log2() * per_octave).ceil() as i32;
-    // The logarithm of a value at a bound may be rounded to the wrong side of it.
-    if value > upper(estimate) {
-        estimate + 1
-    } else if value <= upper(estimate - 1) {
-        estimate - 1
-    } else {
-        estimate
-    }
+    // A float is its mantissa, from 1 to 2, times a power of two.
+    const MANTISSA: u64 = (1 << (f64::MANTISSA_DIGITS - 1)) - 1;
+    let bits = value.to_bits();
+    let mantissa = f64::from_bits(bits & MANTISSA | 1_f64.to_bits());
+    let exponent = (bits >> (f64::MANTISSA_DIGITS - 1)) as i32 - (f64::MAX_EXP - 1);
+    let below = BOUNDS.partition_point(|bound| *bound < mantissa);
+    let finest = (exponent << FINEST) + below as i32;
+    // Buckets of a coarser schema are so many of the finest, up to the same bound: this rounds up.
+    let coarser = FINEST - schema;
+    (finest + (1 << coarser) - 1) >> coarser
 }
 
 #[cfg(test)]
