@@ -154,8 +154,11 @@ impl Page {
     pub(crate) fn compress_with(&self, encoder: &dyn Encoder) -> Rendered {
         let rendered = self.render_with(encoder);
         match self.parts.first() {
-            Some(Part { caches, .. }) => {
-                let keep = caches.keep;
+            Some(Part {
+                caches, selection, ..
+            }) => {
+                // A page in part would leave little to take over for the next whole one.
+                let keep = caches.keep && selection.is_none();
                 caches.compressed.compress(&rendered, encoder, keep)
             }
             None => compress(&rendered, &Stretches::default()).0,

@@ -89,6 +89,9 @@ fn what_did_not_change_is_taken_over() {
     let (known, chunks) = shared(&first, &second);
     assert_eq!(known, chunks - 1);
     assert!(chunks > 20, "{chunks}");
+    // A page in part takes over nothing, and leaves what is kept alone.
+    check(&registry.page_of(["single_50"]));
+    assert_eq!(shared(&first, &check(&registry.page())).0, chunks - 1);
 
     registry.gauge("single_50", "").unwrap().set(-1);
     let third = check(&registry.page());
