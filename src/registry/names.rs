@@ -34,7 +34,10 @@ impl Naming {
     ) -> Result<(), RegisterError> {
         self.check_label(name)?;
         let mut labels = self.constant.to_vec();
-        if labels.iter().any(|(taken, _)| self.collide(taken, name)) {
+        if labels
+            .iter()
+            .any(|(taken, _)| Escaping::labels_collide(taken, name))
+        {
             let label = name.to_owned();
             return Err(RegisterError::DuplicateLabelName { label });
         }
@@ -117,7 +120,10 @@ impl Naming {
             if kind.reserved_label() == Some(name) {
                 return Err(RegisterError::ReservedLabelName { label });
             }
-            if all[..i].iter().any(|before| self.collide(before, name)) {
+            if all[..i]
+                .iter()
+                .any(|before| Escaping::labels_collide(before, name))
+            {
                 return Err(RegisterError::DuplicateLabelName { label });
             }
         }
@@ -166,12 +172,6 @@ impl Naming {
             let label = name.to_owned();
             Err(RegisterError::InvalidLabelName { label })
         }
-    }
-
-    /// Whether two labels have one name, for a scraper that takes their names as they are or for one that does not.
-    fn collide(&self, one: &str, other: &str) -> bool {
-        let same = |scheme: &Escaping| scheme.label(one) == scheme.label(other);
-        one == other || (self.utf8 && Escaping::LOSSY.iter().any(same))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::engine::family::labels::LabelValues;
 use crate::sample::description::FamilyDescription;
+use crate::sample::escaping::Escaping;
 use crate::sample::labels::{OwnedLabels, SharedLabels};
 use std::sync::Arc;
 
@@ -24,7 +25,9 @@ pub(super) fn own_labels(
     for name in &theirs {
         let mut free = (*name).to_owned();
         // A name that another label has as it is stays with that label.
-        while names.contains(&free) || (free != **name && theirs.contains(&free.as_str())) {
+        while is_taken(&free, names.iter().map(String::as_str))
+            || (free != **name && is_taken(&free, theirs.iter().copied()))
+        {
             free.insert_str(0, EXPORTED);
         }
         names.push(free);
@@ -44,8 +47,8 @@ pub(super) fn renamed(pairs: &LabelValues, shared: &SharedLabels) -> OwnedLabels
     let (mut names, mut values) = (Vec::new(), Vec::new());
     for pair in pairs.chunks_exact(2) {
         let mut name = pair[0].to_owned();
-        let theirs = |name: &String| pairs.iter().step_by(2).any(|theirs| theirs == name);
-        while shared.iter().any(|(taken, _)| **taken == *name) || (name != pair[0] && theirs(&name))
+        while is_taken(&name, shared.iter().map(|(taken, _)| &**taken))
+            || (name != pair[0] && is_taken(&name, pairs.iter().step_by(2).copied()))
         {
             name.insert_str(0, EXPORTED);
         }
@@ -57,4 +60,9 @@ pub(super) fn renamed(pairs: &LabelValues, shared: &SharedLabels) -> OwnedLabels
         names: names.into(),
         values: Some(LabelValues::new(&values)),
     }
+}
+
+/// Whether one of these labels has this name, for some scraper.
+fn is_taken<'a>(name: &str, mut labels: impl Iterator<Item = &'a str>) -> bool {
+    labels.any(|label| Escaping::labels_collide(label, name))
 }

@@ -44,6 +44,12 @@ impl Escaping {
         }
     }
 
+    /// Whether two labels have one name, for scrapers that take their names as they are or for some that do not.
+    pub(crate) fn labels_collide(one: &str, other: &str) -> bool {
+        let same = |scheme: &Self| scheme.label(one) == scheme.label(other);
+        one == other || Self::LOSSY.iter().any(same)
+    }
+
     /// The name of a metric as this scheme writes it.
     pub(crate) fn name(self, name: &str) -> Cow<'_, str> {
         self.escape(name, is_legal_in_name)

@@ -152,6 +152,22 @@ fn names_are_plain_unless_it_is_said_otherwise() {
     assert!(Registry::builder().prefix("a.b").is_err());
 }
 
+/// The library's own metrics show a label `metric` of the user's as `exported_metric`, unless that is taken by any spelling.
+#[test]
+fn labels_that_make_way_find_a_name_that_is_free_for_all_scrapers() {
+    let registry = Registry::builder().utf8_names(true).build();
+    let labels = ["metric", "exported.metric"];
+    let options = HistogramOptions::values(0, 9);
+    let sizes = registry.histogram_family("size", "", options, &labels);
+    sizes.unwrap().with(&["1", "2"]).unwrap().record(10);
+    for scheme in ["underscores", "dots", "values"] {
+        scraped(&registry, &format!("text/plain;escaping={scheme}"), TEXT);
+    }
+    let page = registry.render_prometheus();
+    let rejected = "rejected_values_total{metric=\"size\",exported_exported_metric=\"1\",exported_metric=\"2\"} 1\n";
+    assert!(page.contains(rejected), "{page}");
+}
+
 /// Names that begin, end and are made of whatever the formats treat in a special way.
 fn any_name() -> impl Strategy<Value = String> {
     const PARTS: [&str; 22] = [
