@@ -30,6 +30,11 @@ fn decimals_are_exported_with_their_point() {
     ] {
         assert!(text.contains(line), "{line}{text}");
     }
+    let open = page.render_openmetrics();
+    assert!(
+        open.contains("load_sum 2.25\n") && !open.contains("# UNIT"),
+        "{open}"
+    );
     let json = page.render_json();
     assert!(
         json.contains(r#""sum":2.25,"mean":0.75,"min":0.25"#),

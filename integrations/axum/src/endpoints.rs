@@ -1,11 +1,13 @@
 //! The pages that a registry is read by.
 
+use crate::page_body::PageBody;
 use axum::Router;
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::body::Body;
+use axum::http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use epoch_metrics::{PROMETHEUS_CONTENT_TYPE, Registry};
+use epoch_metrics::{Format, Registry, Rendered};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -17,8 +19,8 @@ use tokio::task::spawn_blocking;
 ///
 /// | path | answer |
 /// |---|---|
-/// | `/metrics` | the registry's page, for Prometheus |
-/// | `/stats` | the registry as JSON, for people and scripts |
+/// | `/metrics` | every metric, in the format that the scraper asks for: see [`Registry::scrape`] |
+/// | `/stats` | every metric, as JSON |
 /// | `/health` | 200, as long as the process answers |
 /// | `/ready` | 200, or 503 while [`ready_when`](Self::ready_when) says no |
 ///
@@ -75,7 +77,10 @@ impl Endpoints {
         let Self { registry, ready } = self;
         let for_stats = registry.clone();
         Router::new()
-            .route("/metrics", get(move || metrics(registry.clone())))
+            .route(
+                "/metrics",
+                get(move |headers| metrics(registry.clone(), headers)),
+            )
             .route("/stats", get(move || stats(for_stats.clone())))
             .route("/health", get(async || "ok\n"))
             .route("/ready", get(async move || readiness(ready())))
@@ -111,16 +116,27 @@ impl Endpoints {
     }
 }
 
-/// The page in the format that a scraper gets: the one place that chooses it.
-async fn metrics(registry: Registry) -> Response {
-    rendered(PROMETHEUS_CONTENT_TYPE, move || {
-        registry.render_prometheus()
+/// The page in the format that the scraper asks for.
+async fn metrics(registry: Registry, request: HeaderMap) -> Response {
+    rendered(move || {
+        let lines = |name: HeaderName| {
+            let lines = request.get_all(name).into_iter();
+            lines.filter_map(|line| line.to_str().ok())
+        };
+        let scrape = registry.scrape(lines(ACCEPT), lines(ACCEPT_ENCODING));
+        let mut response = page(scrape.body(), scrape.content_type());
+        let headers = response.headers_mut();
+        headers.insert(VARY, HeaderValue::from_static(scrape.vary()));
+        if let Some(encoding) = scrape.content_encoding() {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        }
+        response
     })
     .await
 }
 
 async fn stats(registry: Registry) -> Response {
-    rendered("application/json", move || registry.render_json()).await
+    rendered(move || page(&registry.page().render(Format::Json), "application/json")).await
 }
 
 fn readiness(ready: bool) -> (StatusCode, &'static str) {
@@ -131,15 +147,19 @@ fn readiness(ready: bool) -> (StatusCode, &'static str) {
     }
 }
 
-async fn rendered(
-    content_type: &'static str,
-    render: impl FnOnce() -> String + Send + 'static,
-) -> Response {
-    match spawn_blocking(render).await {
-        Ok(page) => ([(CONTENT_TYPE, content_type)], page).into_response(),
-        // The runtime ends.
-        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+fn page(page: &Rendered, content_type: &str) -> Response {
+    let mut response = Response::new(Body::new(PageBody::new(page)));
+    // It is text of this library, so that it can be a header.
+    if let Ok(content_type) = HeaderValue::from_str(content_type) {
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
     }
+    response
+}
+
+async fn rendered(render: impl FnOnce() -> Response + Send + 'static) -> Response {
+    let rendered = spawn_blocking(render).await;
+    // The other case: the runtime ends.
+    rendered.unwrap_or_else(|_| StatusCode::SERVICE_UNAVAILABLE.into_response())
 }
 
 impl fmt::Debug for Endpoints {

@@ -2,6 +2,7 @@
 
 mod endpoints;
 mod measured;
+mod page_body;
 
 pub use endpoints::Endpoints;
 pub use measured::{http_metrics, measured};

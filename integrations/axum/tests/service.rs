@@ -1,174 +1,15 @@
 //! Real requests over a socket: an axum server, and clients that send bytes and hang up.
 
-use axum::Router;
-use axum::body::{Body, Bytes, HttpBody};
-use axum::routing::{get, post};
-use epoch_metrics::{Registry, SeriesSnapshot, Value};
-use epoch_metrics_axum::{Endpoints, http_metrics, measured};
-use futures_core::Stream;
-use std::convert::Infallible;
-use std::future::pending;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::pin::Pin;
+mod server;
+
+use epoch_metrics::Value;
+use epoch_metrics_axum::{Endpoints, http_metrics};
+use server::{PAUSE, Server, get_from, routes};
+use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::runtime::Runtime;
-use tokio::time::{Sleep, sleep};
-
-const PAUSE: Duration = Duration::from_millis(60);
-
-/// Three frames with a pause before each and before the end.
-struct Slow {
-    left: u32,
-    pause: Pin<Box<Sleep>>,
-}
-
-impl Stream for Slow {
-    type Item = Result<Bytes, Infallible>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.pause.as_mut().poll(context).is_pending() {
-            return Poll::Pending;
-        }
-        self.pause = Box::pin(sleep(PAUSE));
-        self.left = self.left.wrapping_sub(1);
-        let frame = Bytes::from_static(b"frame");
-        Poll::Ready((self.left < 3).then_some(Ok(frame)))
-    }
-}
-
-async fn slow() -> Body {
-    Body::from_stream(Slow {
-        left: 3,
-        pause: Box::pin(sleep(PAUSE)),
-    })
-}
-
-async fn panics() -> &'static str {
-    panic!("a handler's mistake")
-}
-
-async fn reads(body: Body) -> String {
-    let mut body = std::pin::pin!(body);
-    let mut read = 0;
-    while let Some(Ok(frame)) = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
-        read += frame.data_ref().map_or(0, Bytes::len);
-    }
-    format!("{read}")
-}
-
-fn routes() -> Router {
-    Router::new()
-        .route("/", get(async || "hello"))
-        .nest(
-            "/api",
-            Router::new().route("/users/{id}", get(async || "a user")),
-        )
-        .route("/slow", get(slow))
-        .route("/never", get(async || pending::<&str>().await))
-        .route("/panic", get(panics))
-        .route("/upload", post(reads))
-}
-
-/// A server in the background, and the registry that it writes to.
-struct Server {
-    registry: Registry,
-    address: SocketAddr,
-    _runtime: Runtime,
-}
-
-impl Server {
-    fn start(app: impl FnOnce(&Registry) -> Router) -> Self {
-        let registry = Registry::new();
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
-        let app = app(&registry);
-        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0"));
-        let listener = listener.unwrap();
-        let address = listener.local_addr().unwrap();
-        runtime.spawn(axum::serve(listener, app).into_future());
-        Self {
-            registry,
-            address,
-            _runtime: runtime,
-        }
-    }
-
-    /// With all that [`measured`] adds.
-    fn measured() -> Self {
-        Self::start(|registry| measured(routes(), registry).unwrap())
-    }
-
-    fn connect(&self, request: &str) -> TcpStream {
-        connect(self.address, request)
-    }
-
-    fn get(&self, path: &str) -> String {
-        get_from(self.address, path)
-    }
-
-    /// Requests that ended so.
-    fn requests(&self, method: &str, route: &str, status: &str) -> u64 {
-        let labels = [("method", method), ("route", route), ("status", status)];
-        match self.value("http_server_requests", &labels) {
-            Some(Value::Counter(count)) => count,
-            _ => 0,
-        }
-    }
-
-    /// Count and sum of a histogram.
-    fn histogram(&self, family: &str, labels: &[(&str, &str)]) -> (u64, u128) {
-        match self.value(family, labels) {
-            Some(Value::Histogram(held)) => (held.count(), held.sum()),
-            _ => (0, 0),
-        }
-    }
-
-    fn value(&self, family: &str, labels: &[(&str, &str)]) -> Option<Value> {
-        let snapshot = self.registry.snapshot();
-        let has = |series: &SeriesSnapshot<'_>| series.labels().eq(labels.iter().copied());
-        let mut series = snapshot.family(family).unwrap().series();
-        Some(series.find(has)?.value())
-    }
-
-    fn active(&self) -> Option<Value> {
-        self.value("http_server_active_requests", &[])
-    }
-
-    /// Waits until something is true of the server.
-    fn wait(&self, what: impl Fn(&Self) -> bool) {
-        let started = Instant::now();
-        while !what(self) {
-            let page = || self.registry.render_prometheus();
-            assert!(started.elapsed() < Duration::from_secs(20), "{}", page());
-            std::thread::sleep(Duration::from_millis(2));
-        }
-    }
-}
-
-fn connect(address: SocketAddr, request: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
-    stream
-}
-
-fn get_from(address: SocketAddr, path: &str) -> String {
-    let mut answer = String::new();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-    connect(address, &request)
-        .read_to_string(&mut answer)
-        .unwrap();
-    answer
-}
 
 #[test]
 fn requests_are_counted_by_method_route_and_status() {
@@ -278,6 +119,37 @@ fn uploads_are_counted_as_they_are_read() {
     let sizes = |family| server.histogram(family, &labels);
     assert_eq!(sizes("http_server_request_body_size_bytes"), (1, 13));
     assert_eq!(sizes("http_server_response_body_size_bytes"), (1, 2));
+}
+
+#[test]
+fn scrapers_get_the_format_that_they_ask_for() {
+    let server = Server::measured();
+    server.get("/");
+    server.wait(|server| server.requests("GET", "/", "2xx") == 1);
+    let scrape = |headers: &str| {
+        let mut answer = Vec::new();
+        let request =
+            format!("GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n");
+        server.connect(&request).read_to_end(&mut answer).unwrap();
+        let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+        let body = answer.split_off(end.unwrap() + 4);
+        (String::from_utf8(answer).unwrap(), body)
+    };
+    let (head, body) = scrape("accept: application/openmetrics-text; version=1.0.0\r\n");
+    assert!(
+        head.contains("content-type: application/openmetrics-text; version=1.0.0"),
+        "{head}"
+    );
+    assert!(
+        head.contains(&format!("content-length: {}\r\n", body.len())),
+        "{head}"
+    );
+    assert!(head.contains("vary: Accept, Accept-Encoding\r\n"), "{head}");
+    assert!(body.ends_with(b"# EOF\n"));
+    let (head, body) = scrape("accept-encoding: gzip\r\n");
+    let compressed = head.contains("content-encoding: gzip\r\n");
+    assert_eq!(compressed, cfg!(feature = "gzip"), "{head}");
+    assert_eq!(body.starts_with(&[0x1f, 0x8b]), compressed);
 }
 
 /// At the root, under a prefix, and on a port of their own.

@@ -155,11 +155,8 @@ impl State {
         name: String,
         register: impl FnOnce(&str, Option<metrics::Unit>) -> Result<Registered<M, T>, RegisterError>,
     ) -> Result<Registered<M, T>, Refusal> {
+        // Held until the family is kept, so that no description comes between. A second thread registers the same family once more.
         let descriptions = self.descriptions();
-        // Another thread may have registered it before this one had the lock.
-        if let Some(known) = families.known(&name) {
-            return known;
-        }
         let description = descriptions.get(&name).cloned().unwrap_or_default();
         let suffix = description.unit.filter(|_| self.settings.unit_suffix);
         let full = match suffix {
