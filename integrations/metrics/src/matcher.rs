@@ -60,3 +60,28 @@ pub(crate) fn find<'a, T>(rules: &'a [(Matcher, T)], name: &str) -> Option<&'a T
     let first = matching.min_by_key(|(matcher, _)| matcher.precedence());
     first.map(|(_, value)| value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_closest_match_counts_and_of_equals_the_first() {
+        let rules = [
+            (Matcher::Suffix("_seconds".to_owned()), "suffix"),
+            (Matcher::Prefix("http".to_owned()), "prefix"),
+            (Matcher::Prefix("http_".to_owned()), "second prefix"),
+            (Matcher::Full("http.wait_seconds".to_owned()), "full"),
+        ];
+        let rules = rules.map(|(matcher, rule)| (matcher.sanitized(), rule));
+        for (name, expected) in [
+            ("http_wait_seconds", Some("full")),
+            ("http_seconds", Some("prefix")),
+            ("sql_seconds", Some("suffix")),
+            ("http", Some("prefix")),
+            ("sql", None),
+        ] {
+            assert_eq!(find(&rules, name).copied(), expected, "{name}");
+        }
+    }
+}
