@@ -7,6 +7,7 @@
 //! - [`HistogramOptions`] and [`DurationOptions`] for ranges, precision and recent samples.
 //! - [`RegistryBuilder`] for prefixes and constant labels; [`Page::merge`] for one page of several registries or collectors.
 //! - [`Registry::scrape`] for the answer to a scrape, in the format that is asked for; [`Page::render`] for one format.
+//! - [`Page::write_textfile`] for jobs that end before anybody scrapes them.
 //! - [`Registry::observable_gauge_fn`] for values that something else keeps; [`CachedValue`] for values derived from snapshots.
 //! - [`guide::testing`] for tests of code that uses this crate.
 //! - [`RegistrySnapshot`] for *A before B*; [`HistogramSnapshot::uncertain`] for what a stopped writer does to a snapshot.
@@ -52,7 +53,7 @@ pub use collector::{
     BatchSnapshot, CollectorBuilder, CollectorCacheStats, CollectorSnapshot, LatencySnapshot,
     MetricsCollector, ModeSnapshot, ThroughputSection, Transition,
 };
-pub use error::{LabelError, MergeError, OptionsError, RecordError, RegisterError};
+pub use error::{LabelError, MergeError, OptionsError, RecordError, RegisterError, TextfileError};
 #[cfg(feature = "protobuf")]
 pub use export::PROTOBUF_CONTENT_TYPE;
 pub use export::{Format, OPENMETRICS_CONTENT_TYPE, PROMETHEUS_CONTENT_TYPE, Scrape};

@@ -1,8 +1,10 @@
 //! Errors: one enum for each operation, each variant with its cause and its remedy.
 
 mod label;
+mod textfile;
 
 pub use label::LabelError;
+pub use textfile::TextfileError;
 
 use std::error::Error;
 use std::fmt;

@@ -2,7 +2,7 @@
 //!
 //! Each format is one file that implements [`Encoder`](crate::sample::Encoder). `collector.rs` is none: it holds the collector's
 //! `render_json`, which needs the internal writer of JSON. Neither are `negotiation.rs` and `scrape.rs`: which format a scraper gets,
-//! and the answer that it gets.
+//! and the answer that it gets; nor `textfile.rs`: a page in a file.
 
 mod collector;
 mod json;
@@ -11,6 +11,7 @@ mod negotiation;
 mod protobuf;
 mod scrape;
 mod text;
+mod textfile;
 
 pub use scrape::Scrape;
 
