@@ -11,7 +11,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Names that are tried for the temporary file. A name is taken only by a process of the same id, which ended while it wrote.
+/// Names that are tried for the temporary file. One is taken while another thread writes the same path, and after a process of the
+/// same id was killed.
 const ATTEMPTS: u32 = 100;
 
 impl Page {
@@ -96,7 +97,6 @@ fn create(path: &Path, name: &OsStr) -> Result<(PathBuf, File), (PathBuf, io::Er
         let temporary = path.with_file_name(temporary);
         match File::create_new(&temporary) {
             Ok(file) => return Ok((temporary, file)),
-            // Another thread of this process writes the same path, or one of an earlier process was killed.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < ATTEMPTS => {
                 attempt += 1;
             }
