@@ -11,7 +11,8 @@
 //! - `batcher.rs`: queue to batches: the window, the fast path of an idle server, the modes;
 //! - `controller.rs`: reads p99 after every batch and tunes the batches: why reading must be cheap too;
 //! - `http.rs`, `body.rs`, `heads.rs`, `connections.rs`, `waiting.rs`: the routes, and clients that do not behave;
-//! - `load.rs`, `report.rs`: the built-in load and what is printed.
+//! - `load.rs`, `report.rs`: the built-in load and what is printed;
+//! - `rules.yml`: recording rules by which Prometheus adds up several such servers.
 
 mod batcher;
 mod body;

@@ -33,6 +33,11 @@ fn quoted(text: &str) -> String {
 }
 
 pub(crate) fn come_back() {
+    come_back_from(Prometheus::scraping);
+}
+
+/// `start`: what starts the program that scrapes endpoints.
+pub(crate) fn come_back_from(start: fn(&[&Endpoint]) -> Prometheus) {
     let hosts = ["a \"host\"\n", "\\b"];
     let shards = hosts.map(|host| {
         let builder = Registry::builder().prefix("app").unwrap();
@@ -55,7 +60,7 @@ pub(crate) fn come_back() {
         page.render_prometheus()
     };
     let endpoint = Endpoint::serving(text);
-    let prometheus = Prometheus::scraping(&[&endpoint]);
+    let prometheus = start(&[&endpoint]);
     let moment = prometheus.scraped(&[&endpoint]);
 
     let found = moment.query("app_labelled_total");

@@ -1,11 +1,11 @@
-//! A Prometheus process, and its HTTP API.
+//! A Prometheus process, or a VictoriaMetrics process, and the HTTP API that both have.
 
 use crate::endpoint::Endpoint;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -17,7 +17,7 @@ pub(crate) type Labels = BTreeMap<String, String>;
 /// How long anything may take before it has failed: generous, for machines that do much else.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A Prometheus that is killed when the check ends, whichever way, and whose files are then removed.
+/// A Prometheus that is killed when the check ends, whichever way, and whose files are then removed; or a VictoriaMetrics.
 pub(crate) struct Prometheus {
     child: Child,
     folder: PathBuf,
@@ -55,6 +55,49 @@ impl Prometheus {
 
     /// [`Self::scraping`] with further flags.
     pub(crate) fn scraping_with(endpoints: &[&Endpoint], flags: &[&str]) -> Self {
+        Self::start(&config(endpoints), flags)
+    }
+
+    /// Starts a VictoriaMetrics that scrapes the endpoints each second.
+    #[allow(dead_code, reason = "one of the targets that share this file needs it")]
+    pub(crate) fn victoria_metrics_scraping(endpoints: &[&Endpoint]) -> Self {
+        Self::start_victoria_metrics(&config(endpoints))
+    }
+
+    /// Starts a Prometheus with a configuration.
+    pub(crate) fn start(config: &str, flags: &[&str]) -> Self {
+        let mut command = Command::new("prometheus");
+        command
+            .args(["--config.file=config.yml", "--storage.tsdb.path=data"])
+            // A free port, which the log names.
+            .arg("--web.listen-address=127.0.0.1:0")
+            .args(flags);
+        let mut started = Self::spawn(command, config);
+        started.address = started.until(|| started.listening().ok_or("it does not listen".into()));
+        started
+    }
+
+    /// Starts a VictoriaMetrics with a configuration.
+    #[allow(dead_code, reason = "one of the targets that share this file needs it")]
+    pub(crate) fn start_victoria_metrics(config: &str) -> Self {
+        // Its log does not name a port that the system chose.
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let address = port.expect("a port is free").to_string();
+        let mut command = Command::new("victoria-metrics");
+        command
+            .args(["-promscrape.config=config.yml", "-storageDataPath=data"])
+            .arg(format!("-httpListenAddr={address}"))
+            // Otherwise a query does not see the last 30 s.
+            .args(["-search.latencyOffset=0s", "-search.disableCache"])
+            .arg("-memory.allowedBytes=256MB");
+        let mut started = Self::spawn(command, config);
+        started.address = address;
+        started.until(|| started.get("/api/v1/targets"));
+        started
+    }
+
+    /// Starts a program in a folder of its own, with the file `config.yml`.
+    fn spawn(mut command: Command, config: &str) -> Self {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
         let (id, number) = (process::id(), STARTED.fetch_add(1, SeqCst));
         let folder = format!("prometheus-{id}-{number}");
@@ -62,31 +105,20 @@ impl Prometheus {
         // Of an earlier process with this id, which was killed.
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).expect("a folder for the database");
-        let targets: Vec<String> = endpoints.iter().map(|it| it.instance()).collect();
-        // A list of strings reads the same in Rust and in YAML.
-        let config = format!(
-            "global: {{scrape_interval: 1s}}\nscrape_configs: [{{job_name: test, static_configs: [{{targets: {targets:?}}}]}}]\n"
-        );
         fs::write(folder.join("config.yml"), config).expect("a file can be written");
         let log = File::create(folder.join("log")).expect("a file can be written");
-        let child = Command::new("prometheus")
+        let child = command
             .current_dir(&folder)
-            .args(["--config.file=config.yml", "--storage.tsdb.path=data"])
-            // A free port, which the log names.
-            .arg("--web.listen-address=127.0.0.1:0")
-            .args(flags)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
-            .expect("prometheus starts");
-        let mut started = Self {
+            .expect("the program starts");
+        Self {
             child,
             folder,
             address: String::new(),
-        };
-        started.address = started.until(|| started.listening().ok_or("it does not listen".into()));
-        started
+        }
     }
 
     /// Waits until every target's last scrape succeeded.
@@ -142,12 +174,17 @@ impl Prometheus {
     }
 
     fn try_query(&self, query: &str, time: Option<&str>) -> Result<Vec<Series>, String> {
-        let encoded: String = query.bytes().map(|byte| format!("%{byte:02x}")).collect();
-        let time = time.map_or_else(String::new, |time| format!("&time={time}"));
-        let data = self.get(&format!("/api/v1/query?query={encoded}{time}"))?;
+        let data = self.answer(query, time)?;
         assert_eq!(data["resultType"], "vector", "{query}");
         let series = data["result"].as_array().expect("a vector is a list");
         Ok(series.iter().map(Series::read).collect())
+    }
+
+    /// The data of a query's answer.
+    fn answer(&self, query: &str, time: Option<&str>) -> Result<Value, String> {
+        let encoded: String = query.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let time = time.map_or_else(String::new, |time| format!("&time={time}"));
+        self.get(&format!("/api/v1/query?query={encoded}{time}"))
     }
 
     /// The data of an answer of the API.
@@ -188,6 +225,41 @@ impl Moment<'_> {
             other => panic!("{query} is not one series, but {other:?}"),
         }
     }
+}
+
+impl Moment<'_> {
+    /// When it was, in seconds since 1970.
+    #[allow(dead_code, reason = "one of the targets that share this file needs it")]
+    pub(crate) fn seconds(&self) -> f64 {
+        self.time.parse().expect("a number")
+    }
+
+    /// The samples of each series that a query with a range selects, oldest first.
+    #[allow(dead_code, reason = "one of the targets that share this file needs it")]
+    pub(crate) fn samples(&self, query: &str) -> Vec<Vec<f64>> {
+        let answer = self.prometheus.answer(query, Some(&self.time));
+        let answer = answer.unwrap_or_else(|error| panic!("{query}: {error}"));
+        assert_eq!(answer["resultType"], "matrix", "{query}");
+        let series = answer["result"].as_array().expect("a matrix is a list");
+        let value = |sample: &Value| {
+            let value = sample[1].as_str().expect("a text");
+            value.parse().expect("a number")
+        };
+        let samples = |series: &Value| {
+            let samples = series["values"].as_array().expect("a list");
+            samples.iter().map(value).collect()
+        };
+        series.iter().map(samples).collect()
+    }
+}
+
+/// A configuration by which the endpoints are scraped each second.
+fn config(endpoints: &[&Endpoint]) -> String {
+    let targets: Vec<String> = endpoints.iter().map(|it| it.instance()).collect();
+    // A list of strings reads the same in Rust and in YAML.
+    format!(
+        "global: {{scrape_interval: 1s}}\nscrape_configs: [{{job_name: test, static_configs: [{{targets: {targets:?}}}]}}]\n"
+    )
 }
 
 impl Series {

@@ -57,7 +57,12 @@ impl Drop for Server {
 impl Server {
     /// Starts one without a load of its own, and reads its address.
     pub(crate) fn start() -> Self {
-        Self::start_by(command(&ARGUMENTS))
+        Self::start_with(&ARGUMENTS)
+    }
+
+    /// Starts one with these arguments, and reads its address.
+    pub(crate) fn start_with(arguments: &[&str]) -> Self {
+        Self::start_by(command(arguments))
     }
 
     /// Starts one that may open so many files, by way of a Unix shell.
@@ -204,6 +209,13 @@ impl Response {
     }
 
     pub(crate) fn try_read(stream: &mut TcpStream) -> Option<Self> {
+        let (mut response, body) = Self::try_read_bytes(stream)?;
+        response.body = String::from_utf8(body).expect("text");
+        Some(response)
+    }
+
+    /// Reads one response whose body need not be text. It is returned by itself.
+    pub(crate) fn try_read_bytes(stream: &mut TcpStream) -> Option<(Self, Vec<u8>)> {
         let mut reader = BufReader::new(stream);
         let (mut head, mut line) = (String::new(), String::new());
         while reader.read_line(&mut line).ok()? > 0 && line != "\r\n" {
@@ -211,7 +223,7 @@ impl Response {
             line.clear();
         }
         let status = head.split(' ').nth(1)?.parse().ok()?;
-        let mut response = Self {
+        let response = Self {
             status,
             head,
             body: String::new(),
@@ -221,8 +233,7 @@ impl Response {
             .map_or(0, |length| length.parse().expect("a length"));
         let mut body = vec![0; length];
         reader.read_exact(&mut body).ok()?;
-        response.body = String::from_utf8(body).expect("text");
-        Some(response)
+        Some((response, body))
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
