@@ -90,6 +90,23 @@ impl Accumulator {
         }
     }
 
+    /// Goes on from a snapshot, without its recent samples.
+    pub(super) fn of(snapshot: &HistogramSnapshot) -> Self {
+        Self {
+            layout: snapshot.layout,
+            digits: snapshot.digits,
+            unit: snapshot.unit,
+            published: Arc::clone(&snapshot.octaves),
+            changed: Vec::new(),
+            last: 0,
+            count: snapshot.count,
+            sum: snapshot.sum,
+            origin: Origin::new(),
+            rejected: snapshot.rejected,
+            recent: None,
+        }
+    }
+
     /// Packs what has changed.
     fn pack(&mut self) {
         if self.changed.is_empty() {

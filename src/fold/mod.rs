@@ -2,6 +2,7 @@
 //!
 //! They implement the engine's `Accumulate` and `Summarize`; folding itself is in `engine::histogram::fold`.
 
+mod corrected;
 pub(crate) mod histogram;
 pub(crate) mod recent;
 pub(crate) mod throughput;
