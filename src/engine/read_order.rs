@@ -94,6 +94,16 @@ impl<T> Clone for Group<T> {
     }
 }
 
+impl<T> Group<T> {
+    /// Calls `each` with all that are there now.
+    pub(crate) fn for_each(&self, each: impl Fn(&T)) {
+        match self {
+            Self::One(one) => each(one),
+            Self::Family(family) => family.list().iter().for_each(|(_, it)| each(&it.item)),
+        }
+    }
+}
+
 impl<H: SnapshotSource, T: SnapshotSource> Default for Readout<H, T> {
     fn default() -> Self {
         Self {

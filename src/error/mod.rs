@@ -154,12 +154,12 @@ pub enum OptionsError {
         /// The largest possible number.
         max: usize,
     },
-    /// A throughput has the same window twice.
+    /// A throughput or a histogram has the same window twice.
     DuplicateWindow {
         /// The window.
         window: Duration,
     },
-    /// A rate's window is not a whole number of seconds, is zero, or is too long.
+    /// A window is not a whole number of seconds, is zero, or is too long.
     Window {
         /// The window.
         window: Duration,

@@ -6,3 +6,4 @@ mod corrected;
 pub(crate) mod histogram;
 pub(crate) mod recent;
 pub(crate) mod throughput;
+pub(crate) mod windows;

@@ -7,6 +7,7 @@ use crate::engine::readout::{SnapshotSource, Validity};
 use crate::engine::throughput::Moment;
 use crate::error::RecordError;
 use crate::fold::histogram::Accumulator;
+use crate::fold::windows::Windows;
 use crate::kind::Unit;
 use crate::metric::context::MetricContext;
 use crate::metric::family::{Member, sealed};
@@ -14,6 +15,7 @@ use crate::metric::options::ValidOptions;
 use crate::ownership::Ownership;
 use crate::snapshot::histogram::HistogramSnapshot;
 use crate::snapshot::latest::Latest;
+use crate::sync::Mutex;
 use crate::thread::ThisThread;
 use std::fmt;
 use std::sync::Arc;
@@ -50,9 +52,10 @@ pub struct Histogram {
 /// What all clones of a handle share.
 #[derive(Debug)]
 pub(crate) struct HistogramCore {
-    recorder: Recorder<Accumulator>,
+    pub(super) recorder: Recorder<Accumulator>,
     unit: Unit,
-    context: Arc<MetricContext>,
+    pub(super) windows: Option<Box<Mutex<Windows>>>,
+    pub(super) context: Arc<MetricContext>,
 }
 
 impl HistogramCore {
@@ -72,10 +75,13 @@ impl HistogramCore {
         };
         let promotion = Arc::clone(&context.promotion);
         let created = context.now();
+        let windows = (!options.windows.is_empty())
+            .then(|| Mutex::new(Windows::new(options.windows.clone(), created)).into());
         let recorder = Recorder::new(config, (digits, unit), created, ownership, promotion);
         Self {
             recorder,
             unit,
+            windows,
             context,
         }
     }
@@ -271,7 +277,10 @@ impl Histogram {
     /// ```
     pub fn reset(&self) -> HistogramSnapshot {
         let context = &self.core.context;
-        self.core.recorder.reset(context.now(), &context.generation)
+        let now = context.now();
+        let forgotten = self.core.recorder.reset(now, &context.generation);
+        self.core.restart_windows(now);
+        forgotten
     }
 
     /// [`Self::reset`], unless it would have to wait long: `None`, and nothing is forgotten, if another reset is under way, or if
@@ -290,9 +299,10 @@ impl Histogram {
     /// ```
     pub fn try_reset(&self) -> Option<HistogramSnapshot> {
         let context = &self.core.context;
-        self.core
-            .recorder
-            .try_reset(context.now(), &context.generation)
+        let now = context.now();
+        let forgotten = self.core.recorder.try_reset(now, &context.generation)?;
+        self.core.restart_windows(now);
+        Some(forgotten)
     }
 }
 

@@ -18,3 +18,5 @@ pub(crate) mod options;
 pub(crate) mod throughput;
 pub(crate) mod timer;
 pub(crate) mod typed_family;
+mod window;
+mod window_lengths;

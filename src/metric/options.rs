@@ -6,6 +6,7 @@ use crate::engine::histogram::bucket_layout::BucketLayout;
 use crate::error::OptionsError;
 use crate::kind::Unit;
 use crate::metric::bounds;
+use crate::metric::window_lengths::valid_windows;
 use crate::ownership::Ownership;
 use crate::sample::bound::Bound;
 use crate::tuning::MIN_QUEUE;
@@ -33,6 +34,7 @@ pub struct HistogramOptions {
     recent: Option<usize>,
     ownership: Option<Ownership>,
     bounds: Option<Vec<u64>>,
+    windows: Vec<Duration>,
 }
 
 /// How a histogram of durations records and exports.
@@ -63,6 +65,8 @@ pub(crate) struct ValidOptions {
     pub(crate) ownership: Option<Ownership>,
     /// Rising.
     pub(crate) bounds: Vec<Bound>,
+    /// Whole seconds; none if no snapshots are kept.
+    pub(crate) windows: Box<[Duration]>,
 }
 
 impl Default for HistogramOptions {
@@ -76,6 +80,7 @@ impl Default for HistogramOptions {
             recent: None,
             ownership: None,
             bounds: None,
+            windows: Vec::new(),
         }
     }
 }
@@ -86,6 +91,9 @@ impl HistogramOptions {
 
     /// How many recent samples a single histogram keeps by default. Members of a family keep none by default.
     pub const DEFAULT_RECENT: usize = 1000;
+
+    /// The longest [window](Self::windows) that can be kept: 5 minutes.
+    pub const MAX_WINDOW: Duration = Duration::from_secs(300);
 
     /// Durations: see [`DurationOptions`].
     pub fn durations() -> DurationOptions {
@@ -137,6 +145,32 @@ impl HistogramOptions {
     /// ```
     pub fn recent(mut self, n: usize) -> Self {
         self.recent = Some(n);
+        self
+    }
+
+    /// Which spans of time [`Histogram::windows`](crate::Histogram::windows) looks back over: whole seconds, from 1 to
+    /// [`MAX_WINDOW`](Self::MAX_WINDOW). The default is none.
+    ///
+    /// Writers do nothing for it. Readers keep what the histogram held in each second: the first read of the windows in a second does, or
+    /// [`Registry::tick`](crate::Registry::tick). So a window begins less than a second earlier than it should if something ticks at the beginning of each second, as
+    /// [`Registry::start_upkeep`](crate::Registry::start_upkeep) does, and otherwise where there was a read, as the window says.
+    ///
+    /// Each series takes the memory of one snapshot for each second of its longest window: some 300 bytes, and, for each octave of values that
+    /// occurred in that second, 48 bytes and 1 to 4 bytes a bucket (128 to 512 bytes with 2 digits). Seconds in which nothing was recorded take nothing.
+    ///
+    /// ```
+    /// use epoch_metrics::{HistogramOptions, Registry};
+    /// use std::time::Duration;
+    ///
+    /// let minute = Duration::from_secs(60);
+    /// let options = HistogramOptions::values(0, 64).windows(&[minute]);
+    /// let sizes = Registry::new().histogram("batch", "Batch sizes.", options)?;
+    /// sizes.record(7);
+    /// assert_eq!(sizes.window(minute).map(|window| window.snapshot.max()), Some(7));
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn windows(mut self, windows: &[Duration]) -> Self {
+        self.windows = windows.to_vec();
         self
     }
 
@@ -215,6 +249,11 @@ impl DurationOptions {
         Self(self.0.recent(n))
     }
 
+    /// [`HistogramOptions::windows`].
+    pub fn windows(self, windows: &[Duration]) -> Self {
+        Self(self.0.windows(windows))
+    }
+
     /// [`HistogramOptions::ownership`].
     pub fn ownership(self, ownership: Ownership) -> Self {
         Self(self.0.ownership(ownership))
@@ -259,6 +298,7 @@ impl HistogramOptions {
                 max: Self::MAX_RECENT,
             });
         }
+        let windows = valid_windows(&self.windows, Self::MAX_WINDOW.as_secs())?;
         let layout = BucketLayout::new(min, max, digits);
         let queue = (2 * recent).next_power_of_two().max(MIN_QUEUE);
         let bounds = bounds::exported(&self.wanted_bounds(), unit, &layout);
@@ -273,6 +313,7 @@ impl HistogramOptions {
             config,
             ownership: self.ownership,
             bounds,
+            windows,
         })
     }
 

@@ -9,6 +9,7 @@ use crate::error::OptionsError;
 use crate::fold::throughput::RateWindows;
 use crate::metric::context::MetricContext;
 use crate::metric::family::{Member, sealed};
+use crate::metric::window_lengths::valid_windows;
 use crate::snapshot::latest::Latest;
 use crate::snapshot::throughput::ThroughputSnapshot;
 use crate::thread::ThisThread;
@@ -62,15 +63,13 @@ impl ThroughputCore {
         windows: &[Duration],
         context: Arc<MetricContext>,
     ) -> Result<Self, OptionsError> {
-        Ok(Self::with_seconds(valid_windows(windows)?, context))
+        let windows = valid_windows(windows, MAX_WINDOW_SECONDS)?;
+        Ok(Self::with_valid_windows(&windows, context))
     }
 
     /// With windows of whole seconds, as [`Self::new`] takes them.
     pub(crate) fn with_valid_windows(windows: &[Duration], context: Arc<MetricContext>) -> Self {
-        Self::with_seconds(windows.iter().map(Duration::as_secs).collect(), context)
-    }
-
-    fn with_seconds(windows: Box<[u64]>, context: Arc<MetricContext>) -> Self {
+        let windows = windows.iter().map(Duration::as_secs).collect();
         let created = context.moment();
         Self {
             tracker: Tracker::new(
@@ -81,27 +80,6 @@ impl ThroughputCore {
             context,
         }
     }
-}
-
-/// The windows in seconds.
-fn valid_windows(windows: &[Duration]) -> Result<Box<[u64]>, OptionsError> {
-    let repeated = |&(i, window): &(usize, &Duration)| windows[..i].contains(window);
-    if let Some((_, window)) = windows.iter().enumerate().find(repeated) {
-        return Err(OptionsError::DuplicateWindow { window: *window });
-    }
-    let seconds = |&window: &Duration| {
-        let seconds = window.as_secs();
-        let whole = window.subsec_nanos() == 0 && (1..=MAX_WINDOW_SECONDS).contains(&seconds);
-        if whole {
-            Ok(seconds)
-        } else {
-            Err(OptionsError::Window {
-                window,
-                max_seconds: MAX_WINDOW_SECONDS,
-            })
-        }
-    };
-    windows.iter().map(seconds).collect()
 }
 
 impl SnapshotSource for ThroughputCore {

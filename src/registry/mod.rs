@@ -26,6 +26,7 @@ mod single;
 mod snapshot;
 mod state;
 mod throughputs;
+mod upkeep;
 
 pub use builder::RegistryBuilder;
 pub use family_snapshot::FamilySnapshot;
@@ -34,6 +35,7 @@ pub use page::Page;
 pub use page_error::PageError;
 pub use series_snapshot::SeriesSnapshot;
 pub use snapshot::RegistrySnapshot;
+pub use upkeep::Upkeep;
 
 use crate::clock::Clock;
 use crate::snapshot::latest::Latest;

@@ -151,6 +151,17 @@ impl RegistryState {
             .answer(request, serves, |pages, _| self.rebuild(pages, now))
     }
 
+    /// Keeps what windows need of this second.
+    pub(super) fn tick(&self) {
+        self.context.expire();
+        let catalog = self
+            .registered
+            .read(|registered| Arc::clone(&registered.catalog));
+        for group in catalog.histograms.iter() {
+            group.for_each(HistogramCore::tick);
+        }
+    }
+
     pub(super) fn latest(&self) -> Arc<RegistrySnapshot> {
         self.cache.latest()
     }

@@ -3,6 +3,7 @@
 use crate::engine::histogram::counts::Counts;
 use crate::error::MergeError;
 use crate::snapshot::histogram::{Bucket, HistogramSnapshot, Octave};
+use std::sync::Arc;
 
 impl HistogramSnapshot {
     /// The values of both snapshots. Recent samples are left out: nothing tells how two histories interleave.
@@ -70,6 +71,22 @@ impl HistogramSnapshot {
             origin: None,
             ..other.clone()
         }
+    }
+
+    /// The same values without the recent samples: the same snapshot, if there are none.
+    pub(crate) fn without_recent(snapshot: &Arc<Self>) -> Arc<Self> {
+        match snapshot.recent {
+            None => Arc::clone(snapshot),
+            Some(_) => Arc::new(Self {
+                recent: None,
+                ..Self::clone(snapshot)
+            }),
+        }
+    }
+
+    /// Whether another snapshot of the same histogram, without a reset in between, holds the same values.
+    pub(crate) fn is_same_read(&self, other: &Self) -> bool {
+        self.epoch == other.epoch && self.uncertain == 0 && other.uncertain == 0
     }
 
     fn count_in(&self, bucket: Bucket) -> u64 {

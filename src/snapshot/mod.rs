@@ -8,3 +8,4 @@ pub(crate) mod origin;
 mod rank;
 pub(crate) mod recent;
 pub(crate) mod throughput;
+pub(crate) mod window;

@@ -1,0 +1,81 @@
+//! The windows of a histogram.
+
+use crate::fold::windows::Windows;
+use crate::metric::histogram::{Histogram, HistogramCore};
+use crate::snapshot::histogram::HistogramSnapshot;
+use crate::snapshot::window::HistogramWindow;
+use crate::sync::PoisonError;
+use std::time::Duration;
+
+impl HistogramCore {
+    /// Keeps the snapshot of this second, if the windows need it.
+    pub(crate) fn tick(&self) {
+        self.observe(|_, _| ());
+    }
+
+    /// Keeps the snapshot of this second if the windows need it, and reads them. `None`: there are no windows.
+    fn observe<R>(&self, read: impl FnOnce(&Windows, &HistogramSnapshot) -> R) -> Option<R> {
+        let windows = self.windows.as_deref()?;
+        // The clock showed this before it was asked below.
+        let mut least = Duration::ZERO;
+        loop {
+            // Before the lock: the clock is the user's code.
+            let now = self.context.now();
+            let mut windows = windows.lock().unwrap_or_else(PoisonError::into_inner);
+            let clock = windows.clock();
+            if (least..clock).contains(&now) {
+                // Another reader asked the clock later, and came first; or the clock went back, if it still shows less.
+                least = clock;
+                continue;
+            }
+            // Under the lock, so that kept snapshots are in the order of their times.
+            let current = self.recorder.read(|_, _| false, || now);
+            windows.observe(now, &current);
+            return Some(read(&windows, &current));
+        }
+    }
+
+    /// Empties the windows, after a reset at the time `now`.
+    pub(super) fn restart_windows(&self, now: Duration) {
+        if let Some(windows) = &self.windows {
+            let mut windows = windows.lock().unwrap_or_else(PoisonError::into_inner);
+            windows.restart(now);
+        }
+    }
+}
+
+/// Quantiles over the last seconds.
+impl Histogram {
+    /// What was recorded in the last seconds, one for each of the histogram's
+    /// [windows](crate::HistogramOptions::windows) in the order in which they were given; nothing if it has none.
+    ///
+    /// Holds everything that was recorded before this call in the [span](HistogramWindow::span) that it names. Of readers of the windows of one histogram
+    /// each waits for the others; none waits for a writer.
+    ///
+    /// A clock that stands still lengthens the window: what is recorded meanwhile is recorded at one moment. If the clock goes back, the step
+    /// back counts as no time. A [reset](Self::reset) empties the windows.
+    ///
+    /// ```
+    /// use epoch_metrics::{HistogramOptions, Registry};
+    /// use std::time::Duration;
+    ///
+    /// let options = HistogramOptions::durations().windows(&[5, 30, 60].map(Duration::from_secs));
+    /// let latency = Registry::new().histogram("latency", "Latency.", options)?;
+    /// latency.record_duration(Duration::from_millis(12));
+    /// for window in latency.windows() {
+    ///     println!("{:?}: p99 {:?}", window.window, window.snapshot.quantile_duration(0.99));
+    ///     assert_eq!(window.snapshot.count(), 1);
+    ///     assert!(window.span < window.window); // it was registered just now
+    /// }
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn windows(&self) -> Vec<HistogramWindow> {
+        self.core().observe(Windows::read).unwrap_or_default()
+    }
+
+    /// [`Self::windows`], of which one; `None` if the histogram does not have this window.
+    pub fn window(&self, window: Duration) -> Option<HistogramWindow> {
+        self.core()
+            .observe(|windows, current| windows.read_one(window, current))?
+    }
+}
