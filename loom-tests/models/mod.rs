@@ -288,7 +288,7 @@ struct Added {
 impl Summarize for Forgotten {
     type Snapshot = Added;
 
-    fn summarize(&self, _now: Moment, amounts: &Amounts<'_>) -> Added {
+    fn summarize(&mut self, _now: Moment, amounts: &Amounts<'_>) -> Added {
         let seconds = [1, 2].map(|second| {
             let forgotten = self
                 .seconds

@@ -125,7 +125,7 @@ struct Stamped;
 impl Summarize for Stamped {
     type Snapshot = u64;
 
-    fn summarize(&self, now: Moment, _: &Amounts<'_>) -> Self::Snapshot {
+    fn summarize(&mut self, now: Moment, _: &Amounts<'_>) -> Self::Snapshot {
         now.coarse.as_secs()
     }
 

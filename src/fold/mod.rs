@@ -3,6 +3,7 @@
 //! They implement the engine's `Accumulate` and `Summarize`; folding itself is in `engine::histogram::fold`.
 
 mod corrected;
+mod decaying;
 pub(crate) mod histogram;
 pub(crate) mod recent;
 pub(crate) mod throughput;

@@ -5,6 +5,7 @@
 
 use crate::engine::throughput::ring::stamp;
 use crate::engine::throughput::{Amounts, Moment, Summarize};
+use crate::fold::decaying::DecayingRates;
 use crate::snapshot::throughput::{Rate, ThroughputSnapshot};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -21,14 +22,17 @@ pub(crate) struct RateWindows {
     uncounted: HashMap<u64, u64>,
     /// The total at the last reset. It does not count.
     uncounted_total: u64,
+    decaying: DecayingRates,
 }
 
 impl RateWindows {
     /// `created`: rates begin with the first whole second from there on.
     pub(crate) fn new(windows: Box<[u64]>, created: Moment) -> Self {
+        let first_second = first_whole_second(created);
         Self {
             windows,
-            first_second: first_whole_second(created),
+            first_second,
+            decaying: DecayingRates::new(first_second),
             uncounted: HashMap::new(),
             uncounted_total: 0,
         }
@@ -37,8 +41,7 @@ impl RateWindows {
     fn rate(&self, window: u64, second: u64, in_second: &dyn Fn(u64) -> u64) -> Rate {
         // If a clock went back behind the last reset, there are no seconds to look at.
         let first = second.saturating_sub(window).max(self.first_second);
-        let before = |second| self.uncounted.get(&stamp(second)).copied().unwrap_or(0);
-        let new = (first..second).map(|second| in_second(second).saturating_sub(before(second)));
+        let new = (first..second).map(in_second);
         let amount = new.fold(0, u64::saturating_add);
         let covered = second.saturating_sub(first);
         Rate {
@@ -59,15 +62,20 @@ fn first_whole_second(moment: Moment) -> u64 {
 impl Summarize for RateWindows {
     type Snapshot = ThroughputSnapshot;
 
-    fn summarize(&self, now: Moment, amounts: &Amounts<'_>) -> ThroughputSnapshot {
+    fn summarize(&mut self, now: Moment, amounts: &Amounts<'_>) -> ThroughputSnapshot {
         let second = now.coarse.as_secs();
+        let before = |second| self.uncounted.get(&stamp(second)).copied().unwrap_or(0);
+        let in_second = |second| (amounts.in_second)(second).saturating_sub(before(second));
+        let total = amounts.total.wrapping_sub(self.uncounted_total);
+        self.decaying.update(second, total, in_second);
         let rates = self
             .windows
             .iter()
-            .map(|window| self.rate(*window, second, amounts.in_second));
+            .map(|window| self.rate(*window, second, &in_second));
         ThroughputSnapshot {
-            total: amounts.total.wrapping_sub(self.uncounted_total),
+            total,
             rates: rates.collect(),
+            decaying: self.decaying.get(),
             calls: amounts.calls,
             second,
             taken: now.exact,
@@ -77,6 +85,7 @@ impl Summarize for RateWindows {
     fn reset(&mut self, now: Moment, amounts: &Amounts<'_>, seconds: HashMap<u64, u64>) {
         (self.first_second, self.uncounted, self.uncounted_total) =
             (first_whole_second(now), seconds, amounts.total);
+        self.decaying = DecayingRates::new(self.first_second);
     }
 
     fn epoch(snapshot: &ThroughputSnapshot) -> (u64, u64) {

@@ -94,6 +94,16 @@ impl SnapshotSource for ThroughputCore {
     }
 }
 
+impl ThroughputCore {
+    /// Reads it before the ring forgets seconds that decaying rates need.
+    pub(crate) fn tick(&self) {
+        let second = self.context.second();
+        if second.abs_diff(self.tracker.latest().second) >= SECONDS / 4 {
+            self.read_at(self.context.moment());
+        }
+    }
+}
+
 impl Object for ThroughputCore {
     type Value = u64;
 

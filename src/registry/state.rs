@@ -151,7 +151,7 @@ impl RegistryState {
             .answer(request, serves, |pages, _| self.rebuild(pages, now))
     }
 
-    /// Keeps what windows need of this second.
+    /// Keeps what windows and decaying rates need of this second.
     pub(super) fn tick(&self) {
         self.context.expire();
         let catalog = self
@@ -159,6 +159,9 @@ impl RegistryState {
             .read(|registered| Arc::clone(&registered.catalog));
         for group in catalog.histograms.iter() {
             group.for_each(HistogramCore::tick);
+        }
+        for group in catalog.throughputs.iter() {
+            group.for_each(ThroughputCore::tick);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Ticks: what a registry does once a second so that windows are exact however seldom they are read.
+//! Ticks: what a registry does once a second so that windows and decaying rates are exact however seldom they are read.
 
 use crate::clock::Clock;
 use crate::registry::Registry;
@@ -28,7 +28,7 @@ impl Registry {
     ///
     /// Called at the beginning of each second, it makes windows exact to a second although nobody reads them. A second call in the same second of the
     /// registry's clock changes nothing. It waits for no writer, costs a snapshot of each histogram that keeps windows and was recorded into,
-    /// and does nothing for others.
+    /// and does nothing for others. [Decaying rates](crate::ThroughputSnapshot::decaying_rates) need it twice a minute.
     ///
     /// ```
     /// use epoch_metrics::{HistogramOptions, ManualClock, Registry};

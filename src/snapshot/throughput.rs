@@ -62,6 +62,8 @@ pub struct Rate {
 pub struct ThroughputSnapshot {
     pub(crate) total: u64,
     pub(crate) rates: Box<[Rate]>,
+    #[cfg_attr(feature = "serde", serde(rename = "decaying_rates"))]
+    pub(crate) decaying: Option<[f64; 3]>,
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) calls: u64,
     /// The second in which it was taken, by the coarse clock.
@@ -86,6 +88,32 @@ impl ThroughputSnapshot {
     /// registration or the last reset.
     pub fn per_second(&self, window: Duration) -> Option<f64> {
         self.rate(window)?.per_second
+    }
+
+    /// The rates per second over 1, 5 and 15 minutes, each exponentially weighted, as the load averages of `uptime` are: of a rate that ends, 37 % is
+    /// left after that time, and 2 % after four times that. `None` in the first five seconds after the registration or the last reset.
+    ///
+    /// The formula is that of Dropwizard Metrics (`EWMA`): whole intervals of five seconds, the first of which sets all three. They are exact if the
+    /// throughput is read, or [ticked](crate::Registry::tick), at least twice a minute; after a longer pause, what was finished in the part
+    /// that is not remembered counts as if it had come evenly. If the clock goes back, intervals begin anew there, and the rates stay.
+    ///
+    /// ```
+    /// use epoch_metrics::{ManualClock, Registry};
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    ///
+    /// let clock = Arc::new(ManualClock::new());
+    /// let tokens = Registry::builder().clock(clock.clone()).build().throughput("tokens", "Tokens.")?;
+    /// tokens.add(500);
+    /// clock.advance(Duration::from_secs(5));
+    /// assert_eq!(tokens.snapshot().decaying_rates(), Some([100.0, 100.0, 100.0]));
+    /// clock.advance(Duration::from_secs(60)); // a silent minute
+    /// let [one, five, fifteen] = tokens.snapshot().decaying_rates().expect("it is older than five seconds");
+    /// assert_eq!((one.round(), five.round(), fifteen.round()), (37.0, 82.0, 94.0));
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn decaying_rates(&self) -> Option<[f64; 3]> {
+        self.decaying
     }
 
     /// Everything since the registration or the last reset. Wraps at 2^64.

@@ -46,12 +46,12 @@ pub(crate) struct Amounts<'a> {
     pub(crate) in_second: &'a dyn Fn(u64) -> u64,
 }
 
-/// Makes snapshots of amounts, and remembers between them what a reset left behind.
+/// Makes snapshots of amounts, and remembers between them what a reset left behind, and what rates decay from.
 pub(crate) trait Summarize {
     type Snapshot;
 
     /// A snapshot at the time `now`.
-    fn summarize(&self, now: Moment, amounts: &Amounts<'_>) -> Self::Snapshot;
+    fn summarize(&mut self, now: Moment, amounts: &Amounts<'_>) -> Self::Snapshot;
     /// From now on counts only what comes on top of `amounts`. `seconds`: what is in every second, by its
     /// [`stamp`](ring::stamp).
     fn reset(&mut self, now: Moment, amounts: &Amounts<'_>, seconds: HashMap<u64, u64>);
@@ -69,7 +69,7 @@ pub(crate) struct Tracker<S: Summarize> {
 
 impl<S: Summarize> Tracker<S> {
     /// `created`: the time of the first, empty snapshot.
-    pub(crate) fn new(summary: S, created: Moment, promotion: Arc<Promotion>) -> Self {
+    pub(crate) fn new(mut summary: S, created: Moment, promotion: Arc<Promotion>) -> Self {
         let empty = summary.summarize(
             created,
             &Amounts {
