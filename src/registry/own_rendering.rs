@@ -45,7 +45,7 @@ const METRICS: [(&str, &str, MetricKind); 6] = [
     ),
 ];
 
-/// What rendering cost so far. All Relaxed: statistics.
+/// What rendering cost so far.
 pub(super) struct RenderStatistics {
     clock: Arc<dyn Clock>,
     families: [Arc<FamilyDescription>; METRICS.len()],
@@ -82,6 +82,7 @@ impl RenderStatistics {
         let started = self.clock.now();
         let ((bytes, series, rendered), made) = render();
         let took = self.clock.now().saturating_sub(started);
+        // Relaxed, here and below: statistics.
         self.pages.fetch_add(1, Relaxed);
         self.nanos.fetch_add(took.as_nanos() as u64, Relaxed);
         self.rendered.fetch_add(rendered, Relaxed);
@@ -93,6 +94,7 @@ impl RenderStatistics {
 
     /// Everything so far, for a page whose snapshot was taken at this time.
     pub(super) fn observe(&self, taken: Duration) -> impl Iterator<Item = ObservedFamily> {
+        // Relaxed, all: statistics.
         let counter = |count: &AtomicU64| Value::Counter(count.load(Relaxed));
         let bytes = i64::try_from(self.bytes.load(Relaxed)).unwrap_or(i64::MAX);
         let seconds = Duration::from_nanos(self.nanos.load(Relaxed)).as_secs_f64();
