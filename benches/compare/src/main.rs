@@ -44,7 +44,10 @@ const SECTIONS: [Section; 11] = [
     ("scrape", scrape::scrape),
     ("read", read::read),
     ("unread", unread::unread),
-    ("render", render::render),
+    ("render", |run| {
+        render::render(run);
+        render_histograms::render(run);
+    }),
 ];
 
 fn main() {

@@ -2,7 +2,6 @@
 
 use crate::Run;
 use crate::contenders::pages;
-use crate::render_histograms;
 use crate::timing::{Entry, interleave, ns_each, print_table};
 use measured::label::StaticLabelSet;
 use measured::label::{
@@ -347,5 +346,4 @@ pub(crate) fn render(run: &Run) {
         run.share(20),
         entries,
     );
-    render_histograms::render(run);
 }
