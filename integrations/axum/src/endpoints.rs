@@ -4,10 +4,10 @@ use crate::page_body::PageBody;
 use axum::Router;
 use axum::body::Body;
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use epoch_metrics::{Format, Registry, Rendered};
+use epoch_metrics::{Format, Page, Registry, Rendered};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -23,6 +23,8 @@ use tokio::task::spawn_blocking;
 /// | `/stats` | every metric, as JSON |
 /// | `/health` | 200, as long as the process answers |
 /// | `/ready` | 200, or 503 while [`ready_when`](Self::ready_when) says no |
+///
+/// `?name[]=http_server_requests` asks for one family of `/metrics` or `/stats`: see [`Registry::page_of_query`].
 ///
 /// Pages are rendered on tokio's threads for blocking work, so that a large one delays no request.
 ///
@@ -79,9 +81,9 @@ impl Endpoints {
         Router::new()
             .route(
                 "/metrics",
-                get(move |headers| metrics(registry.clone(), headers)),
+                get(move |uri, headers| metrics(registry.clone(), uri, headers)),
             )
-            .route("/stats", get(move || stats(for_stats.clone())))
+            .route("/stats", get(move |uri| stats(for_stats.clone(), uri)))
             .route("/health", get(async || "ok\n"))
             .route("/ready", get(async move || readiness(ready())))
     }
@@ -117,14 +119,15 @@ impl Endpoints {
 }
 
 /// The page in the format that the scraper asks for.
-async fn metrics(registry: Registry, request: HeaderMap) -> Response {
+async fn metrics(registry: Registry, uri: Uri, request: HeaderMap) -> Response {
     rendered(move || {
+        let page = asked_for(&registry, &uri);
         let lines = |name: HeaderName| {
             let lines = request.get_all(name).into_iter();
             lines.filter_map(|line| line.to_str().ok())
         };
-        let scrape = registry.scrape(lines(ACCEPT), lines(ACCEPT_ENCODING));
-        let mut response = page(scrape.body(), scrape.content_type());
+        let scrape = page.scrape(lines(ACCEPT), lines(ACCEPT_ENCODING));
+        let mut response = response(scrape.body(), scrape.content_type());
         let headers = response.headers_mut();
         headers.insert(VARY, HeaderValue::from_static(scrape.vary()));
         if let Some(encoding) = scrape.content_encoding() {
@@ -135,8 +138,17 @@ async fn metrics(registry: Registry, request: HeaderMap) -> Response {
     .await
 }
 
-async fn stats(registry: Registry) -> Response {
-    rendered(move || page(&registry.page().render(Format::Json), "application/json")).await
+async fn stats(registry: Registry, uri: Uri) -> Response {
+    rendered(move || {
+        let page = asked_for(&registry, &uri).render(Format::Json);
+        response(&page, "application/json")
+    })
+    .await
+}
+
+/// The page, or the part of it that the query names.
+fn asked_for(registry: &Registry, uri: &Uri) -> Page {
+    registry.page_of_query(uri.query().unwrap_or_default())
 }
 
 fn readiness(ready: bool) -> (StatusCode, &'static str) {
@@ -147,7 +159,7 @@ fn readiness(ready: bool) -> (StatusCode, &'static str) {
     }
 }
 
-fn page(page: &Rendered, content_type: &str) -> Response {
+fn response(page: &Rendered, content_type: &str) -> Response {
     let mut response = Response::new(Body::new(PageBody::new(page)));
     // It is text of this library, so that it can be a header.
     if let Ok(content_type) = HeaderValue::from_str(content_type) {

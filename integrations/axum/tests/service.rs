@@ -152,6 +152,16 @@ fn scrapers_get_the_format_that_they_ask_for() {
     assert_eq!(body.starts_with(&[0x1f, 0x8b]), compressed);
 }
 
+#[test]
+fn a_query_names_the_families_of_a_page() {
+    let server = Server::measured();
+    for path in ["/metrics", "/stats"] {
+        let page = server.get(&format!("{path}?name[]=http_server_active_requests"));
+        assert!(page.contains("http_server_active_requests"), "{page}");
+        assert!(!page.contains("http_server_requests"), "{page}");
+    }
+}
+
 /// At the root, under a prefix, and on a port of their own.
 #[test]
 fn endpoints_answer_wherever_they_are() {
