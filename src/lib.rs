@@ -5,6 +5,7 @@
 //!
 //! - [`Registry`] for your own metrics; [`MetricsCollector`] for the ready-made bundle of a server that batches requests.
 //! - [`HistogramOptions`] and [`DurationOptions`] for ranges, precision and recent samples.
+//! - [`Histogram::windows`] for quantiles over the last seconds, and [`ThroughputSnapshot::decaying_rates`] for rates over the last minutes.
 //! - [`RegistryBuilder`] for prefixes and constant labels; [`Page::merge`] for one page of several registries or collectors.
 //! - [`Registry::scrape`] for the answer to a scrape, in the format that is asked for; [`Page::render`] for one format.
 //! - [`Page::write_textfile`] for jobs that end before anybody scrapes them.
@@ -21,6 +22,8 @@
 //! - **page**: the snapshot of a registry, or of several, and what observable metrics reported for it ([`Page`]); every format is
 //!   rendered from one.
 //! - **recent samples**: the last N samples of a histogram as they were recorded ([`Recent`]).
+//! - **window**: the last seconds, of a [`Throughput`] or of a [`Histogram`] ([`HistogramWindow`]); its **span** is the time that it covers.
+//! - **tick**: a look at every metric with windows, once a second ([`Registry::tick`]); **upkeep**: a thread that ticks.
 //! - **staleness**: how old a snapshot may be and still be served ([`RegistryBuilder::max_staleness`]).
 //! - **uncertain**: a sample whose record was not finished when it was read ([`HistogramSnapshot::uncertain`]).
 //!

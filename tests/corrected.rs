@@ -99,6 +99,8 @@ fn a_corrected_snapshot_keeps_the_rest() {
     let corrected = measured.corrected(50);
     assert_eq!((corrected.rejected(), corrected.recent()), (1, None));
     assert_eq!(corrected.max(), measured.max());
+    // 950 to 50 below the 1,000, whose bucket reaches beyond the range, and 50 below the 100.
+    assert_eq!((corrected.count(), corrected.sum()), (22, 10_650));
     assert_eq!(measured.corrected(0).count(), 2);
-    assert!(corrected.since(&measured).is_err() && measured.since(&corrected).is_err());
+    assert!(corrected.since(&measured).is_err() && corrected.since(&corrected).is_err());
 }

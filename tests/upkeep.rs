@@ -3,7 +3,7 @@
 use epoch_metrics::{Clock, HistogramOptions, ManualClock, Registry};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -37,7 +37,9 @@ fn upkeep_ticks_until_it_is_dropped() {
     let upkeep = registry.start_upkeep().unwrap();
     let wait_for_ticks = || {
         let before = clock.asked.load(SeqCst);
+        let begun = Instant::now();
         while clock.asked.load(SeqCst) < before + 6 {
+            assert!(begun.elapsed() < millis(20_000), "no ticks come");
             std::thread::sleep(millis(1));
         }
     };

@@ -44,6 +44,12 @@ impl Windows {
         self.clock
     }
 
+    /// What is kept.
+    #[cfg(test)]
+    pub(crate) fn kept(&self) -> &VecDeque<(Duration, Option<Arc<HistogramSnapshot>>)> {
+        &self.kept
+    }
+
     /// Begins anew, after a reset at the time `now`.
     pub(crate) fn restart(&mut self, now: Duration) {
         *self = Self::new(std::mem::take(&mut self.lengths), now);

@@ -69,6 +69,31 @@ impl Histogram {
     /// }
     /// # Ok::<(), epoch_metrics::RegisterError>(())
     /// ```
+    ///
+    /// Pages show them where an [observable summary](crate::Registry::observable_summary) reports them:
+    ///
+    /// ```
+    /// use epoch_metrics::{HistogramOptions, Registry, Summary, Unit};
+    /// use std::time::Duration;
+    ///
+    /// let registry = Registry::new();
+    /// let options = HistogramOptions::durations().windows(&[Duration::from_secs(60)]);
+    /// let latency = registry.histogram("latency", "Latency.", options)?;
+    /// let read = latency.clone();
+    /// registry.observable_summary("latency_recent", "Latency of late.", Unit::Seconds, &["window"], move |_, observations| {
+    ///     for window in read.windows() {
+    ///         let held = &window.snapshot;
+    ///         let value = |q| (!held.is_empty()).then(|| held.quantile(q));
+    ///         let summary = Summary::new(held.count(), held.sum()).quantile(0.5, value(0.5)).quantile(0.99, value(0.99));
+    ///         // Fails only if a window is reported twice.
+    ///         let _ = observations.observe(&[&format!("{}s", window.window.as_secs())], summary);
+    ///     }
+    /// })?;
+    /// latency.record_duration(Duration::from_nanos(40));
+    /// let page = registry.render_prometheus();
+    /// assert!(page.contains("latency_recent_seconds{window=\"60s\",quantile=\"0.99\"} 0.00000004\n"), "{page}");
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
     pub fn windows(&self) -> Vec<HistogramWindow> {
         self.core().observe(Windows::read).unwrap_or_default()
     }

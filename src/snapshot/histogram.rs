@@ -168,7 +168,8 @@ impl HistogramSnapshot {
     /// 10^digits or less.
     ///
     /// These are the values since the start or the last reset. They hide an incident: after 100,000 requests of a millisecond, 100
-    /// of half a second leave the 99th percentile at a millisecond. What decides something now reads [`Self::recent`].
+    /// of half a second leave the 99th percentile at a millisecond. What decides something now reads
+    /// [`Self::recent`], or a [window](crate::HistogramOptions::windows).
     ///
     /// `q` is clamped to 0 to 1; NaN counts as 0. The answer is 0 if the histogram is empty.
     ///

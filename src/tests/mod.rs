@@ -7,3 +7,4 @@ mod bucket_layout;
 mod growing_table;
 mod labels;
 mod ring;
+mod windows;
