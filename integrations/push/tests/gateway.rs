@@ -13,8 +13,11 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-/// Values that a path, a header or the text format could take for something else.
-const NASTY: [&str; 12] = [
+/// Values that a path, base64 or the text format could take for something else.
+const NASTY: [&str; 14] = [
+    // What base64 has other characters for in paths than elsewhere.
+    "???",
+    ">>>",
     "",
     "/",
     "a/b/",
