@@ -2,7 +2,7 @@
 
 use crate::samples::{Counts, THREADS, counts, value};
 use crate::{Stop, scaled};
-use epoch_metrics::{Histogram, HistogramOptions, HistogramSnapshot, Registry};
+use epoch_metrics::{Histogram, HistogramOptions, HistogramSnapshot, Ownership, Registry};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,19 @@ use std::time::{Duration, Instant};
 /// 256 writers, with 30 it takes a minute or more.
 #[test]
 fn resets_beside_tight_writers_end_and_add_up() {
-    let (writers, resets) = (scaled(24).min(256), scaled(20).min(600));
     let options = HistogramOptions::values(1, 255).recent(100);
+    resets_beside(scaled(24).min(256), scaled(20).min(600), options);
+}
+
+/// The same of 256 writers that all share the histogram's cells, however often they write.
+#[test]
+fn resets_beside_writers_that_share_end_and_add_up() {
+    let options = HistogramOptions::values(1, 255);
+    let options = options.recent(0).ownership(Ownership::Never);
+    resets_beside(256, scaled(10).min(600), options);
+}
+
+fn resets_beside(writers: u64, resets: u64, options: HistogramOptions) {
     let histogram = Registry::new().histogram("h", "", options).unwrap();
     let running = AtomicBool::new(true);
     let (mut parts, mut recorded) = (Parts::default(), [0; 256]);
