@@ -33,7 +33,7 @@ fn warm(run: &Run) {
         "same / ours",
         "apart / ours",
     ];
-    let entries = entries![entry(): Ours, Prometheus, PrometheusClient<String>, PrometheusClient<&'static str>,
+    let entries = entries![entry(): OursByReference, Ours, OursFound, Prometheus, PrometheusClient<String>, PrometheusClient<&'static str>,
         Fastmetrics<String>, Fastmetrics<&'static str>, Metrics<String>, Metrics<&'static str>, Measured];
     let rows = interleave(run.share(100), entries);
     let costs = |row: &Row<3>| {
@@ -55,6 +55,7 @@ fn cold(run: &Run) {
     cold::on_one_processor(|caches| {
         let entries = entries![cold_entry(caches, &[1]):
             histograms::Nothing,
+            LookUp<OursByReference, SERIES>,
             LookUp<Ours, SERIES>,
             LookUp<Prometheus, SERIES>,
             LookUp<PrometheusClient<String>, SERIES>,

@@ -14,6 +14,8 @@ mod render;
 mod render_histograms;
 mod resident;
 mod scrape;
+mod series;
+mod shared;
 mod timing;
 mod unread;
 mod values;
@@ -32,13 +34,14 @@ impl Run {
 
 type Section = (&'static str, fn(&Run));
 
-const SECTIONS: [Section; 11] = [
+const SECTIONS: [Section; 13] = [
     // First: memory that others have given back would be taken for free.
     ("allocate", allocate::allocate),
     ("memory", memory::memory),
     ("counter", record::counter),
     ("histogram", record::histogram),
     ("spaced", record::spaced),
+    ("shared", shared::shared),
     ("cold", cold::cold),
     ("lookup", lookup::lookup),
     ("scrape", scrape::scrape),
@@ -48,6 +51,7 @@ const SECTIONS: [Section; 11] = [
         render::render(run);
         render_histograms::render(run);
     }),
+    ("series", series::series),
 ];
 
 fn main() {

@@ -52,6 +52,52 @@ impl Handles for Ours {
     }
 }
 
+/// [`Ours`] without a handle.
+pub(crate) struct OursByReference(Ours);
+
+impl Family for OursByReference {
+    const NAME: &'static str = "epoch-metrics, with_ref";
+    type Value = ();
+
+    fn new() -> Self {
+        Self(Ours::new())
+    }
+
+    #[inline(always)]
+    fn record(&self, labels: Labels, (): ()) {
+        let counter = self.0.family.with_ref(&labels, epoch_metrics::Counter::inc);
+        counter.expect("two labels");
+    }
+
+    fn render(&self) -> Option<Vec<u8>> {
+        self.0.render()
+    }
+}
+
+/// [`OursByReference`], which finds the series and writes nothing.
+pub(crate) struct OursFound(Ours);
+
+impl Family for OursFound {
+    const NAME: &'static str = "epoch-metrics, with_ref, no increment";
+    type Value = ();
+
+    fn new() -> Self {
+        Self(Ours::new())
+    }
+
+    #[inline(always)]
+    fn record(&self, labels: Labels, (): ()) {
+        let found = |counter: &epoch_metrics::Counter| {
+            std::hint::black_box(counter);
+        };
+        self.0.family.with_ref(&labels, found).expect("two labels");
+    }
+
+    fn render(&self) -> Option<Vec<u8>> {
+        None
+    }
+}
+
 pub(crate) struct Prometheus {
     registry: prometheus::Registry,
     family: prometheus::IntCounterVec,
