@@ -20,12 +20,14 @@ pub(crate) struct Index<V>(HashMap<LabelValues, V, RandomState>);
 struct Wanted<'a>(&'a [&'a str]);
 
 impl Hash for Wanted<'_> {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         hash_values(self.0.iter().copied(), state);
     }
 }
 
 impl Equivalent<LabelValues> for Wanted<'_> {
+    #[inline]
     fn equivalent(&self, labels: &LabelValues) -> bool {
         labels.are(self.0)
     }
@@ -45,6 +47,14 @@ impl<V: Send + Sync> Index<V> {
     /// Calls `found` with the value of these label values. The value is not dropped during the call.
     #[inline]
     pub(crate) fn get<R>(&self, values: &[&str], found: impl FnOnce(Option<&V>) -> R) -> R {
+        if PHASE.get() == Phase::Prepared {
+            return found(self.0.get(&Wanted(values), &self.0.guard()));
+        }
+        self.get_unprepared(values, found)
+    }
+
+    #[cold]
+    fn get_unprepared<R>(&self, values: &[&str], found: impl FnOnce(Option<&V>) -> R) -> R {
         let wanted = Wanted(values);
         match self.guard() {
             Pinned::Local(guard) => found(self.0.get(&wanted, &guard)),
@@ -69,7 +79,6 @@ impl<V: Send + Sync> Index<V> {
         }
     }
 
-    #[inline]
     fn guard(&self) -> Pinned<'_> {
         if PHASE.get() == Phase::Prepared || self.prepare() {
             Pinned::Local(self.0.guard())

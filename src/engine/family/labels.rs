@@ -8,19 +8,38 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use triomphe::ThinArc;
 
-/// The values of a series' labels, in the order of the label names. Clones share the allocation.
+/// The values of a series' labels, in the order of the label names. Clones share the allocation. One pointer: there are three for each
+/// series of a million.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct LabelValues(Arc<[u8]>);
+pub(crate) struct LabelValues(ThinArc<(), u8>);
 
 /// Bytes of a number where 1 byte does not do.
 const WIDE: usize = size_of::<u32>();
 
 /// How label values are hashed, packed or not.
+#[inline]
 pub(crate) fn hash_values<'a, H: Hasher>(values: impl Iterator<Item = &'a str>, state: &mut H) {
-    // The ending tells ["ab", "c"] from ["a", "bc"]: it is no byte of UTF-8.
-    values.for_each(|value| value.hash(state));
+    // Without the ending that `str` adds: the hasher of the index tells ["ab", "c"] from ["a", "bc"] by the lengths.
+    values.for_each(|value| state.write(value.as_bytes()));
+}
+
+/// Whether two texts are the same. Label values are short: a call of the system's comparison takes longer than what is compared.
+#[inline]
+fn same(a: &[u8], b: &[u8]) -> bool {
+    fn word<const N: usize>(text: &[u8], at: usize) -> Option<[u8; N]> {
+        text.get(at..at + N)?.try_into().ok()
+    }
+    match a.len() {
+        len if len != b.len() => false,
+        0 => true,
+        len @ 1..=3 => (a[0], a[len / 2], a[len - 1]) == (b[0], b[len / 2], b[len - 1]),
+        // The two words overlap, and cover everything.
+        len @ 4..=7 => word::<4>(a, 0) == word(b, 0) && word::<4>(a, len - 4) == word(b, len - 4),
+        len @ 8..=16 => word::<8>(a, 0) == word(b, 0) && word::<8>(a, len - 8) == word(b, len - 8),
+        _ => a == b,
+    }
 }
 
 impl LabelValues {
@@ -47,7 +66,12 @@ impl LabelValues {
         }
         let texts = values.iter().map(|value| value.borrow().as_bytes());
         texts.for_each(|text| packed.extend_from_slice(text));
-        Self(packed.into())
+        Self(ThinArc::from_header_and_slice((), &packed))
+    }
+
+    #[inline]
+    fn packed(&self) -> &[u8] {
+        &self.0.slice
     }
 
     /// How many there are.
@@ -59,21 +83,22 @@ impl LabelValues {
     /// The number of values, and then their ends.
     #[inline]
     fn number(&self, at: usize) -> Option<usize> {
-        if *self.0.first()? == 1 {
-            return Some(usize::from(*self.0.get(1 + at)?));
+        let packed = self.packed();
+        if *packed.first()? == 1 {
+            return Some(usize::from(*packed.get(1 + at)?));
         }
         let start = 1 + WIDE * at;
-        let number = self.0.get(start..start + WIDE)?;
+        let number = packed.get(start..start + WIDE)?;
         Some(u32::from_le_bytes(number.try_into().ok()?) as usize)
     }
 
     /// The bytes of one value, which are those of a `str`.
     #[inline]
     fn bytes(&self, at: usize) -> Option<&[u8]> {
-        let width = usize::from(*self.0.first()?);
+        let width = usize::from(*self.packed().first()?);
         let text = 1 + width * (1 + self.len());
         let start = if at == 0 { 0 } else { self.number(at)? };
-        self.0.get(text + start..text + self.number(at + 1)?)
+        self.packed().get(text + start..text + self.number(at + 1)?)
     }
 
     /// One value.
@@ -96,21 +121,38 @@ impl LabelValues {
     /// Whether these are the values.
     #[inline]
     pub(crate) fn are(&self, values: &[&str]) -> bool {
-        self.len() == values.len()
-            && (0..)
-                .zip(values)
-                .all(|(at, value)| self.bytes(at) == Some(value.as_bytes()))
+        let [1, count, rest @ ..] = self.packed() else {
+            return self.are_wide(values);
+        };
+        let count = usize::from(*count);
+        let Some((ends, text)) = rest.split_at_checked(count) else {
+            return false;
+        };
+        let mut start = 0;
+        count == values.len()
+            && ends.iter().zip(values).all(|(end, value)| {
+                let text = text.get(start..usize::from(*end));
+                start = usize::from(*end);
+                text.is_some_and(|text| same(text, value.as_bytes()))
+            })
+    }
+
+    /// [`Self::are`], if the numbers do not fit into a byte each, or there are no values.
+    #[cold]
+    fn are_wide(&self, values: &[&str]) -> bool {
+        let are = |(at, value): (usize, &&str)| self.bytes(at) == Some(value.as_bytes());
+        self.len() == values.len() && values.iter().enumerate().all(are)
     }
 
     /// Whether both are clones of one.
     pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        std::ptr::eq(self.packed(), other.packed())
     }
 }
 
 impl Default for LabelValues {
     fn default() -> Self {
-        Self([].into())
+        Self(ThinArc::from_header_and_slice((), &[]))
     }
 }
 
