@@ -15,6 +15,8 @@ mod index;
 #[path = "../src/ownership.rs"]
 #[allow(unreachable_pub, reason = "the library exports it")]
 mod ownership;
+#[path = "../src/prefetch.rs"]
+mod prefetch;
 mod published;
 mod sync;
 mod tuning;

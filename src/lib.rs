@@ -106,6 +106,7 @@ mod index;
 mod kind;
 mod metric;
 mod ownership;
+mod prefetch;
 mod published;
 mod registry;
 mod rendered;

@@ -6,10 +6,12 @@
 
 use crate::engine::slot::claims::SlotClaims;
 use crate::engine::slot::owner::{CurrentThread, ThreadSlot};
-use crate::sync::{LazyLock, thread_local};
+use crate::sync::{AtomicU64, LazyLock, Relaxed, thread_local};
 use crate::ticks::coarse_millis;
 
 static CLAIMS: LazyLock<SlotClaims> = LazyLock::new(SlotClaims::default);
+/// How many registries were made.
+static REGISTRIES: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(0));
 
 thread_local! {
     static OWN: ThreadSlot = const { ThreadSlot::new() };
@@ -47,4 +49,10 @@ unsafe impl CurrentThread for ThisThread {
     fn ticks(self) -> u64 {
         coarse_millis()
     }
+}
+
+/// A number, at least 1, that no other registry of the process has or had.
+pub(crate) fn number_registry() -> u64 {
+    // Relaxed: only the number counts.
+    REGISTRIES.fetch_add(1, Relaxed) + 1
 }

@@ -6,10 +6,10 @@ pub(crate) const INLINE_ENTRIES: usize = 32;
 pub(crate) const FIRST_SLOTS: usize = 16;
 /// Slots whose entries it keeps in a chunk, beyond the first ones.
 pub(crate) const CHUNK_SLOTS: usize = 32;
+/// Octaves of a shared bank whose counters the histogram itself points to: at most 8.
+pub(crate) const NEAR_OCTAVES: usize = 8;
 /// Cells in a page: 2 KiB for each thread that owns cells there.
 pub(crate) const PAGE_CELLS: usize = 256;
-/// Shared cells that are allocated together: a divisor of `PAGE_CELLS`.
-pub(crate) const SHARED_CHUNK: usize = 64;
 /// How many writes to shared cells there are from one look at the coarse clock to the next: a power of two, at most 256.
 pub(crate) const LOOK_EVERY: u64 = 256;
 /// Milliseconds that may lie between two looks of one run: with `LOOK_EVERY`, 1,024 writes a second.

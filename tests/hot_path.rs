@@ -72,7 +72,9 @@ const PROMISES: [Promise; 6] = [
 
 /// What may be called though it is not walked: it runs at a first touch, at values and threads that are not the common
 /// ones, or when something is broken. Beginnings of demangled names without their angle brackets.
-const COLD: [&str; 9] = [
+const COLD: [&str; 11] = [
+    "epoch_metrics::engine::counter::page::Page::add_shared",
+    "epoch_metrics::engine::histogram::Recorder::record_shared",
     "epoch_metrics::engine::counter::page::Page::add_slow",
     "epoch_metrics::engine::histogram::Recorder::record_slow",
     "epoch_metrics::engine::histogram::Recorder::reject",

@@ -54,7 +54,7 @@ fn sharing(
         cap,
         idle.map(IdleTime::new),
     ));
-    let single = std::sync::Arc::<Page>::default();
+    let single = std::sync::Arc::new(Page::new(std::sync::Arc::default()));
     let groups = [
         PageGroup::Family(std::sync::Arc::clone(&family) as _),
         PageGroup::Page(std::sync::Arc::clone(&single)),
@@ -273,7 +273,7 @@ fn a_gauge_is_reused() {
         let model = model(CellKind::Whole, 9);
         let set = |model: &Model, value: &str, to| {
             let cell = model.with(value);
-            cell.page().create_gauge(cell.index());
+            cell.page().create_gauges();
             in_slot(0, |thread| cell.page().set_gauge(thread, cell.index(), to));
         };
         set(&model, "x", 7);

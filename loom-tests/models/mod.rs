@@ -230,7 +230,13 @@ fn recorder(config: BlockConfig) -> Recorder<Tally> {
 }
 
 fn recorder_with(config: BlockConfig, ownership: Ownership) -> Recorder<Tally> {
-    recorder_of(config, ownership, Arc::default())
+    recorder_of(config, ownership, Arc::new(only(Promotion::default())))
+}
+
+/// Of the only registry of an execution, so that threads remember their words there.
+fn only(promotion: Promotion) -> Promotion {
+    // SAFETY: threads of another execution have ended.
+    unsafe { promotion.numbered(1) }
 }
 
 /// A histogram of a registry.

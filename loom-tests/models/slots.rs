@@ -1,6 +1,6 @@
 //! Claims, releases, and first writes.
 
-use super::{ModelThread, claiming, explore, spawn};
+use super::{ModelThread, claiming, explore, in_slot, only, spawn};
 use crate::engine::counter::page::Page;
 use crate::engine::slot::adaptive::Promotion;
 use crate::engine::slot::claims::SlotClaims;
@@ -49,6 +49,42 @@ fn hand_over() {
         second.join().unwrap();
         assert_eq!(process.page.value(0), 2);
         process.assert_all_released();
+    });
+}
+
+/// Two threads write to a page that they share, and end, one after the other or at the same time; the first one writes once more when it
+/// has given its slot back. No write goes uncounted by the words. Fails if a thread remembers its word when it has given its slot back.
+#[test]
+fn a_word_is_forgotten_with_its_slot() {
+    explore("slots::a_word_is_forgotten_with_its_slot", 3, 100, || {
+        let promotion = only(Promotion::new(Ownership::Never, 0));
+        let process = Arc::new(Process {
+            claims: SlotClaims::default(),
+            page: Page::new(promotion.into()),
+        });
+        // Both slots have written to the page.
+        for slot in [0, 1] {
+            in_slot(slot, |thread| process.page.add(thread, 0, 1));
+        }
+        let words = process.page.words();
+        let [first, second] = [2, 1].map(|lives| {
+            spawn(&process, move |process| {
+                let own = ThreadSlot::new();
+                let thread = ModelThread {
+                    own: &own,
+                    claims: Some(&process.claims),
+                    hot: false,
+                };
+                for _ in 0..lives {
+                    (0..2).for_each(|_| process.page.add(thread, 0, 1));
+                    own.release(&process.claims);
+                }
+            })
+        });
+        first.join().unwrap();
+        second.join().unwrap();
+        assert_eq!(process.page.value(0), 8);
+        assert_eq!(process.page.words() - words, 6);
     });
 }
 

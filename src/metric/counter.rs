@@ -7,7 +7,7 @@ use std::fmt;
 
 /// A number that only goes up, until it wraps at 2^64.
 ///
-/// Threads share its cell: adding is two atomic additions. A thread that writes often to the page of 256 counters and gauges that
+/// Threads share its cell: adding is one atomic addition. A thread that writes often to the page of 256 counters and gauges that
 /// this one is on gets [cells of its own](crate::Ownership) there; adding is then two stores to memory that no other thread writes.
 /// A thread's first write to a page, and the write that gets it its own cells, allocate and may block; [`warm`](Self::warm)
 /// does that beforehand. Clones count into the same metric.

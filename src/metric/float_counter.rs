@@ -32,7 +32,7 @@ impl Member for FloatCounter {
 
 impl FloatCounter {
     pub(crate) fn new(cell: CellHandle) -> Self {
-        cell.page().create_gauge(cell.index());
+        cell.page().create_gauges();
         Self { cell }
     }
 

@@ -32,7 +32,7 @@ impl Member for Gauge {
 
 impl Gauge {
     pub(crate) fn new(cell: CellHandle) -> Self {
-        cell.page().create_gauge(cell.index());
+        cell.page().create_gauges();
         Self { cell }
     }
 
@@ -106,7 +106,7 @@ impl Member for FloatGauge {
 
 impl FloatGauge {
     pub(crate) fn new(cell: CellHandle) -> Self {
-        cell.page().create_gauge(cell.index());
+        cell.page().create_gauges();
         Self { cell }
     }
 

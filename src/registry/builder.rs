@@ -9,6 +9,7 @@ use crate::registry::Registry;
 use crate::registry::names::Naming;
 use crate::registry::own::{self, OwnFamilies};
 use crate::registry::state::RegistryState;
+use crate::thread::number_registry;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -262,6 +263,8 @@ impl RegistryBuilder {
     pub fn build(self) -> Registry {
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
         let promotion = Promotion::new(self.ownership, self.owned_bytes);
+        // SAFETY: a number that no other registry has.
+        let promotion = unsafe { promotion.numbered(number_registry()) };
         let context = MetricContext::new(clock, self.max_staleness, promotion);
         let own = self.own.map(|prefix| {
             OwnFamilies::new(

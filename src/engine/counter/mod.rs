@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!               page (256 metrics)
-//! shared        [ cell 0 | cell 1 | … | cell 255 ] epoch     written by any thread, in chunks of 64; gauges are here only
+//! shared        [ cell 0 | cell 1 | … | cell 255 ]           written by any thread; gauges are here only
 //! slot 0        [ cell 0 | cell 1 | … | cell 255 ] epoch     written by the thread that owns slot 0
 //! slot 7        [ cell 0 | cell 1 | … | cell 255 ] epoch     written by the thread that owns slot 7
 //!                            │

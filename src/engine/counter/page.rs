@@ -30,11 +30,10 @@
 use super::holders::CellHolders;
 use super::owned::{CellReader, CellWriter, OwnedCells};
 use super::raise::Raising;
-use super::shared::{SharedCells, SharedWriter};
+use super::shared::{PageSlot, SharedCells, SharedWriter};
 use crate::engine::slot::adaptive::{Promotion, Room};
-use crate::engine::slot::once_box::OnceBox;
 use crate::engine::slot::owner::{CurrentThread, Owner, first_write};
-use crate::engine::slot::per_slot::PerSlot;
+use crate::engine::slot::per_slot::{Entry, PerSlot};
 use crate::engine::slot::slot_word::SlotWord;
 use crate::ownership::Ownership;
 use crate::tuning::PAGE_CELLS;
@@ -48,13 +47,13 @@ const WARM: usize = PAGE_CELLS;
 const GAUGE: usize = PAGE_CELLS + 1;
 
 /// See the module's header.
-#[derive(Debug, Default)]
+#[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Page {
-    owned: PerSlot<OnceBox<OwnedCells>>,
+    slots: PerSlot<PageSlot>,
     /// Of a family's page: who holds each cell.
     pub(crate) holders: CellHolders,
     pub(crate) raising: Raising,
-    promotion: Arc<Promotion>,
     shared: SharedCells,
 }
 
@@ -62,8 +61,10 @@ impl Page {
     /// `promotion`: the registry's.
     pub(crate) fn new(promotion: Arc<Promotion>) -> Self {
         Self {
-            promotion,
-            ..Self::default()
+            slots: PerSlot::default(),
+            holders: CellHolders::default(),
+            raising: Raising::default(),
+            shared: SharedCells::new(promotion),
         }
     }
 
@@ -75,42 +76,63 @@ impl Page {
         }
     }
 
+    fn promotion(&self) -> &Arc<Promotion> {
+        &self.shared.promotion
+    }
+
     /// Adds to a counter.
     #[inline]
     pub(crate) fn add(&self, thread: impl CurrentThread, index: u8, n: u64) {
-        match self.owned.own_inline(thread.owner()) {
+        match self.slots.own_inline(thread.owner()) {
             Some((_, cells)) => CellWriter(cells).add(index, n),
-            None => self.add_slow(thread, index, n),
+            None => self.add_shared(thread, index, n),
+        }
+    }
+
+    /// [`Self::add`], for a thread that owns no cells, or whose slot is not low. Short, since it runs where the code is in no near cache
+    /// either.
+    #[inline(never)]
+    fn add_shared(&self, thread: impl CurrentThread, index: u8, n: u64) {
+        let slot = self.slots.inline_entry(thread.owner().slot());
+        if !slot.is_some_and(|slot| self.shared.try_add(thread, slot, index, n)) {
+            self.add_slow(thread, index, n);
         }
     }
 
     #[inline(never)]
     fn add_slow(&self, thread: impl CurrentThread, index: u8, n: u64) {
         let owner = thread.owner();
-        if let Some((_, cells)) = self.owned.get(owner.slot()) {
+        let Some(slot) = self.slots.entry(owner.slot()) else {
+            return self.add_first(thread, index, n);
+        };
+        if let Some(cells) = slot.value().get() {
             return CellWriter(cells).add(index, n);
         }
-        match self.shared.writer(&self.promotion.changes, owner, index) {
-            Some(writer) => {
-                if writer.add(n, || thread.ticks()) {
-                    self.promote(owner);
-                }
+        match self.shared.writer(owner, slot, index) {
+            Some(writer) if self.promotion().ownership != Ownership::Always => {
+                self.write_shared(thread, writer, n);
             }
-            None => self.add_first(thread, index, n),
+            _ => self.add_first(thread, index, n),
         }
     }
 
     #[cold]
     fn add_first(&self, thread: impl CurrentThread, index: u8, n: u64) {
         first_write(thread, self.key(usize::from(index)), n, |owner, n| {
-            if self.promotion.ownership == Ownership::Always {
+            if self.promotion().ownership == Ownership::Always {
                 return CellWriter(self.own(owner)).add(index, n);
             }
-            let writer = self.writer_or_create(owner, index);
-            if writer.add(n, || thread.ticks()) {
-                self.promote(owner);
-            }
+            let slot = self.slots.entry_or_alloc(owner);
+            let writer = self.shared.writer_or_create(owner, slot, index);
+            self.write_shared(thread, writer, n);
         });
+    }
+
+    fn write_shared(&self, thread: impl CurrentThread, writer: SharedWriter<'_>, n: u64) {
+        self.shared.remember(thread, &writer);
+        if writer.add(n, || thread.ticks()) {
+            self.promote(thread.owner());
+        }
     }
 
     /// Tells one kind of write to this page from all other writes.
@@ -121,48 +143,44 @@ impl Page {
     /// Gives a thread cells of its own, if there is room for them.
     #[cold]
     fn promote(&self, owner: Owner<'_>) {
-        if self.promotion.ownership == Ownership::Never {
+        if self.promotion().ownership == Ownership::Never {
             return;
         }
-        if let Some(room) = self.promotion.try_room(OWNED_BYTES) {
+        if let Some(room) = self.promotion().try_room(OWNED_BYTES) {
             self.create(owner, room);
         }
     }
 
     /// The caller's own cells, made if there are none, whether there is room or not.
     fn own(&self, owner: Owner<'_>) -> &OwnedCells {
-        match self.owned.get(owner.slot()) {
+        match self.slots.get(owner.slot()) {
             Some((_, cells)) => cells,
-            None => self.create(owner, self.promotion.room(OWNED_BYTES)),
+            None => self.create(owner, self.promotion().room(OWNED_BYTES)),
         }
     }
 
     fn create(&self, owner: Owner<'_>, room: Room) -> &OwnedCells {
-        let word = SlotWord::new(&self.promotion, owner);
-        self.owned
+        let word = SlotWord::new(self.promotion(), owner);
+        self.slots
             .get_or_create(owner, || OwnedCells::new(word, room))
             .1
-    }
-
-    fn writer_or_create(&self, owner: Owner<'_>, index: u8) -> SharedWriter<'_> {
-        self.shared
-            .writer_or_create(&self.promotion.changes, owner, index)
     }
 
     /// Makes what the calling thread's writes to a counter need: cells of its own, unless threads never own any.
     pub(crate) fn warm(&self, thread: impl CurrentThread, index: u8) {
         first_write(thread, self.key(WARM), 0, |owner, _| {
-            if self.promotion.ownership == Ownership::Never {
-                self.writer_or_create(owner, index);
+            if self.promotion().ownership == Ownership::Never {
+                let slot = self.slots.entry_or_alloc(owner);
+                self.shared.writer_or_create(owner, slot, index);
             } else {
                 self.own(owner);
             }
         });
     }
 
-    /// Creates a gauge's cell, so that changing the gauge allocates only the thread's own epoch.
-    pub(crate) fn create_gauge(&self, index: u8) {
-        self.shared.create_gauge(index);
+    /// Makes what changes to gauges need, so that one allocates only the thread's own epoch.
+    pub(crate) fn create_gauges(&self) {
+        self.shared.create_gauges();
     }
 
     /// Clears a gauge that no thread writes to.
@@ -203,10 +221,9 @@ impl Page {
     /// Makes readers look at the page again: the last step of every change to a gauge.
     #[inline]
     fn bump_gauge_epoch(&self, thread: impl CurrentThread) {
-        let changes = &self.promotion.changes;
-        if !self.shared.try_bump_gauge_epoch(changes, thread.owner()) {
+        if !self.shared.try_bump_gauge_epoch(thread.owner()) {
             first_write(thread, self.key(GAUGE), 1, |owner, _| {
-                self.shared.bump_gauge_epoch(changes, owner);
+                self.shared.bump_gauge_epoch(owner);
             });
         }
     }
@@ -214,7 +231,7 @@ impl Page {
     /// A metric's value. It wraps at 2^64.
     pub(crate) fn value(&self, index: u8) -> u64 {
         let mut sum = 0_u64;
-        self.owned
+        self.slots
             .for_each(|_, _, cells| sum = sum.wrapping_add(CellReader(cells).value(index.into())));
         // After the owned ones: see the header.
         sum.wrapping_add(self.shared.value(index))
@@ -223,8 +240,12 @@ impl Page {
     /// How often anything on the page was written.
     pub(crate) fn epoch(&self) -> u64 {
         let mut epoch = self.shared.epoch();
-        self.owned
-            .for_each(|_, _, cells| epoch = epoch.wrapping_add(CellReader(cells).epoch()));
+        self.slots.for_each_entry(|_, slot| {
+            epoch = epoch.wrapping_add(slot.epoch());
+            if let Some(cells) = slot.value().get() {
+                epoch = epoch.wrapping_add(CellReader(cells).epoch());
+            }
+        });
         epoch
     }
 
@@ -252,7 +273,7 @@ impl Page {
     /// The words of all slots of the page's registry, added up.
     #[allow(dead_code, reason = "only models call it")]
     pub(crate) fn words(&self) -> u64 {
-        self.promotion.changes.sum()
+        self.promotion().changes.sum()
     }
 
     /// How many threads own cells here.
@@ -264,7 +285,7 @@ impl Page {
     /// All owned cells that exist now.
     fn owned_readers(&self) -> Vec<CellReader<'_>> {
         let mut found = Vec::new();
-        self.owned
+        self.slots
             .for_each(|_, _, cells| found.push(CellReader(cells)));
         found
     }

@@ -81,9 +81,10 @@ impl<A: Accumulate> FoldState<A> {
     /// Folds what is new in the shared block, the bank in use first: what a thread wrote to the other one before is visible then. A read
     /// that leaves samples in doubt starts over, a few times.
     fn fold_shared(&mut self, storage: &Storage) {
-        let Some(shared) = storage.shared.get() else {
+        let shared = &storage.shared;
+        if shared.is_empty() {
             return;
-        };
+        }
         for _ in 0..SHARED_FOLDS {
             for bank in [shared.in_use(), shared.in_use() ^ 1] {
                 self.fold_shared_bank(shared, bank, storage);
@@ -104,7 +105,7 @@ impl<A: Accumulate> FoldState<A> {
     fn leave_shared_bank(&mut self, shared: &SharedBlock, storage: &Storage) -> bool {
         let in_use = shared.in_use();
         let is_left = LEAVE_ALWAYS || !is_exact(&self.shared, in_use);
-        if !is_left || !shared.make_other_bank() {
+        if !is_left || !shared.make_other_bank(&storage.config.layout) {
             return true;
         }
         let folded = self.shared[in_use].folded();
@@ -170,9 +171,10 @@ impl<A: Accumulate> FoldState<A> {
 
     /// Cuts the shared block, as far as that is possible now. Everything was folded just before.
     fn cut_shared(&mut self, storage: &Storage) {
-        let Some(shared) = storage.shared.get() else {
+        let shared = &storage.shared;
+        if shared.is_empty() {
             return;
-        };
+        }
         let in_use = shared.in_use();
         let flipped = match &mut self.reset {
             Some(reset) if reset.shared == SharedCut::Uncut => {
@@ -180,7 +182,7 @@ impl<A: Accumulate> FoldState<A> {
                 if !is_exact(&self.shared, in_use ^ 1) {
                     return;
                 }
-                if !shared.make_other_bank() {
+                if !shared.make_other_bank(&storage.config.layout) {
                     // Without memory for that, the bank in use is cut when it happens to be exact.
                     if is_exact(&self.shared, in_use) {
                         reset.shared = SharedCut::Cut;
@@ -247,7 +249,7 @@ impl<A: Accumulate> FoldState<A> {
         self.fold_shared(storage);
         self.buffers.free();
         let is_cut = |reset: &mut PendingReset<A>| {
-            let shared = storage.shared.get().is_none() || reset.shared == SharedCut::Cut;
+            let shared = storage.shared.is_empty() || reset.shared == SharedCut::Cut;
             reset.uncut == 0 && shared
         };
         let PendingReset {

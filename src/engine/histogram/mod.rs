@@ -32,6 +32,7 @@ pub(crate) mod reader;
 mod reset;
 pub(crate) mod shared;
 mod shared_cursor;
+mod shared_octaves;
 mod slot_state;
 mod slot_table;
 pub(crate) mod storage;
@@ -116,11 +117,20 @@ impl<A: Accumulate> Recorder<A> {
         match BlockWriter::find_first(&self.storage.blocks, thread.owner()) {
             Some(writer) if writer.try_record(value) => {}
             Some(_) => self.record_slow(thread, value),
-            None => self.record_in_any_slot(thread, value),
+            None => self.record_shared(thread, value),
         }
     }
 
-    /// [`Self::record`], for a thread whose slot is not among the first.
+    /// [`Self::record`], for a thread that owns no block, or whose slot is not among the first. Short, since it runs where the code is in no
+    /// near cache either.
+    #[inline(never)]
+    fn record_shared(&self, thread: impl CurrentThread, value: u64) {
+        if !self.storage.try_record_first(thread, value) {
+            self.record_in_any_slot(thread, value);
+        }
+    }
+
+    /// [`Self::record`], for a thread whose slot may not be among the first.
     #[inline(never)]
     fn record_in_any_slot(&self, thread: impl CurrentThread, value: u64) {
         let writer = BlockWriter::find(&self.storage.blocks, thread.owner());

@@ -1,4 +1,4 @@
-//! The counters of a bank's buckets, by octave. An octave gets its counters when a value first falls into it, so memory is taken by
+//! The counters of an owned bank's buckets, by octave. An octave gets its counters when a value first falls into it, so memory is taken by
 //! what is recorded.
 //!
 //! ```text
@@ -42,7 +42,7 @@ const FAST: usize = 64;
 
 /// Counters by octave; null: none.
 #[derive(Debug)]
-struct Table([AtomicPtr<AtomicU32>; MAX_OCTAVES]);
+pub(super) struct Table(pub(super) [AtomicPtr<AtomicU32>; MAX_OCTAVES]);
 
 impl Table {
     fn new() -> Self {
@@ -53,21 +53,22 @@ impl Table {
 }
 
 /// An octave's counters, in which half, and how far its pointer is moved.
-struct Place<'a> {
-    pointer: &'a AtomicPtr<AtomicU32>,
-    moved: usize,
-    len: usize,
+pub(super) struct Place<'a> {
+    pub(super) pointer: &'a AtomicPtr<AtomicU32>,
+    pub(super) moved: usize,
+    pub(super) len: usize,
 }
 
 impl<'a> Place<'a> {
-    fn get(&self) -> Option<&'a [AtomicU32]> {
+    #[inline]
+    pub(super) fn get(&self) -> Option<&'a [AtomicU32]> {
         // Acquire: pairs with the install.
         let moved = self.pointer.load(Acquire);
         // SAFETY: an install put it there.
         (!moved.is_null()).then(|| unsafe { self.counters(moved) })
     }
 
-    fn get_or_alloc(&self) -> Option<&'a [AtomicU32]> {
+    pub(super) fn get_or_alloc(&self) -> Option<&'a [AtomicU32]> {
         if let Some(counters) = self.get() {
             return Some(counters);
         }
@@ -96,7 +97,8 @@ impl<'a> Place<'a> {
         unsafe { std::slice::from_raw_parts(moved.wrapping_add(self.moved), self.len) }
     }
 
-    fn free(&self) {
+    /// Frees the counters. No reference to them is left, and none is made later.
+    pub(super) fn free(&self) {
         // Relaxed: `&mut self` of the caller orders this thread after all others.
         let moved = self.pointer.load(Relaxed);
         if !moved.is_null() {
@@ -174,10 +176,6 @@ impl Octaves {
         }
     }
 
-    pub(super) fn layout(&self) -> &BucketLayout {
-        &self.layout
-    }
-
     /// Where an octave that has a fast path has its lower halves.
     fn fast_place(&self, octave: usize) -> Option<Place<'_>> {
         if octave == 0 || !self.layout.has_fast_path(octave) {
@@ -200,11 +198,8 @@ impl Octaves {
     }
 }
 
-fn table_or_alloc(table: &OnceBox<Table>) -> Option<&Table> {
-    match table.get() {
-        Some(table) => Some(table),
-        None => Some(table.set(try_box(Table::new())?)),
-    }
+pub(super) fn table_or_alloc(table: &OnceBox<Table>) -> Option<&Table> {
+    table.try_get_or_set(|| try_box(Table::new()))
 }
 
 impl Drop for Octaves {

@@ -1,12 +1,15 @@
 //! The block that threads share: what is recorded by threads that own no block of the histogram.
 //!
 //! ```text
-//! SharedBlock
+//! SharedBlock       part of the histogram itself
 //!   generation      how often writers were sent to the other bank; its parity names the bank
 //!   bank 0          tail, sum, large, octaves, late   a writer adds to the bank of the generation that it loads
 //!   bank 1          the same                          made by the first reset, or read that finds samples uncertain
 //!   rates           how often each slot writes here: its owner is promoted to a block of its own when it pays
 //! ```
+//!
+//! From a handle there are three steps to the last line that a record needs: the histogram, and then side by side the counter, the
+//! rate and the slot's word.
 //!
 //! **Protocol.** bucket += 1; large += its part of a large value; sum += value; tail += 1, last: each a read-modify-write. A reader
 //! loads the tail, the sum and `large`, then the buckets ([`shared_cursor`](super::shared_cursor)). The buckets hold at least what the
@@ -41,26 +44,23 @@
 
 use super::block::{LOW, join_halves};
 use super::bucket_layout::{BucketLayout, is_large};
-use super::octaves::Octaves;
-use super::slot_table::{Others, defaults};
+use super::shared_octaves::SharedOctaves;
+use super::slot_table::SlotTable;
 use crate::engine::slot::adaptive::SlotRate;
-use crate::engine::slot::growing_table::SlotId;
 use crate::engine::slot::once_box::OnceBox;
-use crate::engine::slot::owner::Owner;
+use crate::prefetch;
 use crate::sync::{Acquire, AtomicU32, AtomicU64, Relaxed, Release};
-use crate::tuning::{FIRST_SLOTS, LARGE_SHIFT};
+use crate::tuning::LARGE_SHIFT;
 use crate::zeroed::try_box;
 
 /// See the module's header.
 #[derive(Debug)]
-#[repr(C, align(64))]
+#[repr(C)]
 pub(crate) struct SharedBlock {
+    pub(super) rates: SlotTable<SlotRate>,
     generation: AtomicU32,
-    second: OnceBox<SharedBank>,
-    other_rates: Others<SlotRate>,
     first: SharedBank,
-    /// Of the first slots.
-    rates: [SlotRate; FIRST_SLOTS],
+    second: OnceBox<SharedBank>,
 }
 
 /// One set of counters, and what they add up to.
@@ -71,9 +71,9 @@ pub(crate) struct SharedBank {
     tail: AtomicU64,
     /// Wraps at 2^64; see `widen` in [`cursor`](super::cursor).
     sum: AtomicU64,
+    octaves: SharedOctaves,
     /// As a [`Bank`](super::block::Bank) has it.
     large: AtomicU64,
-    octaves: Octaves,
     /// Records that ended in another generation than they began in.
     late: AtomicU64,
 }
@@ -88,12 +88,12 @@ pub(super) fn ahead_of(samples: u64, of: u64) -> u64 {
 }
 
 impl SharedBank {
-    fn new(layout: BucketLayout, generation: u32) -> Self {
+    fn new(layout: &BucketLayout, generation: u32) -> Self {
         Self {
             tail: AtomicU64::new(u64::from(generation as u16)),
             sum: AtomicU64::new(0),
             large: AtomicU64::new(0),
-            octaves: Octaves::new(layout),
+            octaves: SharedOctaves::new(layout),
             late: AtomicU64::new(0),
         }
     }
@@ -101,32 +101,17 @@ impl SharedBank {
 
 /// The writer's side.
 impl SharedBlock {
-    pub(crate) fn new(layout: BucketLayout) -> Option<Box<Self>> {
-        try_box(Self {
+    pub(crate) fn new(layout: &BucketLayout) -> Self {
+        Self {
+            rates: SlotTable::default(),
             generation: AtomicU32::new(0),
-            second: OnceBox::default(),
-            other_rates: Others::default(),
             first: SharedBank::new(layout, 0),
-            rates: defaults(),
-        })
-    }
-
-    /// How often the owner of a slot writes here, if there is a place for that.
-    pub(super) fn rate(&self, slot: SlotId) -> Option<&SlotRate> {
-        match slot.below::<FIRST_SLOTS>() {
-            Some(index) => Some(&self.rates[index]),
-            None => self.other_rates.get(slot),
-        }
-    }
-
-    /// Makes the place for a rate, if there is memory for it.
-    pub(super) fn make_rate(&self, owner: Owner<'_>) {
-        if self.rate(owner.slot()).is_none() {
-            let _ = self.other_rates.get_or_alloc(owner.slot());
+            second: OnceBox::default(),
         }
     }
 
     /// Records a value that the layout contains. `false`: there is no room for it yet.
+    #[inline(always)]
     #[must_use]
     pub(crate) fn try_record(&self, value: u64, layout: &BucketLayout) -> bool {
         let (bank, generation) = self.bank();
@@ -136,6 +121,7 @@ impl SharedBlock {
             return false;
         };
         let low = &lows[index];
+        prefetch::for_write(low);
         let highs = bank.octaves.highs(octave);
         // Relaxed: checked long before the carry. The count has to double before it carries, and every writer checks it
         // first.
@@ -178,6 +164,7 @@ impl SharedBlock {
     }
 
     /// The bank that the reader wants used, and the generation for which this is so.
+    #[inline]
     fn bank(&self) -> (&SharedBank, u32) {
         // Relaxed: either bank counts.
         let generation = self.generation.load(Relaxed);
@@ -208,6 +195,11 @@ impl SharedBlock {
         }
     }
 
+    /// Whether nothing was recorded here.
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.octaves.is_empty()
+    }
+
     /// The bank that writers use, or are about to.
     pub(super) fn in_use(&self) -> usize {
         usize::from(!is_first(self.generation()))
@@ -219,13 +211,10 @@ impl SharedBlock {
     }
 
     /// Makes the bank that is not in use, with counters for the octaves that the other one has. `false`: there is no memory for it.
-    pub(super) fn make_other_bank(&self) -> bool {
+    pub(super) fn make_other_bank(&self, layout: &BucketLayout) -> bool {
         let other = self.in_use() ^ 1;
         if self.bank_at(other).is_none() {
-            let Some(bank) = try_box(SharedBank::new(
-                *self.first.octaves.layout(),
-                self.generation(),
-            )) else {
+            let Some(bank) = try_box(SharedBank::new(layout, self.generation())) else {
                 return false;
             };
             self.second.set(bank);

@@ -48,10 +48,7 @@ pub(super) fn defaults<T: Default, const N: usize>() -> [T; N] {
 }
 
 fn get_or_box<T>(place: &OnceBox<T>, create: impl FnOnce() -> T) -> Option<&T> {
-    match place.get() {
-        Some(there) => Some(there),
-        None => Some(place.set(try_box(create())?)),
-    }
+    place.try_get_or_set(|| try_box(create()))
 }
 
 impl<T: Default> SlotTable<T> {

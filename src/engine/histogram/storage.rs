@@ -2,8 +2,10 @@
 //!
 //! Which of them a thread uses: its own block if it has one. It gets one when it has recorded into the shared block often enough for long
 //! enough ([`adaptive`](crate::engine::slot::adaptive)) and the budget has room; at once with [`Ownership::Always`]; never with
-//! [`Ownership::Never`]. Without memory for a block of its own it shares, and without memory for the shared one, or for a
+//! [`Ownership::Never`]. Without memory for a block of its own it shares, and without memory for a
 //! value's counters, a value counts as rejected.
+//!
+//! What a record into the shared block touches comes first here, after the pointer to the owned blocks.
 //!
 //! A record into the shared block, and a rejection, ends with the slot's [word](crate::engine::slot::changes). For a record it is made
 //! before anything else; a rejection makes none. The owner of a block has the word there.
@@ -23,9 +25,9 @@ use super::block::{BlockConfig, OwnedBlocks};
 use super::shared::SharedBlock;
 use super::writer::BlockWriter;
 use crate::engine::slot::adaptive::Promotion;
-use crate::engine::slot::once_box::OnceBox;
 use crate::engine::slot::owner::{CurrentThread, Owner};
 use crate::ownership::Ownership;
+use crate::prefetch;
 use crate::sync::{Acquire, AtomicU64, Release};
 use std::sync::Arc;
 
@@ -34,11 +36,13 @@ use std::sync::Arc;
 #[repr(C)]
 pub(crate) struct Storage {
     pub(super) blocks: OwnedBlocks,
-    pub(super) shared: OnceBox<SharedBlock>,
+    /// The registry's number.
+    registry: u64,
     pub(super) config: BlockConfig,
-    ownership: Ownership,
+    pub(super) shared: SharedBlock,
     /// Values that threads without a block refused.
     rejected: AtomicU64,
+    ownership: Ownership,
     promotion: Arc<Promotion>,
 }
 
@@ -60,33 +64,47 @@ impl Storage {
     ) -> Self {
         Self {
             blocks: OwnedBlocks::default(),
-            shared: OnceBox::default(),
+            registry: promotion.registry,
+            shared: SharedBlock::new(&config.layout),
             config,
-            ownership,
             rejected: AtomicU64::new(0),
+            ownership,
             promotion,
         }
+    }
+
+    /// Records a value into the shared block, for a thread in one of the first slots that owns no block. `false`: something rare comes first,
+    /// and [`Self::try_record`] must be called.
+    #[inline(always)]
+    pub(super) fn try_record_first(&self, thread: impl CurrentThread, value: u64) -> bool {
+        let (registry, word) = thread.word();
+        let layout = &self.config.layout;
+        let Some(rate) = self.shared.rates.get_first(thread.owner().slot()) else {
+            return false;
+        };
+        prefetch::for_write(rate);
+        if registry != self.registry || !layout.contains(value) || rate.is_due() {
+            return false;
+        }
+        // SAFETY: of the histogram's registry, whose number no other has, and which this keeps alive.
+        let Some(word) = (unsafe { word.as_ref() }) else {
+            return false;
+        };
+        prefetch::for_write(word);
+        if !self.shared.try_record(value, layout) {
+            return false;
+        }
+        word.bump();
+        rate.count_undue();
+        true
     }
 
     /// Records a value that the layout contains, if everything that it needs is there.
     pub(super) fn try_record(&self, thread: impl CurrentThread, value: u64) -> Recorded {
         let recorded = match BlockWriter::find(&self.blocks, thread.owner()) {
             Some(writer) => writer.try_record_any(value),
-            None => match (self.shared.get(), self.ownership) {
-                (None, _) | (_, Ownership::Always) => false,
-                (Some(shared), Ownership::Never) => {
-                    self.try_record_shared(thread.owner(), shared, value)
-                }
-                (Some(shared), Ownership::Adaptive) => {
-                    let Some(rate) = shared.rate(thread.owner().slot()) else {
-                        return Recorded::NoRoom;
-                    };
-                    if rate.count(|| thread.ticks()) {
-                        return Recorded::Promoted;
-                    }
-                    self.try_record_shared(thread.owner(), shared, value)
-                }
-            },
+            None if self.ownership == Ownership::Always => false,
+            None => return self.try_record_shared(thread, value),
         };
         if recorded {
             Recorded::Yes
@@ -95,18 +113,24 @@ impl Storage {
         }
     }
 
-    /// Records a value that the layout contains into the shared block, for the owner of a slot that has its word. `false`: something has
-    /// to be made first.
-    #[inline]
-    fn try_record_shared(&self, owner: Owner<'_>, shared: &SharedBlock, value: u64) -> bool {
-        let Some(word) = self.promotion.changes.word(owner) else {
-            return false;
+    /// Records a value that the layout contains into the shared block, for the owner of a slot that has its word and a rate.
+    fn try_record_shared(&self, thread: impl CurrentThread, value: u64) -> Recorded {
+        let owner = thread.owner();
+        let word = self.promotion.changes.word(owner);
+        let (Some(word), Some(rate)) = (word, self.shared.rates.get(owner.slot())) else {
+            return Recorded::NoRoom;
         };
-        let recorded = shared.try_record(value, &self.config.layout);
+        thread.remember_word(self.registry, word);
+        if rate.count(|| thread.ticks()) && self.ownership == Ownership::Adaptive {
+            return Recorded::Promoted;
+        }
+        let recorded = self.shared.try_record(value, &self.config.layout);
         if recorded {
             word.bump();
+            Recorded::Yes
+        } else {
+            Recorded::NoRoom
         }
-        recorded
     }
 
     /// Records a value that the layout contains, after making what it needs.
@@ -125,9 +149,7 @@ impl Storage {
             } else if wants_block {
                 wants_block = self.make_block(owner, self.ownership != Ownership::Always);
             } else {
-                let Some(shared) = self.make_shared(owner) else {
-                    return self.reject_shared(owner, 1);
-                };
+                let shared = self.make_shared(owner);
                 if shared.try_record(value, &self.config.layout) {
                     return self.promotion.changes.bump(owner);
                 }
@@ -153,17 +175,13 @@ impl Storage {
         })
     }
 
-    /// The shared block, and for the owner a word, if there is memory for it, and a place for its rate.
-    fn make_shared(&self, owner: Owner<'_>) -> Option<&SharedBlock> {
-        let shared = match self.shared.get() {
-            Some(shared) => shared,
-            None => self.shared.set(SharedBlock::new(self.config.layout)?),
-        };
+    /// The shared block, after making a word and a place for the rate of the owner, if there is memory for them.
+    fn make_shared(&self, owner: Owner<'_>) -> &SharedBlock {
         let _ = self.promotion.changes.try_word(owner);
-        if self.ownership == Ownership::Adaptive {
-            shared.make_rate(owner);
+        if self.ownership != Ownership::Always {
+            let _ = self.shared.rates.get_or_alloc(owner.slot());
         }
-        Some(shared)
+        &self.shared
     }
 
     /// Makes what the owner needs to record values from `low` to `high`, which the layout contains, whatever room the budget has. `false`:
@@ -175,10 +193,10 @@ impl Storage {
         let layout = &self.config.layout;
         let make_room: &dyn Fn(u64) -> bool = match BlockWriter::find(&self.blocks, owner) {
             Some(writer) => &move |value| writer.make_room(value),
-            None => match self.make_shared(owner) {
-                Some(shared) => &move |value| shared.make_room(value, layout),
-                None => return false,
-            },
+            None => {
+                let shared = self.make_shared(owner);
+                &move |value| shared.make_room(value, layout)
+            }
         };
         let octaves = layout.octave(layout.bucket(low))..=layout.octave(layout.bucket(high));
         octaves
@@ -215,7 +233,6 @@ impl Storage {
                 .wrapping_add(block.recorded())
                 .wrapping_add(block.rejected());
         });
-        let shared = self.shared.get().map_or(0, SharedBlock::recorded);
-        epoch.wrapping_add(shared)
+        epoch.wrapping_add(self.shared.recorded())
     }
 }

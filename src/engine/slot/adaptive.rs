@@ -21,6 +21,7 @@
 //! **Progress.** Counting is wait-free. Taking room is lock-free: it is repeated if another thread took or gave back room.
 
 use super::changes::Changes;
+use super::owner::NO_REGISTRY;
 use crate::ownership::Ownership;
 use crate::sync::{AtomicU64, Relaxed};
 use crate::tuning::{LOOK_EVERY, PACE, SUSTAIN};
@@ -72,6 +73,20 @@ impl WriteRate {
 pub(crate) struct SlotRate(AtomicU64);
 
 impl SlotRate {
+    /// Whether the next write looks at the clock.
+    #[inline]
+    pub(crate) fn is_due(&self) -> bool {
+        // Relaxed: as in `count`.
+        (self.0.load(Relaxed) + 1).is_multiple_of(LOOK_EVERY)
+    }
+
+    /// [`Self::count`], of a write that is not due to look at the clock.
+    #[inline]
+    pub(crate) fn count_undue(&self) {
+        // Relaxed, both: as in `count`.
+        self.0.store(self.0.load(Relaxed) + 1, Relaxed);
+    }
+
     /// Counts a write of the slot's owner. Returns whether it should be promoted.
     #[inline]
     pub(crate) fn count(&self, ticks: impl FnOnce() -> u64) -> bool {
@@ -162,6 +177,8 @@ impl Budget {
 /// Whether threads own cells, the budget, and the words that count writes: what all metrics of a registry share.
 #[derive(Debug)]
 pub(crate) struct Promotion {
+    /// The registry's number, which no other ever has; or [`NO_REGISTRY`], if its words are not to be remembered.
+    pub(crate) registry: u64,
     pub(crate) ownership: Ownership,
     pub(crate) budget: Budget,
     pub(crate) changes: Changes,
@@ -173,10 +190,17 @@ impl Promotion {
 
     pub(crate) fn new(ownership: Ownership, limit: u64) -> Self {
         Self {
+            registry: NO_REGISTRY,
             ownership,
             budget: Budget::new(limit),
             changes: Changes::default(),
         }
+    }
+
+    /// # Safety
+    /// No other registry of the process has this number, at any time.
+    pub(crate) unsafe fn numbered(self, registry: u64) -> Self {
+        Self { registry, ..self }
     }
 
     /// Room for `bytes`, if there is any.

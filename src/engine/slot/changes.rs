@@ -1,8 +1,9 @@
 //! Whether anything in a registry was written to: one word for each slot.
 //!
-//! **Layout.** A word counts what its slot's owner wrote to the metrics of one registry. It is made at the slot's first write there, in a
-//! line of its own. What a slot owns of a metric keeps a [`SlotWord`](super::slot_word::SlotWord), so that its owner needs one load to
-//! find the word. Threads that have no word share one: those that reject a value before they have recorded any, or that found no memory.
+//! **Layout.** A word counts what its slot's owner wrote to the metrics of one registry. Each is in a line of its own. Those of the low
+//! slots are here, so that nothing has to be loaded to find them. A word is made at the slot's first write: it is zero before. What a slot
+//! owns of a metric keeps a [`SlotWord`](super::slot_word::SlotWord). Threads that have no word share one: those that reject a value
+//! before they have recorded any, or that found no memory.
 //!
 //! **Writer.** After all other steps of a write: word := word + 1 (Release). Of the shared word: a read-modify-write.
 //! **Reader.** Before it reads the metrics it adds up all words (Acquire), and keeps the sum with what it read. While the words add up
@@ -18,19 +19,20 @@
 //! | shared word, a read-modify-write | Release, last | `sum` | the same | `read_order::a_write_shows` |
 //! | `sum`, of a slot's word | Acquire | the word | the same | `counter::a_write_shows_in_the_word` |
 //! | `sum`, of the shared word | Acquire | the shared word | the same | `read_order::a_write_shows` |
+//! | a word is made; `len` raised, read | Relaxed | nothing | a thread that must see a write already synchronizes with it | `counter::a_write_shows_in_the_word` |
 //!
 //! **Progress.** Wait-free: a load and a store, once the word is there.
 
-use super::once_box::OnceBox;
 use super::owner::Owner;
-use super::per_slot::PerSlot;
-use crate::sync::{Acquire, AtomicU64, Relaxed, Release};
-use crate::zeroed::try_box;
+use super::sparse_table::SparseTable;
+use crate::sync::{Acquire, AtomicU64, AtomicUsize, Relaxed, Release};
 
 /// The words of all slots.
 #[derive(Debug)]
 pub(crate) struct Changes {
-    words: PerSlot<OnceBox<ChangeWord>>,
+    words: SparseTable<ChangeWord>,
+    /// One more than the highest slot that has a word.
+    len: AtomicUsize,
     /// Of all threads that have no word of their own.
     shared: AtomicU64,
 }
@@ -38,13 +40,14 @@ pub(crate) struct Changes {
 impl Default for Changes {
     fn default() -> Self {
         Self {
-            words: PerSlot::default(),
+            words: SparseTable::default(),
+            len: AtomicUsize::new(0),
             shared: AtomicU64::new(0),
         }
     }
 }
 
-/// How often one slot's owner wrote to the registry.
+/// How often one slot's owner wrote to the registry, and one for the word itself.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 pub(crate) struct ChangeWord(AtomicU64);
@@ -56,27 +59,38 @@ impl ChangeWord {
         // Relaxed: this thread's own last store, or that of an owner before it. Release, last: publishes the write.
         self.0.store(self.0.load(Relaxed).wrapping_add(1), Release);
     }
+
+    fn is_made(&self) -> bool {
+        // Relaxed: as in `bump`.
+        self.0.load(Relaxed) != 0
+    }
 }
 
 impl Changes {
     /// The word of the caller's slot, if it is there.
     #[inline]
     pub(crate) fn word(&self, owner: Owner<'_>) -> Option<&ChangeWord> {
-        match self.words.own_inline(owner) {
-            Some((_, word)) => Some(word),
-            None => self.words.get(owner.slot()).map(|(_, word)| word),
-        }
+        self.words.get(owner.slot()).filter(|word| word.is_made())
     }
 
     /// The word of the caller's slot, made if it is not there.
     pub(crate) fn word_or_create(&self, owner: Owner<'_>) -> &ChangeWord {
-        self.words.get_or_create(owner, ChangeWord::default).1
+        self.made(owner, self.words.get_or_alloc(owner.slot()))
     }
 
     /// [`Self::word_or_create`]. `None`: there is no memory for it.
     pub(crate) fn try_word(&self, owner: Owner<'_>) -> Option<&ChangeWord> {
-        let create = || try_box(ChangeWord::default());
-        Some(self.words.try_get_or_create(owner, create)?.1)
+        Some(self.made(owner, self.words.try_get_or_alloc(owner.slot())?))
+    }
+
+    fn made<'a>(&self, owner: Owner<'_>, word: &'a ChangeWord) -> &'a ChangeWord {
+        if !word.is_made() {
+            // Relaxed, both: they publish nothing. A reader that must see this slot's first write is ordered after it, and therefore
+            // after this; any other reader may miss the slot.
+            self.len.fetch_max(owner.slot().index() + 1, Relaxed);
+            word.0.store(1, Relaxed);
+        }
+        word
     }
 
     /// Counts a write of a thread that may have no word, or no slot: the last step of it.
@@ -94,8 +108,10 @@ impl Changes {
         // Acquire: pairs with the read-modify-write in `bump`.
         let mut sum = self.shared.load(Acquire);
         // Acquire: pairs with `bump`; the writes that a word counts are visible after this.
+        // Relaxed: a bound; see `made`.
+        let len = self.len.load(Relaxed);
         self.words
-            .for_each(|_, _, word| sum = sum.wrapping_add(word.0.load(Acquire)));
+            .for_each(len, |_, word| sum = sum.wrapping_add(word.0.load(Acquire)));
         sum
     }
 }

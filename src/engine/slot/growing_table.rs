@@ -25,12 +25,15 @@ const SEGMENTS: usize = 24;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SlotId {
     index: usize,
+    /// The index, or [`INLINE_ENTRIES`] if that is less.
+    low: usize,
 }
 
 impl SlotId {
     /// No slot: every look-up of it finds nothing.
     pub(crate) const NONE: Self = Self {
         index: first_index(SEGMENTS),
+        low: INLINE_ENTRIES,
     };
 
     /// The slot with this index.
@@ -39,13 +42,21 @@ impl SlotId {
             index < Self::NONE.index,
             "more entries than any system has threads or memory"
         );
-        Self { index }
+        let is_low = index < INLINE_ENTRIES;
+        let low = if is_low { index } else { INLINE_ENTRIES };
+        Self { index, low }
     }
 
     /// The index of this slot.
     #[inline(always)]
     pub(crate) const fn index(self) -> usize {
         self.index
+    }
+
+    /// The index, if it is less than [`INLINE_ENTRIES`], otherwise that: at most [`INLINE_ENTRIES`].
+    #[inline(always)]
+    pub(super) const fn low(self) -> usize {
+        self.low
     }
 
     /// The index, if it is less than `LEN`.

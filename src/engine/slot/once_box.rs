@@ -61,6 +61,14 @@ impl<T> OnceBox<T> {
         self.get().unwrap_or_else(|| self.set(create()))
     }
 
+    /// The value, which `create` makes if it is missing. `None`: it could not.
+    pub(crate) fn try_get_or_set(&self, create: impl FnOnce() -> Option<Box<T>>) -> Option<&T> {
+        match self.get() {
+            Some(value) => Some(value),
+            None => Some(self.set(create()?)),
+        }
+    }
+
     /// Installs `value` unless there is one already, and returns the one that is there.
     pub(crate) fn set(&self, value: Box<T>) -> &T {
         let value = Box::into_raw(value);

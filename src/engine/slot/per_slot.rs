@@ -1,7 +1,7 @@
 //! One lazily created value for each slot that used a metric.
 //!
-//! **Layout.** A [`SparseTable`] of entries, each with a [`OnceBox`], and `len`: one more than the highest slot that has a
-//! value, so that a reader walks no further than it must. Only the owner of a slot creates its value.
+//! **Layout.** A [`SparseTable`] of entries, each with a [`OnceBox`], and `len`: one more than the highest slot that has used the
+//! metric, so that a reader walks no further than it must. Only the owner of a slot creates its value.
 //!
 //! **Protocol.** Writer, at its first write: create the value, install it, raise `len`. After that two loads find it, and for the owner of a low slot neither needs to acquire
 //! anything: it installed the value itself, or claimed the slot from a thread that did.
@@ -59,11 +59,32 @@ impl<E: Entry> PerSlot<E> {
     /// It needs no Acquire: only owners of a slot create its value, and the claim orders each owner after those before it.
     #[inline(always)]
     pub(crate) fn own_inline(&self, owner: Owner<'_>) -> Option<(&E, &E::Value)> {
-        let entry = self.entries.get_inline(owner.slot())?;
+        let entry = self.entries.inline_or_unused(owner.slot());
         // SAFETY: `get_or_create` installs a slot's value only for its owner. That was this thread, or an earlier owner, whose release
         // of the slot this thread's claim acquired.
         let value = unsafe { entry.value().get_own() }?;
         Some((entry, value))
+    }
+
+    /// The slot's entry, if there is a place for it. Its value may be missing.
+    #[inline]
+    pub(crate) fn entry(&self, slot: SlotId) -> Option<&E> {
+        self.entries.get(slot)
+    }
+
+    /// [`Self::entry`], if it is among the inline entries.
+    #[inline(always)]
+    pub(crate) fn inline_entry(&self, slot: SlotId) -> Option<&E> {
+        self.entries.get_inline(slot)
+    }
+
+    /// The entry of the caller's own slot, after making a place for it. Readers look at it from now on.
+    pub(crate) fn entry_or_alloc(&self, owner: Owner<'_>) -> &E {
+        let entry = self.entries.get_or_alloc(owner.slot());
+        // Relaxed: publishes nothing. A reader that must see this slot's first write is ordered after it, and therefore
+        // after this; any other reader may miss the slot.
+        self.len.fetch_max(owner.slot().index() + 1, Relaxed);
+        entry
     }
 
     /// The slot's entry and value, if it has one.
@@ -82,37 +103,8 @@ impl<E: Entry> PerSlot<E> {
         owner: Owner<'_>,
         create: impl FnOnce() -> E::Value,
     ) -> (&E, &E::Value) {
-        let entry = self.entries.get_or_alloc(owner.slot());
-        match entry.value().get() {
-            Some(value) => (entry, value),
-            None => self.install(owner, entry, Box::new(create())),
-        }
-    }
-
-    /// [`Self::get_or_create`], of a value for which there may be no memory.
-    pub(crate) fn try_get_or_create(
-        &self,
-        owner: Owner<'_>,
-        create: impl FnOnce() -> Option<Box<E::Value>>,
-    ) -> Option<(&E, &E::Value)> {
-        let entry = self.entries.get_or_alloc(owner.slot());
-        match entry.value().get() {
-            Some(value) => Some((entry, value)),
-            None => Some(self.install(owner, entry, create()?)),
-        }
-    }
-
-    fn install<'a>(
-        &'a self,
-        owner: Owner<'_>,
-        entry: &'a E,
-        value: Box<E::Value>,
-    ) -> (&'a E, &'a E::Value) {
-        let value = entry.value().set(value);
-        // Relaxed: publishes nothing. A reader that must see this slot's first write is ordered after it, and therefore
-        // after this; any other reader may miss the slot.
-        self.len.fetch_max(owner.slot().index() + 1, Relaxed);
-        (entry, value)
+        let entry = self.entry_or_alloc(owner);
+        (entry, entry.value().get_or_set(|| Box::new(create())))
     }
 
     /// Calls `each` with the entries up to the highest slot that has a value; those without one are as they were created.

@@ -33,7 +33,7 @@ impl SlotWord {
 /// A [`SlotWord`] without what keeps the word alive, for what has that elsewhere.
 #[derive(Debug)]
 pub(crate) struct BareWord(
-    /// In a box of a [`Promotion`], which neither moves nor drops it while it lives.
+    /// Part of a [`Promotion`] in an `Arc`, or in a box of it: it stays where it is while that lives.
     NonNull<ChangeWord>,
 );
 

@@ -10,13 +10,17 @@
 use super::growing_table::{GrowingTable, SlotId};
 use super::once_box::OnceBox;
 use crate::tuning::INLINE_ENTRIES;
+use crate::zeroed::try_box;
 
 type Chunk<T> = [T; INLINE_ENTRIES];
 
 /// The table. `T::default()` is an entry that no thread has used.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct SparseTable<T> {
     inline: Chunk<T>,
+    /// Stands for all slots that are not inline. Never used.
+    unused: T,
     /// Of the slots from [`INLINE_ENTRIES`] on; made when one of them is first used.
     chunks: OnceBox<GrowingTable<OnceBox<Chunk<T>>>>,
 }
@@ -25,6 +29,7 @@ impl<T: Default> Default for SparseTable<T> {
     fn default() -> Self {
         Self {
             inline: new_chunk(),
+            unused: T::default(),
             chunks: OnceBox::default(),
         }
     }
@@ -59,6 +64,17 @@ impl<T: Default> SparseTable<T> {
         self.inline.get(slot.index())
     }
 
+    /// The entry if it is inline, otherwise one that no slot uses: without a branch.
+    #[inline(always)]
+    pub(super) fn inline_or_unused(&self, slot: SlotId) -> &T {
+        let entries = std::ptr::from_ref(self).cast::<T>();
+        // SAFETY: the table begins with its inline entries, and then comes `unused`, with nothing between values of one type; this is at
+        // most their number.
+        let entry = unsafe { entries.add(slot.low()) };
+        // SAFETY: part of the table, as above.
+        unsafe { &*entry }
+    }
+
     /// The entry, if its chunk exists.
     #[inline]
     pub(crate) fn get(&self, slot: SlotId) -> Option<&T> {
@@ -86,6 +102,19 @@ impl<T: Default> SparseTable<T> {
             .get_or_alloc(chunk)
             .get_or_set(|| Box::new(new_chunk()));
         &chunk[offset_of(slot)]
+    }
+
+    /// [`Self::get_or_alloc`]. `None`: there is no memory for the chunk.
+    pub(crate) fn try_get_or_alloc(&self, slot: SlotId) -> Option<&T> {
+        let Some(chunk) = chunk_of(slot) else {
+            return Some(&self.inline[slot.index()]);
+        };
+        let chunk = self
+            .chunks
+            .get_or_set(Box::default)
+            .get_or_alloc(chunk)
+            .try_get_or_set(|| try_box(new_chunk()))?;
+        Some(&chunk[offset_of(slot)])
     }
 
     /// Calls `each` with the index and the entry of the first `len` slots, as far as their chunks exist.

@@ -64,6 +64,8 @@ mod kind;
 mod metric;
 #[path = "../../../src/ownership.rs"]
 mod ownership;
+#[path = "../../../src/prefetch.rs"]
+mod prefetch;
 #[path = "../../../src/registry/mod.rs"]
 mod registry;
 #[path = "../../../src/rendered.rs"]

@@ -2,9 +2,11 @@
 
 use crate::engine::slot::claims::SlotClaims;
 use crate::engine::slot::owner::{CurrentThread, ThreadSlot};
-use crate::sync::{LazyLock, thread_local};
+use crate::sync::{AtomicU64, LazyLock, Relaxed, thread_local};
 
 static CLAIMS: LazyLock<SlotClaims> = LazyLock::new(SlotClaims::default);
+/// How many registries were made.
+static REGISTRIES: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(0));
 
 thread_local! {
     static OWN: Own = Own(ThreadSlot::new());
@@ -41,4 +43,10 @@ unsafe impl CurrentThread for ThisThread {
         static LOOKS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
         LOOKS.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
     }
+}
+
+/// A number, at least 1, that no other registry of the process has or had.
+pub(crate) fn number_registry() -> u64 {
+    // Relaxed: only the number counts.
+    REGISTRIES.fetch_add(1, Relaxed) + 1
 }

@@ -3,8 +3,8 @@
 pub(crate) const INLINE_ENTRIES: usize = 1;
 pub(crate) const FIRST_SLOTS: usize = 1;
 pub(crate) const CHUNK_SLOTS: usize = 2;
+pub(crate) const NEAR_OCTAVES: usize = 2;
 pub(crate) const PAGE_CELLS: usize = 2;
-pub(crate) const SHARED_CHUNK: usize = 1;
 pub(crate) const BANK_CHECKS: usize = 1;
 pub(crate) const BANK_SCANS: usize = 1;
 pub(crate) const LOW_BITS: u32 = 2;
