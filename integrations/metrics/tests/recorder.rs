@@ -4,7 +4,7 @@ mod page;
 
 use epoch_metrics::{HistogramOptions, Registry, Unit};
 use epoch_metrics_facade::{BuildError, Matcher, PrometheusBuilder, PrometheusRecorder};
-use metrics::{Counter, with_local_recorder};
+use metrics::with_local_recorder;
 use metrics::{counter, describe_counter, describe_histogram, gauge, histogram};
 use page::samples;
 use std::thread;
@@ -295,8 +295,7 @@ fn first_uses_race() {
         let first = |_: usize| {
             with_local_recorder(&recorder, || {
                 describe_counter!("jobs", "Jobs.");
-                let jobs: Counter = counter!("jobs", "round" => round.to_string());
-                jobs.increment(1);
+                counter!("jobs", "round" => round.to_string()).increment(1);
             });
         };
         thread::scope(|scope| (0..4).for_each(|i| drop(scope.spawn(move || first(i)))));
