@@ -62,13 +62,12 @@ impl Windows {
         self.clock = now;
         let time = self.time();
         let last = self.kept.back();
-        let mut held = last.and_then(|(_, held)| held.clone());
+        let held = last.and_then(|(_, held)| held.clone());
         if held
             .as_ref()
             .is_some_and(|held| held.origin != current.origin)
         {
             // A reset that has not called `restart` yet.
-            held = None;
             self.kept.clear();
             self.kept.push_back((before, None));
         }

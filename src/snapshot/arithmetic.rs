@@ -84,9 +84,10 @@ impl HistogramSnapshot {
         }
     }
 
-    /// Whether another snapshot of the same histogram, without a reset in between, holds the same values.
+    /// Whether another snapshot of the same histogram certainly holds the same values.
     pub(crate) fn is_same_read(&self, other: &Self) -> bool {
-        self.epoch == other.epoch && self.uncertain == 0 && other.uncertain == 0
+        let read = |of: &Self| (of.epoch, of.uncertain);
+        read(self) == read(other) && self.uncertain == 0 && self.origin == other.origin
     }
 
     fn count_in(&self, bucket: Bucket) -> u64 {

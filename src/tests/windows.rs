@@ -53,3 +53,20 @@ fn a_reset_shows_before_the_windows_restart() {
     let read = windows.read(&current);
     assert_eq!((read[0].span, read[0].snapshot.sum()), (millis(2_500), 2));
 }
+
+/// The same without records after the reset, so that no epoch changed.
+#[test]
+fn a_reset_shows_though_nothing_follows_it() {
+    let options = HistogramOptions::values(0, 100);
+    let sizes = Registry::new().histogram("h", "", options).unwrap();
+    let mut windows = Windows::new([millis(5_000)].into(), Duration::ZERO);
+    sizes.record(1);
+    windows.observe(millis(1_000), &sizes.snapshot());
+    sizes.reset();
+    for (now, span) in [(2_000, 1_000), (3_000, 2_000), (4_000, 3_000)] {
+        let current = sizes.snapshot();
+        windows.observe(millis(now), &current);
+        let read = windows.read(&current);
+        assert_eq!((read[0].span, read[0].snapshot.sum()), (millis(span), 0));
+    }
+}

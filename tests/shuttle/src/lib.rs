@@ -37,7 +37,7 @@ pub use metric::typed_family::TypedFamily;
 pub use ownership::Ownership;
 pub use registry::{
     FamilySnapshot, Observations, Page, PageError, Registry, RegistryBuilder, RegistrySnapshot,
-    SeriesSnapshot,
+    SeriesSnapshot, Upkeep,
 };
 pub use rendered::{Rendered, RenderedChunk};
 pub use sample::value::{Summary, Value};
@@ -45,6 +45,7 @@ pub use snapshot::histogram::{Bucket, HistogramSnapshot};
 pub use snapshot::latest::Latest;
 pub use snapshot::recent::Recent;
 pub use snapshot::throughput::{Rate, ThroughputSnapshot};
+pub use snapshot::window::HistogramWindow;
 
 #[path = "../../../src/clock.rs"]
 mod clock;

@@ -8,6 +8,7 @@ mod histograms;
 mod order;
 mod registry;
 mod sections;
+mod windows;
 
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, Runner};
