@@ -17,7 +17,7 @@ pub use collector::{
     BatchSnapshot, CollectorBuilder, CollectorCacheStats, CollectorSnapshot, LatencySnapshot,
     MetricsCollector, ModeSnapshot, ThroughputSection, Transition,
 };
-pub use error::{LabelError, MergeError, OptionsError, RecordError, RegisterError};
+pub use error::{LabelError, MergeError, OptionsError, RecordError, RegisterError, TextfileError};
 pub use export::{Format, OPENMETRICS_CONTENT_TYPE, PROMETHEUS_CONTENT_TYPE, Scrape};
 pub use kind::{MetricKind, Unit};
 pub use metric::cached_value::{CacheStats, CachedValue};
