@@ -58,8 +58,8 @@ fn sections_serialize() {
         (&latency["count"], &latency["p99"]),
         (&json!(1), &json!({ "secs": 0, "nanos": 5_000_000 }))
     );
-    let tokens = registry.throughput("tokens", "").unwrap().snapshot();
-    let tokens = serde_json::to_value(&*tokens).unwrap();
+    let tokens = Registry::new().throughput("tokens", "").unwrap();
+    let tokens = serde_json::to_value(&*tokens.snapshot()).unwrap();
     assert!(tokens.get("decaying_rates").unwrap().is_null());
     let throughput = serde_json::to_value(&*metrics.throughput()).unwrap();
     assert_eq!(throughput["tokens"]["total"], 7);
