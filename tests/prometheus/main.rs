@@ -15,6 +15,7 @@ mod needs;
 mod quantiles;
 #[path = "../exposition/subjects.rs"]
 mod subjects;
+mod textfile;
 #[path = "../exposition/validator/mod.rs"]
 #[allow(
     dead_code,
@@ -62,5 +63,15 @@ fn main() -> ExitCode {
     ];
     let checks = checks.into_iter();
     let trials = checks.map(|(name, check)| needs::trial(name, prometheus, check));
-    needs::run_at_once(trials.collect()).exit_code()
+    let mut trials: Vec<_> = trials.collect();
+    let exporter = || {
+        let missing = needs::program("prometheus", "prometheus");
+        missing.or_else(|| needs::program("prometheus-node-exporter", "prometheus-node-exporter"))
+    };
+    trials.push(needs::trial(
+        "a_page_in_a_file_comes_back",
+        exporter,
+        textfile::comes_back,
+    ));
+    needs::run_at_once(trials).exit_code()
 }
