@@ -11,8 +11,11 @@ use std::time::Duration;
 /// How long anything may take before it has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Answers one request with these bytes; returns the lines of its head, and its body.
-fn gateway(answer: &[u8]) -> (SocketAddr, JoinHandle<(Vec<String>, Vec<u8>)>) {
+/// The lines of a request's head, and its body.
+type Request = (Vec<String>, Vec<u8>);
+
+/// Answers one request with these bytes, and returns that request.
+fn gateway(answer: &[u8]) -> (SocketAddr, JoinHandle<Request>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let answer = answer.to_vec();

@@ -7,7 +7,7 @@ mod needs;
 mod process;
 
 use epoch_metrics::{HistogramOptions, Page, Registry};
-use epoch_metrics_push::{PushError, Pushgateway};
+use epoch_metrics_push::PushError;
 use process::Gateway;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -179,10 +179,9 @@ fn contradictions_are_refused_and_change_nothing() {
     one.push(&gauge("work_total", 1)).unwrap();
     let registry = registry();
     registry.counter("work", "A gauge.").unwrap().add(2);
-    let refused: [fn(&Pushgateway, &Page) -> Result<(), PushError>; 2] =
-        [Pushgateway::push, Pushgateway::add];
-    for refused in refused {
-        let error = refused(&other, &registry.page()).unwrap_err();
+    let page = registry.page();
+    for result in [other.push(&page), other.add(&page)] {
+        let error = result.unwrap_err();
         let PushError::Refused { status, message } = error else {
             panic!("{error}")
         };
