@@ -171,9 +171,23 @@ fn clients_that_hang_up_harm_nobody_and_are_counted() {
 fn pages_say_what_they_are() {
     let server = Server::start();
     assert_eq!(server.get("/infer").status, 200);
-    for page in ["/", "/health", "/ready"] {
+    for page in ["/health", "/ready"] {
         assert_eq!(server.get(page).status, 200, "{page}");
     }
+    let page = server.get("/");
+    assert_eq!(
+        (page.status, page.header("content-type")),
+        (200, Some("text/html; charset=utf-8"))
+    );
+    let policy = page.header("content-security-policy");
+    assert!(policy.is_some_and(|policy| policy.starts_with("default-src 'none'; ")));
+    let data = server.get("/page.json?histogram=server_request_latency_seconds");
+    assert_eq!(
+        (data.status, data.header("content-type")),
+        (200, Some("application/json"))
+    );
+    let buckets = &data.json()["histograms"][0]["buckets"];
+    assert_eq!(buckets.as_array().map(Vec::len), Some(1), "{buckets}");
     server.await_metric(INFERRED, 1.0);
     let metrics = server.get("/metrics");
     assert_eq!(

@@ -4,6 +4,7 @@ use crate::body::{self, BodyError};
 use crate::metrics::Metrics;
 use crate::queue::{Queue, Refused};
 use crate::waiting::Waiting;
+use epoch_metrics_page::{DATA_HEADERS, HTML, HTML_HEADERS, render_data};
 use http_body_util::Full;
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{
@@ -32,7 +33,8 @@ type Answer = Response<Full<Bytes>>;
 /// Routes: the values of the label, so that no client can make up new ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Route {
-    Index,
+    Page,
+    PageData,
     Infer,
     Metrics,
     Health,
@@ -44,7 +46,8 @@ enum Route {
 impl Route {
     fn of(path: &str) -> Self {
         let routes = [
-            Self::Index,
+            Self::Page,
+            Self::PageData,
             Self::Infer,
             Self::Metrics,
             Self::Health,
@@ -59,7 +62,8 @@ impl Route {
 
     fn label(self) -> &'static str {
         match self {
-            Self::Index => "/",
+            Self::Page => "/",
+            Self::PageData => "/page.json",
             Self::Infer => "/infer",
             Self::Metrics => "/metrics",
             Self::Health => "/health",
@@ -92,7 +96,7 @@ pub(crate) async fn answer(
     } else if route == Route::Unknown {
         text(
             StatusCode::NOT_FOUND,
-            "not found: try /infer, /metrics, /health, /ready or /stats\n",
+            "not found: try / in a browser, /infer (GET ?some+words, or POST a text), /metrics, /health, /ready or /stats\n",
         )
     } else if route == Route::Infer && (reads || method == Method::POST) {
         match infer(server, request, waiting).await {
@@ -218,6 +222,11 @@ fn page(server: &Server, route: Route, query: &str, headers: &HeaderMap) -> Answ
         stopping,
     } = server;
     match route {
+        Route::Page => with_headers(HTML, &HTML_HEADERS),
+        Route::PageData => {
+            let page = metrics.collector.page();
+            with_headers(render_data(&page, query), &DATA_HEADERS)
+        }
         Route::Metrics => scraped(metrics, query, headers),
         Route::Stats => respond(
             StatusCode::OK,
@@ -231,11 +240,7 @@ fn page(server: &Server, route: Route, query: &str, headers: &HeaderMap) -> Answ
         // Ready: to be sent more. A server that is about to end is alive, and not ready.
         Route::Ready if *stopping.borrow() => text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
         Route::Ready if !queue.places().has_room() => unavailable(Refused::Full),
-        Route::Health | Route::Ready => text(StatusCode::OK, "ok\n"),
-        _ => text(
-            StatusCode::OK,
-            "/infer (GET ?some+words, or POST a text), /metrics, /health, /ready, /stats\n",
-        ),
+        _ => text(StatusCode::OK, "ok\n"),
     }
 }
 
@@ -257,6 +262,21 @@ fn scraped(metrics: &Metrics, query: &str, headers: &HeaderMap) -> Answer {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
     }
     answer
+}
+
+fn with_headers(
+    body: impl Into<Bytes>,
+    headers: &'static [(&'static str, &'static str)],
+) -> Answer {
+    let mut response = Response::new(Full::new(body.into()));
+    for &(name, value) in headers {
+        let (name, value) = (
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
+        response.headers_mut().insert(name, value);
+    }
+    response
 }
 
 fn text(status: StatusCode, body: &'static str) -> Answer {

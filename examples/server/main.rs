@@ -2,6 +2,7 @@
 //!
 //! ```sh
 //! cargo run --release -p server
+//! # http://127.0.0.1:8080/ in a browser shows the metrics live
 //! curl 'http://127.0.0.1:8080/infer?to+be+or+not+to+be'
 //! curl http://127.0.0.1:8080/metrics
 //! ```
@@ -115,7 +116,7 @@ async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
 /// What a newcomer needs to know, before anything happens.
 fn greeting(address: SocketAddr, load: u32) -> String {
     format!(
-        "listening on http://{address}  (Ctrl-C ends it)\n  \
+        "listening on http://{address}  (open it in a browser; Ctrl-C ends it)\n  \
          curl 'http://{address}/infer?some+words'\n  \
          curl http://{address}/metrics\n  \
          curl http://{address}/stats\n  \
