@@ -1,5 +1,6 @@
 //! The pages that a registry is read by.
 
+use crate::live;
 use crate::page_body::PageBody;
 use axum::Router;
 use axum::body::Body;
@@ -15,12 +16,13 @@ use std::sync::Arc;
 use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio::task::spawn_blocking;
 
-/// `/metrics`, `/health`, `/ready` and `/stats` of a registry.
+/// `/metrics`, `/health`, `/ready`, `/stats` and `/page` of a registry.
 ///
 /// | path | answer |
 /// |---|---|
 /// | `/metrics` | every metric, in the format that the scraper asks for: see [`Registry::scrape`] |
 /// | `/stats` | every metric, as JSON |
+/// | `/page` | every metric, live in a browser; it polls `/page.json` |
 /// | `/health` | 200, as long as the process answers |
 /// | `/ready` | 200, or 503 while [`ready_when`](Self::ready_when) says no |
 ///
@@ -77,8 +79,9 @@ impl Endpoints {
         S: Clone + Send + Sync + 'static,
     {
         let Self { registry, ready } = self;
-        let for_stats = registry.clone();
+        let (for_stats, for_page) = (registry.clone(), registry.clone());
         Router::new()
+            .merge(live::router(for_page))
             .route(
                 "/metrics",
                 get(move |uri, headers| metrics(registry.clone(), uri, headers)),

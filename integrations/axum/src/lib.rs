@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod endpoints;
+mod live;
 mod measured;
 mod page_body;
 
