@@ -40,6 +40,7 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// Bytes of this process that are in memory; 0 where the system does not say.
+#[allow(dead_code, reason = "not every target looks at it")]
 pub(crate) fn resident() -> usize {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages = pages.split(' ').nth(1).unwrap_or("0");
