@@ -74,20 +74,18 @@ fn write_histogram(out: &mut String, page: &Page, name: &str) {
     };
     // Writing to a String cannot fail.
     let _ = write!(out, "{{\"places\":{places},\"buckets\":[");
-    for (at, (low, (high, count))) in buckets.into_iter().enumerate() {
+    for (at, (low, count)) in buckets.into_iter().enumerate() {
+        let high = bounds(low).1;
         let comma = if at > 0 { "," } else { "" };
         let _ = write!(out, "{comma}[{low},{high},{count}]");
     }
     out.push_str("]}");
 }
 
-/// Adds a histogram's counts to buckets by their lowest value, each with its highest value and its count.
-fn add(buckets: &mut BTreeMap<u64, (u64, u64)>, histogram: &HistogramSnapshot) {
+/// Adds a histogram's counts to buckets by their lowest value. Its own buckets are narrower, or as wide.
+fn add(buckets: &mut BTreeMap<u64, u64>, histogram: &HistogramSnapshot) {
     for bucket in histogram.buckets() {
-        let (low, high) = bounds(bucket.low);
-        let (highest, count) = buckets.entry(low).or_insert((high, 0));
-        // A histogram of less resolution has wider buckets.
-        *highest = bucket.high.max(*highest);
+        let count = buckets.entry(bounds(bucket.low).0).or_insert(0);
         *count = count.wrapping_add(bucket.count);
     }
 }
