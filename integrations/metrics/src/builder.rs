@@ -3,6 +3,7 @@
 use crate::error::BuildError;
 use crate::matcher::Matcher;
 use crate::recorder::{PrometheusHandle, PrometheusRecorder};
+use crate::settings::Settings;
 use epoch_metrics::{FamilyOptions, OptionsError, RegisterError, Registry};
 
 /// Builder for a recorder, with the methods of metrics-exporter-prometheus' builder of the same name.
@@ -24,17 +25,6 @@ pub struct PrometheusBuilder {
     registry: Option<Registry>,
     labels: Vec<(String, String)>,
     settings: Settings,
-}
-
-/// What families are registered with.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) default_bounds: Option<Vec<f64>>,
-    pub(crate) bounds: Vec<(Matcher, Vec<f64>)>,
-    pub(crate) places: Vec<(Matcher, u8)>,
-    pub(crate) digits: u8,
-    pub(crate) max_series: usize,
-    pub(crate) unit_suffix: bool,
 }
 
 impl Default for PrometheusBuilder {

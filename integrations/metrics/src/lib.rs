@@ -9,6 +9,7 @@ mod matcher;
 mod names;
 mod recorder;
 mod scale;
+mod settings;
 
 pub use builder::PrometheusBuilder;
 pub use error::BuildError;

@@ -1,11 +1,11 @@
 //! The recorder: what the facade's macros call.
 
-use crate::builder::Settings;
 use crate::family::{Families, Refusal, Registered};
 use crate::handle::{Held, Refused};
 use crate::matcher::find;
 use crate::names::{sanitize_metric, with_unit};
 use crate::scale::{self, Scale};
+use crate::settings::Settings;
 use epoch_metrics::{
     Counter, Family, FamilyOptions, FloatGauge, Histogram, HistogramOptions, Member, RegisterError,
     Registry, Unit,

@@ -1,20 +1,18 @@
-//! The layer, and its options.
+//! The layer's options, and what it measures with.
 
 use crate::exchange::Exchange;
 use crate::families::{self, Families, UNMATCHED};
 use crate::request_body::RequestBody;
 use crate::route::Routes;
-use crate::service::HttpMetricsService;
 use epoch_metrics::{DurationOptions, RegisterError, Registry};
 use http::{Extensions, Request, Uri};
 use std::fmt;
 use std::sync::Arc;
-use tower_layer::Layer;
 
 /// What is called for a request's route.
 type RouteOf = dyn for<'a> Fn(&'a Uri, &'a Extensions) -> Option<&'a str> + Send + Sync;
 
-/// A [`Layer`] that measures the requests of a service. Its clones, and further ones for the same registry, write to the same metrics.
+/// A [`Layer`](tower_layer::Layer) that measures the requests of a service. Its clones, and further ones for the same registry, write to the same metrics.
 ///
 /// ```
 /// use epoch_metrics::Registry;
@@ -111,14 +109,6 @@ impl HttpMetrics {
         let route = self.routes.find(method, route.unwrap_or(UNMATCHED));
         let exchange = Exchange::begin(Arc::clone(&route));
         (exchange, request.map(|body| RequestBody::new(body, route)))
-    }
-}
-
-impl<S> Layer<S> for HttpMetrics {
-    type Service = HttpMetricsService<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        HttpMetricsService::new(inner, self.clone())
     }
 }
 

@@ -1,4 +1,4 @@
-//! The service that the layer makes.
+//! The service that the layer makes, and how it makes it.
 
 use crate::layer::HttpMetrics;
 use crate::request_body::RequestBody;
@@ -7,6 +7,7 @@ use crate::response_future::ResponseFuture;
 use http::{Request, Response};
 use http_body::Body;
 use std::task::{Context, Poll};
+use tower_layer::Layer;
 use tower_service::Service;
 
 /// A service whose requests are measured. [`HttpMetrics`] makes one of any service that takes a [`RequestBody`].
@@ -16,9 +17,14 @@ pub struct HttpMetricsService<S> {
     metrics: HttpMetrics,
 }
 
-impl<S> HttpMetricsService<S> {
-    pub(crate) fn new(inner: S, metrics: HttpMetrics) -> Self {
-        Self { inner, metrics }
+impl<S> Layer<S> for HttpMetrics {
+    type Service = HttpMetricsService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        HttpMetricsService {
+            inner,
+            metrics: self.clone(),
+        }
     }
 }
 
