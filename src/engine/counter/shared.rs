@@ -26,7 +26,7 @@
 
 use super::owned::OwnedCells;
 use crate::engine::slot::adaptive::{Promotion, SlotRate};
-use crate::engine::slot::changes::ChangeWord;
+use crate::engine::slot::change_word::ChangeWord;
 use crate::engine::slot::once_box::OnceBox;
 use crate::engine::slot::owner::{CurrentThread, Owner};
 use crate::engine::slot::per_slot::{Entry, PerSlot};

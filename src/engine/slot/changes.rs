@@ -5,7 +5,7 @@
 //! owns of a metric keeps a [`SlotWord`](super::slot_word::SlotWord). Threads that have no word share one: those that reject a value
 //! before they have recorded any, or that found no memory.
 //!
-//! **Writer.** After all other steps of a write: word := word + 1 (Release). Of the shared word: a read-modify-write.
+//! **Writer.** After all other steps of a write: word := word + 1 (Release; [`change_word`](super::change_word)). Of the shared word: a read-modify-write.
 //! **Reader.** Before it reads the metrics it adds up all words (Acquire), and keeps the sum with what it read. While the words add up
 //! to that sum, nothing was written since: each word only grows, so the sums are equal only if every word is. A writer that is stopped
 //! between its write and its word makes the next reading one too many, never one too few.
@@ -15,14 +15,13 @@
 //!
 //! | operation | ordering | pairs with | weaker: what breaks | model |
 //! |---|---|---|---|---|
-//! | word | Release, last | `sum` | a write is counted that a reader does not see yet, and never looks for | `counter::a_write_shows_in_the_word` |
-//! | shared word, a read-modify-write | Release, last | `sum` | the same | `read_order::a_write_shows` |
-//! | `sum`, of a slot's word | Acquire | the word | the same | `counter::a_write_shows_in_the_word` |
+//! | shared word, a read-modify-write | Release, last | `sum` | a write is counted that a reader does not see yet, and never looks for | `read_order::a_write_shows` |
 //! | `sum`, of the shared word | Acquire | the shared word | the same | `read_order::a_write_shows` |
-//! | a word is made; `len` raised, read | Relaxed | nothing | a thread that must see a write already synchronizes with it | `counter::a_write_shows_in_the_word` |
+//! | `len` raised, read | Relaxed | nothing | a thread that must see a write already synchronizes with it | `counter::a_write_shows_in_the_word` |
 //!
 //! **Progress.** Wait-free: a load and a store, once the word is there.
 
+use super::change_word::ChangeWord;
 use super::owner::Owner;
 use super::sparse_table::SparseTable;
 use crate::sync::{Acquire, AtomicU64, AtomicUsize, Relaxed, Release};
@@ -47,25 +46,6 @@ impl Default for Changes {
     }
 }
 
-/// How often one slot's owner wrote to the registry, and one for the word itself.
-#[derive(Debug, Default)]
-#[repr(align(64))]
-pub(crate) struct ChangeWord(AtomicU64);
-
-impl ChangeWord {
-    /// Counts a write: the last step of it. For the owner of the slot.
-    #[inline(always)]
-    pub(crate) fn bump(&self) {
-        // Relaxed: this thread's own last store, or that of an owner before it. Release, last: publishes the write.
-        self.0.store(self.0.load(Relaxed).wrapping_add(1), Release);
-    }
-
-    fn is_made(&self) -> bool {
-        // Relaxed: as in `bump`.
-        self.0.load(Relaxed) != 0
-    }
-}
-
 impl Changes {
     /// The word of the caller's slot, if it is there.
     #[inline]
@@ -85,10 +65,10 @@ impl Changes {
 
     fn made<'a>(&self, owner: Owner<'_>, word: &'a ChangeWord) -> &'a ChangeWord {
         if !word.is_made() {
-            // Relaxed, both: they publish nothing. A reader that must see this slot's first write is ordered after it, and therefore
+            // Relaxed: publishes nothing. A reader that must see this slot's first write is ordered after it, and therefore
             // after this; any other reader may miss the slot.
             self.len.fetch_max(owner.slot().index() + 1, Relaxed);
-            word.0.store(1, Relaxed);
+            word.make();
         }
         word
     }
@@ -107,11 +87,10 @@ impl Changes {
     pub(crate) fn sum(&self) -> u64 {
         // Acquire: pairs with the read-modify-write in `bump`.
         let mut sum = self.shared.load(Acquire);
-        // Acquire: pairs with `bump`; the writes that a word counts are visible after this.
         // Relaxed: a bound; see `made`.
         let len = self.len.load(Relaxed);
         self.words
-            .for_each(len, |_, word| sum = sum.wrapping_add(word.0.load(Acquire)));
+            .for_each(len, |_, word| sum = sum.wrapping_add(word.get()));
         sum
     }
 }

@@ -5,6 +5,7 @@
 //! next thread continues the same cells: nothing is merged, nothing is lost.
 
 pub(crate) mod adaptive;
+pub(crate) mod change_word;
 pub(crate) mod changes;
 pub(crate) mod claims;
 pub(crate) mod growing_table;

@@ -30,7 +30,7 @@
 //!
 //! What threads share here is in [`claims`](super::claims), which has the orderings.
 
-use super::changes::ChangeWord;
+use super::change_word::ChangeWord;
 use super::claims::SlotClaims;
 use super::growing_table::SlotId;
 use std::cell::Cell;

@@ -1,7 +1,7 @@
 //! A slot's own word, kept where one load finds it. The orderings are those of [`changes`](super::changes).
 
 use super::adaptive::Promotion;
-use super::changes::ChangeWord;
+use super::change_word::ChangeWord;
 use super::owner::Owner;
 use std::ptr::NonNull;
 use std::sync::Arc;
