@@ -114,7 +114,8 @@ fn written_and_read(count: usize, threads: usize, each: usize, digits: u8, limit
             ((threads * each) as u64, 0)
         );
     }
-    assert!(read <= limit, "{read} bytes resident");
+    // The registry keeps the page's text besides.
+    assert!(read <= limit + page, "{read} bytes resident");
 }
 
 #[test]

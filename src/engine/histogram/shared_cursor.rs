@@ -143,6 +143,8 @@ impl SharedCursor {
             }
             let known = self.counted.get(at);
             if known.is_none_or(|known| usize::from(known.octave) != octave) {
+                // Exactly: octaves are few, and there are many histograms.
+                self.counted.reserve_exact(1);
                 self.counted.insert(at, Counted::nothing_of(octave as u8));
             }
             let counted = &mut self.counted[at];
