@@ -198,6 +198,7 @@ loom = []
 [dependencies]
 crossbeam-utils = { version = "0.8", default-features = false }
 loom = "0.7"
+triomphe = { version = "0.1", default-features = false }
 
 [[bin]]
 name = "models"
@@ -219,7 +220,7 @@ class Workshop:
     def __init__(self, name: str, native: bool):
         self.root, self.native, self.clock = SCRATCH / name, native, time.time()
         self.root.mkdir(parents=True, exist_ok=True)
-        parts = ["src/engine", "src/ownership.rs", "loom-tests"]
+        parts = ["src/engine", "src/ownership.rs", "src/prefetch.rs", "loom-tests"]
         if native:
             parts = ["src", "loom-tests", "tests", "examples", "benches", "integrations", "Cargo.toml", "README.md"]
         for part in parts:
