@@ -11,7 +11,9 @@ use crate::registry::observer::ObservedFamily;
 use crate::registry::series_snapshot::SeriesSnapshot;
 use crate::rendered::{FamilyText, Part};
 use crate::sample::Encoder;
-use crate::sample::labels::OwnedLabels;
+use crate::sample::description::FamilyDescription;
+use crate::sample::labels::{LabelSet, OwnedLabels};
+use crate::sample::value::Value;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::ptr;
@@ -52,9 +54,7 @@ impl<'a> Renderer<'a> {
     ) -> Vec<Arc<FamilyText>> {
         // A family's description is an object that its snapshots share.
         let key = |family: &FamilySnapshot<'_>| ptr::from_ref(family.description());
-        let mut known = known
-            .map(|(family, text)| Known { family, text })
-            .peekable();
+        let mut known = known.map(|(family, text)| Known { family, text });
         // Those that were passed by.
         let mut passed = HashMap::new();
         let rendered = families.map(|family| {
@@ -193,13 +193,16 @@ impl<'a> Renderer<'a> {
     }
 
     fn series(&mut self, family: FamilySnapshot<'_>, series: SeriesSnapshot<'_>) {
-        self.separate();
-        let (description, value) = (family.description(), series.value());
         let renamed = series.renamed();
         let labels = renamed.as_ref().map_or(series.labels, OwnedLabels::view);
-        self.encoder
-            .series(description, labels, &value, &mut self.bytes);
+        self.encode(family.description(), labels, &series.value());
         self.rendered += 1;
+    }
+
+    /// Adds a series to the part.
+    fn encode(&mut self, family: &FamilyDescription, labels: LabelSet<'_>, value: &Value) {
+        self.separate();
+        self.encoder.series(family, labels, value, &mut self.bytes);
         self.ends.push(self.bytes.len() as u32);
     }
 
@@ -235,10 +238,7 @@ impl<'a> Renderer<'a> {
         self.bytes.clear();
         self.ends.clear();
         for (labels, value) in &family.series {
-            self.separate();
-            self.encoder
-                .series(&family.description, labels.view(), value, &mut self.bytes);
-            self.ends.push(self.bytes.len() as u32);
+            self.encode(&family.description, labels.view(), value);
         }
         let parts = vec![self.finish()];
         let text = FamilyText::new(parts, &family.description, self.encoder);
