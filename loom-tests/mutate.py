@@ -93,9 +93,10 @@ def unexplained() -> list[str]:
             where = f"{path.relative_to(ROOT)}:{number + 1} ({function}): {word}"
             if not any(word in comment for comment in comments):
                 problems.append(f"{where} is not explained in its function")
-            if word != "Relaxed" and not path.is_relative_to(ENGINE):
+            if word not in ("Relaxed", "SeqCst") and not path.is_relative_to(ENGINE):
                 problems.append(f"{where}: only src/engine/ is modelled")
-            if word in ("AcqRel", "SeqCst"):
+            # What sync.rs has instead of orderings is changed where it is called (mutations.toml).
+            if word in ("AcqRel", "SeqCst") and path.name != "sync.rs":
                 problems.append(f"{where} is not among those that are weakened here")
     return problems
 

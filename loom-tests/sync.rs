@@ -11,3 +11,20 @@ pub(crate) use loom::sync::{Mutex, MutexGuard};
 pub(crate) use loom::thread::{yield_now as pause, yield_now as spin_loop};
 pub(crate) use loom::thread_local;
 pub(crate) use std::sync::{PoisonError, TryLockError};
+
+use loom::sync::atomic::Ordering::SeqCst;
+
+/// As `src/sync.rs` has it. Loom knows sequential consistency of fences alone.
+pub(crate) fn add_seq_cst(cell: &AtomicU64, amount: u64) -> u64 {
+    let before = cell.fetch_add(amount, Release);
+    fence(SeqCst);
+    before
+}
+
+pub(crate) fn load_seq_cst(cell: &AtomicU64) -> u64 {
+    cell.load(Relaxed)
+}
+
+pub(crate) fn fence_seq_cst() {
+    fence(SeqCst);
+}

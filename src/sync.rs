@@ -12,6 +12,29 @@ pub(crate) use std::sync::atomic::{
 pub(crate) use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError, TryLockError};
 pub(crate) use std::thread_local;
 
+use std::sync::atomic::Ordering::SeqCst;
+
+/// Adds. Of two threads, one that adds here and then calls [`load_seq_cst`] for another cell, and one that changes that cell, calls
+/// [`fence_seq_cst`] and then loads this one, at least one sees what the other did. On x86-64 it costs what any addition costs.
+#[inline(always)]
+pub(crate) fn add_seq_cst(cell: &AtomicU64, amount: u64) -> u64 {
+    // SeqCst: see above. It is a Release as well.
+    cell.fetch_add(amount, SeqCst)
+}
+
+/// See [`add_seq_cst`].
+#[inline(always)]
+pub(crate) fn load_seq_cst(cell: &AtomicU64) -> u64 {
+    // SeqCst: see above.
+    cell.load(SeqCst)
+}
+
+/// See [`add_seq_cst`].
+pub(crate) fn fence_seq_cst() {
+    // SeqCst: see above.
+    fence(SeqCst);
+}
+
 /// Waits for other threads to get on. It sleeps rather than yields: beside more threads than processors, one that yields runs
 /// again only when all others have had their turn.
 pub(crate) fn pause() {

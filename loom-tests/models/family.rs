@@ -1,20 +1,23 @@
 //! Families: look-up, creation, removal, cells that are given to another series, the cap.
 
-use super::{Metrics, ModelThread, NOW, explore, in_slot, spawn};
+use super::{Forgotten, Metrics, ModelThread, NOW, Tally, explore, in_slot, spawn};
 use crate::engine::counter::handles::CellHandle;
 use crate::engine::counter::page::Page;
 use crate::engine::family::cap::{Cap, Places};
 use crate::engine::family::cells::{CellKind, Cells};
 use crate::engine::family::expiry::{Expires, IdleTime};
 use crate::engine::family::{Family as EngineFamily, Full, Listed, Members};
+use crate::engine::histogram::Recorder;
 use crate::engine::read_order::{PageGroup, ReadCache};
 use crate::engine::readout::PagesRead;
+use crate::engine::throughput::Tracker;
 use crate::engine::versioned::Version;
 use crate::sync::{AtomicU64, Relaxed};
 use loom::sync::Arc;
 use std::time::Duration;
 
 type Family = EngineFamily<Cells<CellHandle, u64>>;
+type Cache = ReadCache<Recorder<Tally>, Tracker<Forgotten>>;
 
 /// A registry with a family, after a single counter, or before it.
 struct Model {
@@ -96,7 +99,7 @@ impl Model {
     }
 
     /// The series that a reading shows, with their values; and the single counter.
-    fn read(&self, cache: &mut ReadCache) -> (Vec<(String, u64)>, u64) {
+    fn read(&self, cache: &mut Cache) -> (Vec<(String, u64)>, u64) {
         let readout = self.metrics.sources().read(cache, NOW);
         let [PagesRead::Family(family), single] = &*readout.pages else {
             unreachable!("a family and a page")
@@ -127,7 +130,7 @@ fn two_create_one() {
         threads
             .into_iter()
             .for_each(|thread| thread.join().unwrap());
-        let shown = model.read(&mut ReadCache::default()).0;
+        let shown = model.read(&mut Cache::default()).0;
         assert_eq!(shown, [("same".to_owned(), 2)]);
     });
 }
@@ -155,7 +158,7 @@ fn what_was_found_is_in_the_next_snapshot() {
                         before,
                         "found, and not in a current snapshot"
                     );
-                    let shown = model.read(&mut ReadCache::default()).0;
+                    let shown = model.read(&mut Cache::default()).0;
                     assert_eq!(shown.len(), 1, "found, and not listed");
                 }
             });
@@ -181,7 +184,7 @@ fn creation_races_removal() {
         writer.join().unwrap();
         remover.join().unwrap();
         assert_eq!(model.total(), 4);
-        let shown = model.read(&mut ReadCache::default()).0;
+        let shown = model.read(&mut Cache::default()).0;
         let found = model
             .family
             .lookup()
@@ -248,7 +251,7 @@ fn an_index_is_not_reused_under_a_rebuild() {
                 model.count(0, "y");
             });
             let reader = spawn(&model, |model| {
-                let mut cache = ReadCache::default();
+                let mut cache = Cache::default();
                 for _ in 0..2 {
                     for (labels, value) in model.read(&mut cache).0 {
                         let most = if labels == "x" { 1 } else { 2 };
@@ -277,7 +280,7 @@ fn a_gauge_is_reused() {
             in_slot(0, |thread| cell.page().set_gauge(thread, cell.index(), to));
         };
         set(&model, "x", 7);
-        let mut cache = ReadCache::default();
+        let mut cache = Cache::default();
         model.read(&mut cache);
         let changer = spawn(&model, |model| {
             model.remove("x");
@@ -301,7 +304,7 @@ fn a_gauge_is_reused() {
 fn a_new_series_before_b() {
     explore("family::a_new_series_before_b", 2, 50, || {
         let model = model(CellKind::Counter, 9);
-        let mut cache = ReadCache::default();
+        let mut cache = Cache::default();
         model.read(&mut cache);
         let writer = spawn(&model, |model| {
             model.count(0, "a");
@@ -404,7 +407,7 @@ fn a_series_expires_without_handles() {
         assert!(model.with("idle").value() >= value, "it is held");
         drop(cell);
         model.family.sweep(NOW);
-        assert_eq!(model.read(&mut ReadCache::default()).0, []);
+        assert_eq!(model.read(&mut Cache::default()).0, []);
         assert_eq!(model.total(), 2);
     });
 }

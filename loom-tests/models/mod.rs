@@ -3,6 +3,7 @@
 mod adaptive;
 mod block;
 mod counter;
+mod dirty;
 mod family;
 mod once_box;
 mod read_order;
@@ -15,6 +16,7 @@ mod versioned;
 
 use crate::engine::chunked::Chunked;
 use crate::engine::counter::page::Page;
+use crate::engine::family::dirty::DirtyBit;
 use crate::engine::generation::Generation;
 use crate::engine::histogram::Recorder;
 use crate::engine::histogram::accumulate::{Accumulate, FoldOutcome, FoldTarget};
@@ -230,7 +232,8 @@ fn recorder(config: BlockConfig) -> Recorder<Tally> {
 }
 
 fn recorder_with(config: BlockConfig, ownership: Ownership) -> Recorder<Tally> {
-    recorder_of(config, ownership, Arc::new(only(Promotion::default())))
+    let promotion = Arc::new(only(Promotion::default()));
+    recorder_of(config, ownership, promotion, DirtyBit::default())
 }
 
 /// Of the only registry of an execution, so that threads remember their words there.
@@ -244,8 +247,9 @@ fn recorder_of(
     config: BlockConfig,
     ownership: Ownership,
     promotion: Arc<Promotion>,
+    dirty: DirtyBit,
 ) -> Recorder<Tally> {
-    Recorder::new(config, (), Duration::ZERO, ownership, promotion)
+    Recorder::new(config, (), Duration::ZERO, ownership, promotion, dirty)
 }
 
 /// Records as a thread that owns the slot `by`.

@@ -2,6 +2,7 @@
 
 use super::{Forgotten, Metrics, ModelThread, REJECTED, Tally, config};
 use super::{explore, in_slot, record, recorder, recorder_of, spawn, tracker_of};
+use crate::engine::family::dirty::DirtyBit;
 use crate::engine::histogram::Recorder;
 use crate::engine::read_order::{Group, ReadCache, Readout};
 use crate::engine::readout::{GroupRead, SnapshotSource, Validity};
@@ -20,7 +21,7 @@ fn metrics(histograms: usize, throughputs: usize, pages: usize) -> Arc<Metrics> 
 fn unwritten(histograms: usize, ownership: Ownership, throughputs: usize, pages: usize) -> Metrics {
     let metrics = Metrics::with_pages(pages);
     let promotion = || std::sync::Arc::clone(&metrics.promotion);
-    let histogram = || recorder_of(config(4, 0), ownership, promotion());
+    let histogram = || recorder_of(config(4, 0), ownership, promotion(), DirtyBit::default());
     Metrics {
         histograms: (0..histograms)
             .map(|_| Group::One(histogram().into()))

@@ -4,6 +4,7 @@ use super::{
     Metrics, ModelThread, REJECTED, Snapshot, assert_prefix, claiming, config, explore, in_slot,
     record, recorder, recorder_of, spawn, tracker_of,
 };
+use crate::engine::family::dirty::DirtyBit;
 use crate::engine::generation::Generation;
 use crate::engine::histogram::Recorder;
 use crate::engine::read_order::{Group, ReadCache};
@@ -302,7 +303,12 @@ fn a_before_b() {
         let pages = Metrics::with_pages(1);
         let promotion = || std::sync::Arc::clone(&pages.promotion);
         let [c, d] = [4, 2].map(|queue| {
-            let histogram = recorder_of(config(queue, 0), Ownership::Always, promotion());
+            let histogram = recorder_of(
+                config(queue, 0),
+                Ownership::Always,
+                promotion(),
+                DirtyBit::default(),
+            );
             std::sync::Arc::new(histogram)
         });
         let metrics = Metrics {

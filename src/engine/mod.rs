@@ -36,6 +36,7 @@
 pub(crate) mod chunked;
 pub(crate) mod counter;
 pub(crate) mod family;
+mod family_reader;
 pub(crate) mod generation;
 pub(crate) mod histogram;
 pub(crate) mod read_order;

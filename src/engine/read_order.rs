@@ -25,6 +25,7 @@ use super::counter::page_cache::PageCache;
 use super::family::Listed;
 use super::family::cells::CellList;
 use super::family::objects::ObjectList;
+use super::family_reader::CachedFamily;
 use super::generation::Generation;
 use super::readout::{CellsRead, GroupRead, PagesRead, SnapshotSource, Validity};
 use super::rebuilds::Rebuilds;
@@ -72,9 +73,18 @@ pub(crate) struct Readout<H: SnapshotSource, T: SnapshotSource> {
 }
 
 /// What a reader of all metrics keeps from one reading to the next.
-#[derive(Debug, Default)]
-pub(crate) struct ReadCache {
+#[derive(Debug)]
+pub(crate) struct ReadCache<H: SnapshotSource, T: SnapshotSource> {
+    histograms: Vec<CachedGroup<H>>,
+    throughputs: Vec<CachedGroup<T>>,
     pages: Vec<CachedPages>,
+}
+
+/// A metric, or the last reading of a family.
+#[derive(Debug)]
+enum CachedGroup<T: SnapshotSource> {
+    One(Arc<T>),
+    Family(CachedFamily<T>),
 }
 
 /// The last reading of a group of pages. It keeps the group, so that no other one has its address.
@@ -99,7 +109,11 @@ impl<T> Group<T> {
     pub(crate) fn for_each(&self, each: impl Fn(&T)) {
         match self {
             Self::One(one) => each(one),
-            Self::Family(family) => family.list().iter().for_each(|(_, it)| each(&it.item)),
+            Self::Family(family) => family
+                .list()
+                .series
+                .iter()
+                .for_each(|(_, it)| each(&it.item)),
         }
     }
 }
@@ -129,15 +143,20 @@ impl PageGroup {
 
 impl<H: SnapshotSource, T: SnapshotSource> Sources<'_, H, T> {
     /// Reads everything, at the time `now`.
-    pub(crate) fn read(&self, cache: &mut ReadCache, now: Moment) -> Readout<H, T> {
+    pub(crate) fn read(&self, cache: &mut ReadCache<H, T>, now: Moment) -> Readout<H, T> {
         let _rebuild = self.rebuilds.begin();
         let mut validity = Validity::Lasting;
         // Before the metrics: what is written from here on is read again next time.
         let changes = self.changes.sum();
         let generation = self.generation.get();
-        let histograms = read_backwards(self.histograms, now, &mut validity);
-        let throughputs = read_backwards(self.throughputs, now, &mut validity);
-        let pages = cache.read(self.pages);
+        let ReadCache {
+            histograms,
+            throughputs,
+            pages,
+        } = cache;
+        let histograms = CachedGroup::read(histograms, self.histograms, now, &mut validity);
+        let throughputs = CachedGroup::read(throughputs, self.throughputs, now, &mut validity);
+        let pages = CachedPages::read(pages, self.pages);
         Readout {
             histograms,
             throughputs,
@@ -160,69 +179,89 @@ impl<H: SnapshotSource, T: SnapshotSource> Sources<'_, H, T> {
     }
 }
 
-/// Adds to `validity` that of what is read.
-fn read_backwards<T: SnapshotSource>(
-    groups: &Chunked<Group<T>>,
-    now: Moment,
-    validity: &mut Validity,
-) -> Box<[GroupRead<T>]> {
-    let mut read_one = |source: &T| {
-        let snapshot = source.read_at(now);
-        *validity = validity.and(source.validity(&snapshot));
-        snapshot
-    };
-    let read = |group: &Group<T>| match group {
-        Group::One(source) => GroupRead::One(read_one(source)),
-        Group::Family(family) => {
-            let list = family.list();
-            let mut snapshots = vec![None; list.positions()];
-            for (position, series) in list.iter().rev() {
-                snapshots[position] = Some(read_one(&series.item));
-            }
-            GroupRead::Family(list, snapshots.into())
+impl<H: SnapshotSource, T: SnapshotSource> Default for ReadCache<H, T> {
+    fn default() -> Self {
+        Self {
+            histograms: Vec::new(),
+            throughputs: Vec::new(),
+            pages: Vec::new(),
         }
-    };
-    let mut read: Vec<_> = groups.iter().rev().map(read).collect();
+    }
+}
+
+/// Keeps what is cached of these groups, and begins with nothing for new ones. Both are in the order of registration.
+fn follow<C, G>(
+    cached: &mut Vec<C>,
+    groups: &Chunked<G>,
+    is: impl Fn(&C, &G) -> bool,
+    new: impl Fn(&G) -> C,
+) {
+    for (kept, group) in groups.iter().enumerate() {
+        while cached.get(kept).is_some_and(|cached| !is(cached, group)) {
+            cached.remove(kept);
+        }
+        if kept == cached.len() {
+            cached.push(new(group));
+        }
+    }
+    cached.truncate(groups.len());
+}
+
+/// What `read` makes of all groups, the last one first.
+fn backwards<C, R>(cached: &mut [C], read: impl FnMut(&mut C) -> R) -> Box<[R]> {
+    let mut read: Vec<_> = cached.iter_mut().rev().map(read).collect();
     read.reverse();
     read.into()
 }
 
-impl ReadCache {
-    /// Reads the pages that were written to, the last one first.
-    fn read(&mut self, groups: &Chunked<PageGroup>) -> Box<[PagesRead]> {
-        self.follow(groups);
-        let pages = self.pages.iter_mut().rev();
-        let mut read: Vec<_> = pages.map(CachedPages::read).collect();
-        read.reverse();
-        read.into()
+impl<T: SnapshotSource> CachedGroup<T> {
+    fn is(&self, group: &Group<T>) -> bool {
+        match (self, group) {
+            (Self::One(ours), Group::One(theirs)) => Arc::ptr_eq(ours, theirs),
+            (Self::Family(ours), Group::Family(theirs)) => ours.is(theirs),
+            _ => false,
+        }
     }
 
-    /// Keeps what belongs to these groups, and begins with nothing for new ones. Both are in the order of registration.
-    fn follow(&mut self, groups: &Chunked<PageGroup>) {
-        let mut kept = 0;
-        for group in groups.iter() {
-            while self
-                .pages
-                .get(kept)
-                .is_some_and(|cached| !cached.group.is(group))
-            {
-                self.pages.remove(kept);
-            }
-            if kept == self.pages.len() {
-                self.pages.push(CachedPages {
-                    group: group.clone(),
-                    cache: PageCache::default(),
-                    read: None,
-                });
-            }
-            kept += 1;
+    fn new(group: &Group<T>) -> Self {
+        match group {
+            Group::One(one) => Self::One(Arc::clone(one)),
+            Group::Family(family) => Self::Family(CachedFamily::new(family)),
         }
-        self.pages.truncate(kept);
+    }
+
+    /// Reads all groups, and adds to `validity` that of what is read.
+    fn read(
+        cached: &mut Vec<Self>,
+        groups: &Chunked<Group<T>>,
+        now: Moment,
+        validity: &mut Validity,
+    ) -> Box<[GroupRead<T>]> {
+        follow(cached, groups, Self::is, Self::new);
+        backwards(cached, |cached| match cached {
+            Self::One(source) => {
+                let snapshot = source.read_at(now);
+                *validity = validity.and(source.validity(&snapshot));
+                GroupRead::One(snapshot)
+            }
+            Self::Family(family) => GroupRead::Family(family.read(now, validity)),
+        })
     }
 }
 
 impl CachedPages {
-    fn read(&mut self) -> PagesRead {
+    /// Reads the pages that were written to.
+    fn read(cached: &mut Vec<Self>, groups: &Chunked<PageGroup>) -> Box<[PagesRead]> {
+        let new = |group: &PageGroup| Self {
+            group: group.clone(),
+            cache: PageCache::default(),
+            read: None,
+        };
+        follow(cached, groups, |cached, group| cached.group.is(group), new);
+        backwards(cached, Self::refresh)
+    }
+
+    fn refresh(&mut self) -> PagesRead {
         let family = match &self.group {
             PageGroup::Family(family) => family,
             PageGroup::Page(page) => {

@@ -1,5 +1,6 @@
 //! What a reading holds of each group of metrics, and how long it holds.
 
+use super::chunked::Chunked;
 use super::family::cells::CellList;
 use super::family::labels::LabelValues;
 use super::family::objects::ObjectList;
@@ -33,8 +34,36 @@ pub(crate) enum Validity {
 #[derive(Debug)]
 pub(crate) enum GroupRead<T: SnapshotSource> {
     One(Arc<T::Snapshot>),
-    /// The list, and the snapshots of the series on it, at the same positions.
-    Family(Arc<ObjectList<T>>, Box<[Option<Arc<T::Snapshot>>]>),
+    Family(Arc<FamilyRead<T>>),
+}
+
+/// Positions whose snapshots are kept as one piece: another reading shares it until one of them changes.
+pub(crate) const PART: usize = 8;
+
+/// The snapshots of a part of a family.
+pub(crate) type Part<S> = [Option<Arc<S>>; PART];
+
+/// The list of a family, and the snapshots of the series on it, at the same positions.
+#[derive(Debug)]
+pub(crate) struct FamilyRead<T: SnapshotSource> {
+    pub(super) list: Arc<ObjectList<T>>,
+    pub(super) parts: Chunked<Arc<Part<T::Snapshot>>>,
+}
+
+impl<T: SnapshotSource> Clone for FamilyRead<T> {
+    fn clone(&self) -> Self {
+        Self {
+            list: Arc::clone(&self.list),
+            parts: self.parts.clone(),
+        }
+    }
+}
+
+impl<T: SnapshotSource> FamilyRead<T> {
+    /// What was read at a position.
+    pub(super) fn snapshot(&self, position: usize) -> Option<&Arc<T::Snapshot>> {
+        self.parts.get(position / PART)?[position % PART].as_ref()
+    }
 }
 
 /// What was read of a [`PageGroup`](super::read_order::PageGroup).
@@ -59,7 +88,7 @@ impl<T: SnapshotSource> GroupRead<T> {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::One(_) => 1,
-            Self::Family(list, _) => list.len(),
+            Self::Family(read) => read.list.series.len(),
         }
     }
 
@@ -67,7 +96,7 @@ impl<T: SnapshotSource> GroupRead<T> {
     pub(crate) fn positions(&self) -> usize {
         match self {
             Self::One(_) => 1,
-            Self::Family(list, _) => list.positions(),
+            Self::Family(read) => read.list.series.positions(),
         }
     }
 
@@ -78,9 +107,9 @@ impl<T: SnapshotSource> GroupRead<T> {
     ) -> Option<(Option<&LabelValues>, &Arc<T::Snapshot>)> {
         match self {
             Self::One(snapshot) => (position == 0).then_some((None, snapshot)),
-            Self::Family(list, snapshots) => {
-                let snapshot = snapshots.get(position)?.as_ref()?;
-                Some((Some(&list.get(position)?.labels), snapshot))
+            Self::Family(read) => {
+                let snapshot = read.snapshot(position)?;
+                Some((Some(&read.list.series.get(position)?.labels), snapshot))
             }
         }
     }
@@ -89,8 +118,26 @@ impl<T: SnapshotSource> GroupRead<T> {
     pub(crate) fn snapshot(&self, position: usize) -> Option<&Arc<T::Snapshot>> {
         match self {
             Self::One(snapshot) => (position == 0).then_some(snapshot),
-            Self::Family(_, snapshots) => snapshots.get(position)?.as_ref(),
+            Self::Family(read) => read.snapshot(position),
         }
+    }
+
+    /// What was read of a part of a family: the same object in another reading if nothing of it changed.
+    pub(crate) fn part(&self, number: usize) -> Option<&Arc<Part<T::Snapshot>>> {
+        match self {
+            Self::One(_) => None,
+            Self::Family(read) => read.parts.get(number),
+        }
+    }
+
+    /// What was read of one metric, single or in a family.
+    pub(crate) fn find(&self, metric: &Arc<T>) -> Option<&Arc<T::Snapshot>> {
+        let Self::Family(read) = self else {
+            return None;
+        };
+        let mut series = read.list.series.iter();
+        let (at, _) = series.find(|(_, series)| Arc::ptr_eq(&*series.item, metric))?;
+        read.snapshot(at)
     }
 }
 

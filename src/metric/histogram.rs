@@ -1,6 +1,7 @@
 //! Histograms: a block for each thread, folded into snapshots by readers.
 
 use crate::clock::nanos;
+use crate::engine::family::dirty::DirtyBit;
 use crate::engine::family::objects::Object;
 use crate::engine::histogram::Recorder;
 use crate::engine::readout::{SnapshotSource, Validity};
@@ -59,7 +60,12 @@ pub(crate) struct HistogramCore {
 }
 
 impl HistogramCore {
-    pub(crate) fn new(options: &ValidOptions, context: Arc<MetricContext>) -> Self {
+    /// `dirty`: of a series.
+    pub(crate) fn new(
+        options: &ValidOptions,
+        context: Arc<MetricContext>,
+        dirty: DirtyBit,
+    ) -> Self {
         let ValidOptions {
             unit,
             digits,
@@ -77,7 +83,7 @@ impl HistogramCore {
         let created = context.now();
         let windows = (!options.windows.is_empty())
             .then(|| Mutex::new(Windows::new(options.windows.clone(), created)).into());
-        let recorder = Recorder::new(config, (digits, unit), created, ownership, promotion);
+        let recorder = Recorder::new(config, (digits, unit), created, ownership, promotion, dirty);
         Self {
             recorder,
             unit,

@@ -1,7 +1,7 @@
 //! One family of a registry's snapshot.
 
 use crate::engine::read_order::Readout;
-use crate::engine::readout::CellsRead;
+use crate::engine::readout::{CellsRead, PART};
 use crate::kind::{MetricKind, Unit};
 use crate::metric::histogram::HistogramCore;
 use crate::metric::throughput::ThroughputCore;
@@ -182,8 +182,23 @@ impl<'a> FamilySnapshot<'a> {
             None => {
                 let mut positions = self.positions_of(number);
                 positions == other.positions_of(number)
-                    && positions.all(|position| self.is_same_at(position, other))
+                    && (self.shares_part(other, number)
+                        || positions.all(|position| self.is_same_at(position, other)))
             }
+        }
+    }
+
+    /// Whether both have one object for the histograms of a part.
+    fn shares_part(self, other: Self, number: usize) -> bool {
+        match (&self.entry.stored, &other.entry.stored) {
+            (Stored::Histograms(group), Stored::Histograms(other_group))
+            | (Stored::Rejections(group), Stored::Rejections(other_group)) => {
+                same(
+                    self.readout.histograms[*group].part(number),
+                    other.readout.histograms[*other_group].part(number),
+                ) && self.readout.histograms[*group].part(number).is_some()
+            }
+            _ => false,
         }
     }
 
@@ -239,11 +254,10 @@ impl<'a> FamilySnapshot<'a> {
     }
 
     fn part_len(self) -> usize {
-        const OBJECTS: usize = 16;
         match &self.entry.stored {
             Stored::Cell(..) | Stored::Cells(..) => PAGE_CELLS,
-            Stored::Histograms(_) | Stored::Rejections(_) | Stored::Totals(_) => OBJECTS,
-            Stored::Rates(_, windows) => OBJECTS * windows.len().max(1),
+            Stored::Histograms(_) | Stored::Rejections(_) | Stored::Totals(_) => PART,
+            Stored::Rates(_, windows) => PART * windows.len().max(1),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Registering metrics without labels.
 
 use crate::engine::counter::handles::CellHandle;
+use crate::engine::family::dirty::DirtyBit;
 use crate::engine::read_order::Group;
 use crate::error::RegisterError;
 use crate::kind::{MetricKind, Unit};
@@ -75,7 +76,11 @@ impl Registry {
         let valid = options.validate(HistogramOptions::DEFAULT_RECENT)?;
         let description = self.describe_histograms(name, help, &[], &valid)?;
         // Made before the lock is taken, since it asks the clock. It is dropped if the histogram is registered already.
-        let core = Arc::new(HistogramCore::new(&valid, Arc::clone(&self.state.context)));
+        let core = Arc::new(HistogramCore::new(
+            &valid,
+            Arc::clone(&self.state.context),
+            DirtyBit::default(),
+        ));
         self.state
             .register(vec![description], options, |catalog, families| {
                 catalog.add_histograms(&families[0], Group::One(Arc::clone(&core)));

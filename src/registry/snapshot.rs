@@ -105,12 +105,7 @@ fn find<'a, T: SnapshotSource>(
 ) -> Option<&'a Arc<T::Snapshot>> {
     groups.iter().zip(read).find_map(|pair| match pair {
         (Group::One(one), GroupRead::One(held)) => Arc::ptr_eq(one, wanted).then_some(held),
-        (_, GroupRead::Family(list, held)) => {
-            let mut series = list.iter();
-            let (at, _) = series.find(|(_, series)| Arc::ptr_eq(&*series.item, wanted))?;
-            held.get(at)?.as_ref()
-        }
-        _ => None,
+        (_, read) => read.find(wanted),
     })
 }
 

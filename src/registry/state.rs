@@ -35,7 +35,7 @@ pub(super) struct RegistryState {
     /// Places for the series of all families.
     pub(super) places: Arc<Places>,
     registered: Versioned<Registered>,
-    cache: SnapshotCache<ReadCache, RegistrySnapshot>,
+    cache: SnapshotCache<ReadCache<HistogramCore, ThroughputCore>, RegistrySnapshot>,
     /// What pages looked like last.
     pub(super) rendered: Arc<RenderCaches>,
 }
@@ -148,7 +148,7 @@ impl RegistryState {
             newer && published.second >= second || self.is_current(published, second, exact)
         };
         self.cache
-            .answer(request, serves, |pages, _| self.rebuild(pages, now))
+            .answer(request, serves, |cache, _| self.rebuild(cache, now))
     }
 
     /// Keeps what windows and decaying rates need of this second.
@@ -179,13 +179,17 @@ impl RegistryState {
             || now.is_some_and(|now| self.context.within_staleness(published.taken, now))
     }
 
-    fn rebuild(&self, pages: &mut ReadCache, now: Moment) -> RegistrySnapshot {
+    fn rebuild(
+        &self,
+        cache: &mut ReadCache<HistogramCore, ThroughputCore>,
+        now: Moment,
+    ) -> RegistrySnapshot {
         // Before the catalog and the families' lists: what changes from here on is read again next time.
         let version = self.version().get();
         let catalog = self
             .registered
             .read(|registered| Arc::clone(&registered.catalog));
-        let readout = self.sources(&catalog).read(pages, now);
+        let readout = self.sources(&catalog).read(cache, now);
         RegistrySnapshot {
             catalog,
             version,

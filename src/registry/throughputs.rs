@@ -1,5 +1,6 @@
 //! Registering throughputs, each of which is exposed as two families.
 
+use crate::engine::family::dirty::DirtyBit;
 use crate::engine::family::objects::Objects;
 use crate::engine::read_order::Group;
 use crate::error::RegisterError;
@@ -83,7 +84,9 @@ impl Registry {
         let open = |family: FamilyDescription| family.open(labels.open);
         let families: Vec<_> = families.into_iter().map(open).collect();
         let context = Arc::clone(&self.state.context);
-        let create = move || {
+        let create = move |dirty: DirtyBit| {
+            // Threads have cells of their own from the first call on, and rates change without one.
+            dirty.mark_always();
             Arc::new(ThroughputCore::with_valid_windows(
                 &windows,
                 Arc::clone(&context),

@@ -22,6 +22,7 @@
 
 pub(crate) mod cap;
 pub(crate) mod cells;
+pub(crate) mod dirty;
 pub(crate) mod expiry;
 pub(crate) mod labels;
 pub(crate) mod list;

@@ -6,8 +6,10 @@
 //! **Progress.** That of the family's lock.
 
 use super::Members;
+use super::dirty::{DirtyBit, DirtyChunk};
 use super::labels::LabelValues;
 use super::list::{Series, SeriesList};
+use crate::engine::chunked::{CHUNK, Chunked};
 use crate::engine::throughput::Moment;
 use std::collections::VecDeque;
 use std::fmt;
@@ -27,15 +29,38 @@ pub(crate) trait Object: Send + Sync {
 }
 
 /// What readers copy.
-pub(crate) type ObjectList<T> = SeriesList<Shared<T>>;
+#[derive(Debug)]
+pub(crate) struct ObjectList<T> {
+    pub(crate) series: SeriesList<Shared<T>>,
+    /// Which of them are to be read, by chunk of positions.
+    pub(crate) dirty: Chunked<Arc<DirtyChunk>>,
+}
 
 /// Lists share the outer `Arc`, so that the inner one counts handles: it has one more reference than there are.
-type Shared<T> = Arc<Arc<T>>;
+pub(crate) type Shared<T> = Arc<Arc<T>>;
+
+impl<T> Default for ObjectList<T> {
+    fn default() -> Self {
+        Self {
+            series: SeriesList::default(),
+            dirty: Chunked::default(),
+        }
+    }
+}
+
+impl<T> Clone for ObjectList<T> {
+    fn clone(&self) -> Self {
+        Self {
+            series: self.series.clone(),
+            dirty: self.dirty.clone(),
+        }
+    }
+}
 
 /// See the module's header.
 pub(crate) struct Objects<T: Object, H> {
     list: Arc<ObjectList<T>>,
-    create: Box<dyn Fn() -> Arc<T> + Send>,
+    create: Box<dyn Fn(DirtyBit) -> Arc<T> + Send>,
     handle: fn(Arc<T>) -> H,
     free: Vec<usize>,
     /// Removed objects, each with its value at the removal.
@@ -48,7 +73,7 @@ pub(crate) struct Objects<T: Object, H> {
 impl<T: Object, H> Objects<T, H> {
     pub(crate) fn new(
         empty: T::Value,
-        create: impl Fn() -> Arc<T> + Send + 'static,
+        create: impl Fn(DirtyBit) -> Arc<T> + Send + 'static,
         handle: fn(Arc<T>) -> H,
     ) -> Self {
         Self {
@@ -84,19 +109,28 @@ impl<T: Object, H: Clone + Send + Sync> Members for Objects<T, H> {
     type List = ObjectList<T>;
 
     fn create(&mut self, labels: &LabelValues) -> (H, usize) {
-        let position = self.free.pop().unwrap_or_else(|| self.list.positions());
-        let object = (self.create)();
+        let position = self
+            .free
+            .pop()
+            .unwrap_or_else(|| self.list.series.positions());
+        let list = Arc::make_mut(&mut self.list);
+        if list.dirty.len() * CHUNK <= position {
+            list.dirty.push(Arc::default());
+        }
+        let dirty = list.dirty.get(position / CHUNK);
+        let dirty = dirty.map(|chunk| DirtyBit::new(chunk, position));
+        let object = (self.create)(dirty.unwrap_or_default());
         let series = Series {
             labels: labels.clone(),
             item: Arc::new(Arc::clone(&object)),
         };
-        Arc::make_mut(&mut self.list).put(position, series);
+        list.series.put(position, series);
         ((self.handle)(object), position)
     }
 
     fn remove(&mut self, position: usize, now: Moment) -> Option<T::Value> {
         self.settle(now);
-        let series = Arc::make_mut(&mut self.list).take(position)?;
+        let series = Arc::make_mut(&mut self.list).series.take(position)?;
         self.free.push(position);
         let value = series.item.value(now);
         self.removed.push_back((series.item, value.clone()));
@@ -110,18 +144,22 @@ impl<T: Object, H: Clone + Send + Sync> Members for Objects<T, H> {
     }
 
     fn handle(&self, position: usize) -> Option<H> {
-        let series = self.list.get(position)?;
+        let series = self.list.series.get(position)?;
         Some((self.handle)(Arc::clone(&*series.item)))
     }
 
     fn handles(&self, position: usize) -> usize {
-        let series = self.list.get(position);
+        let series = self.list.series.get(position);
         // One is the list's.
         series.map_or(0, |series| Arc::strong_count(&*series.item) - 1)
     }
 
     fn positions(&self) -> Vec<usize> {
-        self.list.iter().map(|(position, _)| position).collect()
+        self.list
+            .series
+            .iter()
+            .map(|(position, _)| position)
+            .collect()
     }
 
     fn list(&self) -> &Arc<ObjectList<T>> {
@@ -129,11 +167,11 @@ impl<T: Object, H: Clone + Send + Sync> Members for Objects<T, H> {
     }
 
     fn labels(&self, position: usize) -> Option<&LabelValues> {
-        Some(&self.list.get(position)?.labels)
+        Some(&self.list.series.get(position)?.labels)
     }
 
     fn values(&self, now: Moment) -> Vec<(LabelValues, T::Value)> {
-        let series = self.list.iter();
+        let series = self.list.series.iter();
         let value = |(_, series): (usize, &Series<Shared<T>>)| {
             (series.labels.clone(), series.item.value(now))
         };
@@ -141,7 +179,11 @@ impl<T: Object, H: Clone + Send + Sync> Members for Objects<T, H> {
     }
 
     fn sum(&self, now: Moment) -> T::Value {
-        let values = self.list.iter().map(|(_, series)| series.item.value(now));
+        let values = self
+            .list
+            .series
+            .iter()
+            .map(|(_, series)| series.item.value(now));
         values.fold(self.empty.clone(), |sum, value| T::add(&sum, &value))
     }
 
@@ -152,14 +194,14 @@ impl<T: Object, H: Clone + Send + Sync> Members for Objects<T, H> {
     }
 
     fn len(&self) -> usize {
-        self.list.len()
+        self.list.series.len()
     }
 }
 
 impl<T: Object, H> fmt::Debug for Objects<T, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Objects")
-            .field("series", &self.list.len())
+            .field("series", &self.list.series.len())
             .field("removed", &self.removed.len())
             .finish_non_exhaustive()
     }

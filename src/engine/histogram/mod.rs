@@ -38,6 +38,7 @@ mod slot_table;
 pub(crate) mod storage;
 pub(crate) mod writer;
 
+use super::family::dirty::DirtyBit;
 use super::generation::Generation;
 use super::readout::Validity;
 use super::slot::adaptive::Promotion;
@@ -86,9 +87,10 @@ impl<A: Accumulate> Recorder<A> {
         created: Duration,
         ownership: Ownership,
         promotion: Arc<Promotion>,
+        dirty: DirtyBit,
     ) -> Self {
         Self {
-            storage: Storage::new(config, ownership, promotion),
+            storage: Storage::new(config, ownership, promotion, dirty),
             readers: OnceBox::default(),
             created,
             kind,
@@ -283,6 +285,7 @@ impl<A: Accumulate> Recorder<A> {
             });
             if forgotten.is_some() {
                 // After the snapshot without what was forgotten was published.
+                self.storage.dirty.mark_changed();
                 generation.bump();
                 return forgotten;
             }

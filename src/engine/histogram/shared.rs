@@ -33,7 +33,7 @@
 //! | bucket, upper half | Relaxed | published by `large`, sum and tail | | |
 //! | `large` | Release | the reader's `large` | a sum too high by 2^64 | `shared::large_never_ahead` |
 //! | sum | Release | the reader's sum | a sum ahead of its buckets | `shared::writers_beside_a_reader` |
-//! | tail | Release | the reader's tail | a sample is counted that is not there yet | `shared::writers_beside_a_reader` |
+//! | tail | sequentially consistent, as [`dirty`](crate::engine::family::dirty) needs it, hence Release | the reader's tail | a sample is counted that is not there yet | `shared::writers_beside_a_reader` |
 //! | `late` | Release | the reader's `late` | a late sample is held for folded | `shared::reads_that_flip` |
 //! | tail by a reader | Acquire | the writers' tail | the same | `shared::writers_beside_a_reader` |
 //! | sum by a reader | Acquire | the writers' sum | a sum ahead of its buckets | `shared::writers_beside_a_reader` |
@@ -49,7 +49,7 @@ use super::slot_table::SlotTable;
 use crate::engine::slot::adaptive::SlotRate;
 use crate::engine::slot::once_box::OnceBox;
 use crate::prefetch;
-use crate::sync::{Acquire, AtomicU32, AtomicU64, Relaxed, Release};
+use crate::sync::{Acquire, AtomicU32, AtomicU64, Relaxed, Release, add_seq_cst};
 use crate::tuning::LARGE_SHIFT;
 use crate::zeroed::try_box;
 
@@ -142,8 +142,8 @@ impl SharedBlock {
         }
         // Release: publishes the bucket, so that a sum is never ahead of its buckets.
         bank.sum.fetch_add(value, Release);
-        // Release, last: publishes the sample.
-        let before = bank.tail.fetch_add(SAMPLE, Release);
+        // SeqCst, hence Release, last: publishes the sample.
+        let before = add_seq_cst(&bank.tail, SAMPLE);
         if before as u16 != generation as u16 {
             bank.note_late();
         }

@@ -7,12 +7,13 @@
 //!
 //! What a record into the shared block touches comes first here, after the pointer to the owned blocks.
 //!
-//! A record into the shared block, and a rejection, ends with the slot's [word](crate::engine::slot::changes). For a record it is made
+//! A record into the shared block, and a rejection, marks the series as [dirty](crate::engine::family::dirty) and ends with the slot's
+//! [word](crate::engine::slot::changes). For a record it is made
 //! before anything else; a rejection makes none. The owner of a block has the word there.
 //!
 //! | operation | ordering | pairs with | weaker: what breaks | model |
 //! |---|---|---|---|---|
-//! | `rejected`, a read-modify-write | Release | the reader's `rejected` | a rejection visible without what came before it | `shared::a_rejection_after_a_sample` |
+//! | `rejected`, a read-modify-write | sequentially consistent, as [`dirty`](crate::engine::family::dirty) needs it, hence Release | the reader's `rejected` | a rejection visible without what came before it | `shared::a_rejection_after_a_sample` |
 //! | `rejected` by a reader, before the samples | Acquire | the writers' `rejected` | the same | `shared::a_rejection_after_a_sample` |
 //!
 //! | step | by | without it | model |
@@ -24,11 +25,12 @@
 use super::block::{BlockConfig, OwnedBlocks};
 use super::shared::SharedBlock;
 use super::writer::BlockWriter;
+use crate::engine::family::dirty::DirtyBit;
 use crate::engine::slot::adaptive::Promotion;
 use crate::engine::slot::owner::{CurrentThread, Owner};
 use crate::ownership::Ownership;
 use crate::prefetch;
-use crate::sync::{Acquire, AtomicU64, Release};
+use crate::sync::{Acquire, AtomicU64, add_seq_cst};
 use std::sync::Arc;
 
 /// See the module's header.
@@ -38,6 +40,8 @@ pub(crate) struct Storage {
     pub(super) blocks: OwnedBlocks,
     /// The registry's number.
     registry: u64,
+    /// Whether readers are to look here.
+    pub(super) dirty: DirtyBit,
     pub(super) config: BlockConfig,
     pub(super) shared: SharedBlock,
     /// Values that threads without a block refused.
@@ -61,10 +65,12 @@ impl Storage {
         config: BlockConfig,
         ownership: Ownership,
         promotion: Arc<Promotion>,
+        dirty: DirtyBit,
     ) -> Self {
         Self {
             blocks: OwnedBlocks::default(),
             registry: promotion.registry,
+            dirty,
             shared: SharedBlock::new(&config.layout),
             config,
             rejected: AtomicU64::new(0),
@@ -94,6 +100,7 @@ impl Storage {
         if !self.shared.try_record(value, layout) {
             return false;
         }
+        self.dirty.mark();
         word.bump();
         rate.count_undue();
         true
@@ -126,6 +133,7 @@ impl Storage {
         }
         let recorded = self.shared.try_record(value, &self.config.layout);
         if recorded {
+            self.dirty.mark();
             word.bump();
             Recorded::Yes
         } else {
@@ -151,6 +159,7 @@ impl Storage {
             } else {
                 let shared = self.make_shared(owner);
                 if shared.try_record(value, &self.config.layout) {
+                    self.dirty.mark();
                     return self.promotion.changes.bump(owner);
                 }
                 if !shared.make_room(value, &self.config.layout) {
@@ -169,6 +178,8 @@ impl Storage {
             Some(self.promotion.room(bytes))
         };
         room.is_some_and(|room| {
+            // Before the first record into it.
+            self.dirty.mark_always();
             self.blocks
                 .get_or_create(owner, &self.config, room)
                 .is_some()
@@ -213,8 +224,9 @@ impl Storage {
     }
 
     fn reject_shared(&self, owner: Owner<'_>, values: u64) {
-        // Release: a reader that sees this sees what the thread did before.
-        self.rejected.fetch_add(values, Release);
+        // SeqCst, hence Release: a reader that sees this sees what the thread did before.
+        add_seq_cst(&self.rejected, values);
+        self.dirty.mark();
         self.promotion.changes.bump(owner);
     }
 

@@ -16,6 +16,19 @@ pub(crate) use std::sync::{PoisonError, TryLockError};
 /// which the writer has not moved.
 pub(crate) fn spin_loop() {}
 
+/// As `src/sync.rs` has it; shuttle knows no other order.
+pub(crate) fn add_seq_cst(cell: &AtomicU64, amount: u64) -> u64 {
+    cell.fetch_add(amount, Release)
+}
+
+/// See [`add_seq_cst`].
+pub(crate) fn load_seq_cst(cell: &AtomicU64) -> u64 {
+    cell.load(Acquire)
+}
+
+/// See [`add_seq_cst`].
+pub(crate) fn fence_seq_cst() {}
+
 /// A static that each execution initialises anew.
 #[derive(Debug)]
 pub(crate) struct LazyLock<T: Sync>(shuttle::lazy_static::Lazy<T>);
