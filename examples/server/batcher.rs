@@ -3,21 +3,25 @@
 //! It is a thread and no task, since it computes, which must not keep the connections' threads, and since it waits for
 //! fractions of a millisecond, which tokio's timers are too coarse for.
 //!
-//! Three modes:
-//! - *idle*: who comes is served at once, with whoever came at the same time. Nobody waits for a window on an idle server.
-//! - *batching*: a batch waits for more until it is full, its window has passed, or nobody came for a quarter of the window.
-//! - *saturated*: another full batch waits already.
+//! A batch takes one of two paths:
+//! - *at once*: the batcher was idle and the queue empty. The first request to arrive is served immediately, with any that arrived at the
+//!   same time.
+//! - *collected*: requests arrived during the last batch, so more are likely to come. The batch waits for them until it is full, its
+//!   window has passed, or no request has arrived for a quarter of the window.
 //!
-//! From idle to batching: a batch had more than one request. From saturated: the queue is empty. To idle: nobody came for
-//! [`QUIET`].
+//! The mode describes the load. It decides nothing, and changes rarely:
+//! - *idle*: no request arrived for [`QUIET`], and every batch since then had one request;
+//! - *batching*: a batch had more than one request;
+//! - *saturated*: another full batch was left in the queue, which has not been empty since.
 
-use crate::controller::{Controller, Observed};
-use crate::metrics::Metrics;
+use crate::controller::Controller;
 use crate::queue::{Answer, Job, Places};
+use crate::record::Record;
+use crate::tuner::{Observed, Settings};
 use std::hint::black_box;
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -26,11 +30,10 @@ use tokio::sync::oneshot;
 /// does not flap.
 const QUIET: Duration = Duration::from_millis(50);
 
-/// What the "model" costs, in turns of a loop of about a nanosecond each: much for a batch, little for a request and
-/// less for a token. That is why batching pays.
+/// Work in turns of a loop, about a nanosecond each: much for a batch, little for a request and less for a token (`models.rs`), so
+/// batching pays.
 const TURNS_PER_BATCH: u64 = 200_000;
 const TURNS_PER_REQUEST: u64 = 5_000;
-const TURNS_PER_TOKEN: u64 = 50;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
@@ -52,21 +55,21 @@ impl Mode {
 /// A request in a batch: out of the queue, its place there given back.
 #[derive(Debug)]
 struct Request {
-    tokens: u64,
+    turns: u64,
     reply: oneshot::Sender<Answer>,
 }
 
-#[derive(Debug)]
-struct Batcher {
+struct Batcher<R> {
     jobs: Receiver<Job>,
     places: Places,
-    metrics: Arc<Metrics>,
-    controller: Controller,
+    record: Arc<R>,
+    /// If there is none, [`Settings::INITIAL`] apply.
+    controller: Option<Controller>,
     mode: Mode,
     answered: u64,
 }
 
-impl Drop for Batcher {
+impl<R> Drop for Batcher<R> {
     /// However the thread ends: nobody shall wait for it.
     fn drop(&mut self) {
         self.places.close();
@@ -77,13 +80,17 @@ impl Drop for Batcher {
 ///
 /// # Errors
 /// If the system has no thread to give.
-pub(crate) fn start(jobs: Receiver<Job>, places: Places, metrics: Arc<Metrics>) -> io::Result<()> {
-    let controller = Controller::new(Arc::clone(&metrics));
-    metrics.collector.record_mode_transition(Mode::Idle.name());
+pub(crate) fn start<R: Record>(
+    jobs: Receiver<Job>,
+    places: Places,
+    record: Arc<R>,
+    controller: Option<Controller>,
+) -> io::Result<()> {
+    record.mode(Mode::Idle.name());
     let mut batcher = Batcher {
         jobs,
         places,
-        metrics,
+        record,
         controller,
         mode: Mode::Idle,
         answered: 0,
@@ -94,62 +101,73 @@ pub(crate) fn start(jobs: Receiver<Job>, places: Places, metrics: Arc<Metrics>) 
         .map(drop)
 }
 
-impl Batcher {
+impl<R: Record> Batcher<R> {
     fn run(&mut self) {
-        while let Some(first) = self.first() {
-            let (batch, observed) = self.collect(admit(first));
+        while let Some((first, at_once)) = self.first() {
+            let (batch, observed) = self.collect(admit(first), at_once);
             self.work(batch);
-            self.controller.after_batch(observed);
+            if let Some(controller) = &mut self.controller {
+                controller.after_batch(observed);
+            }
         }
     }
 
-    /// Waits for a request; `None` when there will be none any more.
-    fn first(&mut self) -> Option<Job> {
+    /// Waits for the next request, and returns whether it is served at once, because the queue was empty. `None` if the queue is closed.
+    fn first(&mut self) -> Option<(Job, bool)> {
+        match self.jobs.try_recv() {
+            Ok(job) => return Some((job, false)),
+            Err(TryRecvError::Disconnected) => return None,
+            Err(TryRecvError::Empty) => (),
+        }
         if self.mode != Mode::Idle {
             match self.jobs.recv_timeout(QUIET) {
-                Ok(job) => return Some(job),
+                Ok(job) => return Some((job, true)),
                 Err(RecvTimeoutError::Disconnected) => return None,
                 Err(RecvTimeoutError::Timeout) => {
-                    self.metrics.collector.record_queue_depth(0);
+                    self.record.queue_empty();
                     self.enter(Mode::Idle);
                 }
             }
         }
-        self.jobs.recv().ok()
+        let job = self.jobs.recv().ok()?;
+        Some((job, true))
+    }
+
+    fn settings(&self) -> Settings {
+        let controller = self.controller.as_ref();
+        controller.map_or(Settings::INITIAL, Controller::settings)
     }
 
     /// Collects a batch.
-    fn collect(&mut self, first: Request) -> (Vec<Request>, Observed) {
-        let limit = self.controller.limit();
+    fn collect(&mut self, first: Request, at_once: bool) -> (Vec<Request>, Observed) {
+        let Settings { limit, window } = self.settings();
         let mut batch = Vec::with_capacity(limit);
         batch.push(first);
         self.take_waiting(&mut batch, limit);
-        let at_once = batch.len();
-        let waited = self.mode != Mode::Idle && at_once < limit;
+        let before = batch.len();
+        let waited = !at_once && before < limit;
         if waited {
-            self.wait_for_more(&mut batch, limit);
+            self.wait_for_more(&mut batch, limit, window);
         }
 
+        let size = batch.len();
         let left = self.places.taken();
         let saturated = left >= limit;
         // Two thresholds, so that the mode does not flap at one.
         let relieved = self.mode == Mode::Saturated && left == 0;
-        self.metrics.collector.record_queue_depth(left as u64);
-        self.metrics.collector.record_batch_size(batch.len() as u64);
+        self.record.batch(size, left, at_once);
         if saturated {
             self.enter(Mode::Saturated);
-        } else if relieved || (batch.len() > 1 && self.mode == Mode::Idle) {
+        } else if relieved || (size > 1 && self.mode == Mode::Idle) {
             self.enter(Mode::Batching);
         }
-        let joined = batch.len() > at_once;
-        (
-            batch,
-            Observed {
-                waited,
-                joined,
-                saturated,
-            },
-        )
+        let observed = Observed {
+            size,
+            waited,
+            joined: size > before,
+            saturated,
+        };
+        (batch, observed)
     }
 
     fn take_waiting(&self, batch: &mut Vec<Request>, limit: usize) {
@@ -161,8 +179,7 @@ impl Batcher {
         }
     }
 
-    fn wait_for_more(&self, batch: &mut Vec<Request>, limit: usize) {
-        let window = self.controller.window();
+    fn wait_for_more(&self, batch: &mut Vec<Request>, limit: usize, window: Duration) {
         let started = Instant::now();
         while batch.len() < limit {
             let patience = window.saturating_sub(started.elapsed()).min(window / 4);
@@ -177,7 +194,7 @@ impl Batcher {
     fn work(&mut self, batch: Vec<Request>) {
         burn(TURNS_PER_BATCH);
         for request in &batch {
-            burn(TURNS_PER_REQUEST + request.tokens.saturating_mul(TURNS_PER_TOKEN));
+            burn(TURNS_PER_REQUEST.saturating_add(request.turns));
         }
         let size = batch.len();
         for request in batch {
@@ -193,7 +210,7 @@ impl Batcher {
     fn enter(&mut self, mode: Mode) {
         if self.mode != mode {
             self.mode = mode;
-            self.metrics.collector.record_mode_transition(mode.name());
+            self.record.mode(mode.name());
         }
     }
 }
@@ -201,12 +218,12 @@ impl Batcher {
 /// Takes a request out of the queue, whose place is free again.
 fn admit(job: Job) -> Request {
     let Job {
-        tokens,
+        turns,
         reply,
         place,
     } = job;
     drop(place);
-    Request { tokens, reply }
+    Request { turns, reply }
 }
 
 /// Keeps the processor busy.
@@ -215,3 +232,7 @@ fn burn(turns: u64) {
         black_box(turn);
     }
 }
+
+#[cfg(test)]
+#[path = "batcher_tests.rs"]
+mod tests;

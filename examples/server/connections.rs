@@ -4,7 +4,10 @@
 //! idle clients, or slow ones, therefore delay no probe of `/health` and no scrape of `/metrics`.
 
 use crate::heads::{Checked, MAX_HEAD};
-use crate::http::{self, Server};
+use crate::http;
+use crate::metrics::Metrics;
+use crate::record::Record;
+use crate::service::Server;
 use crate::waiting::Waiting;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -68,7 +71,7 @@ struct Connection {
 }
 
 /// Accepts until the server stops, then waits until what is under way is answered, for [`GRACE`] at the most.
-pub(crate) async fn serve(listener: TcpListener, server: Arc<Server>) {
+pub(crate) async fn serve<R: Record>(listener: TcpListener, server: Arc<Server<R>>) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
@@ -86,7 +89,7 @@ pub(crate) async fn serve(listener: TcpListener, server: Arc<Server>) {
         match accepted {
             Ok((stream, _)) => {
                 if connections.len() >= MAX_CONNECTIONS {
-                    make_room(&mut connections, &server).await;
+                    make_room(&mut connections, &server.metrics).await;
                 }
                 let waiting = Arc::new(Waiting::new());
                 let serving = connection(
@@ -101,7 +104,7 @@ pub(crate) async fn serve(listener: TcpListener, server: Arc<Server>) {
             // Out of file descriptors, mostly.
             Err(_) => {
                 server.metrics.accept_errors.inc();
-                if !make_room(&mut connections, &server).await {
+                if !make_room(&mut connections, &server.metrics).await {
                     sleep(PAUSE).await;
                 }
             }
@@ -121,7 +124,7 @@ pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
 }
 
 /// Closes the connection whose client has been waited for longest; `false` if there is none.
-async fn make_room(connections: &mut Vec<Connection>, server: &Server) -> bool {
+async fn make_room(connections: &mut Vec<Connection>, metrics: &Metrics) -> bool {
     loop {
         let waiting = connections.iter().enumerate();
         let waiting = waiting.filter_map(|(at, other)| Some((other.waiting.since()?, at)));
@@ -134,36 +137,36 @@ async fn make_room(connections: &mut Vec<Connection>, server: &Server) -> bool {
             task.abort();
             // Until its file descriptor is free.
             let _ = task.await;
-            server.metrics.client_errors.crowded_out.inc();
+            metrics.client_errors.crowded_out.inc();
             return true;
         }
     }
 }
 
 /// Counts a connection as open until it is dropped, in whatever way it ends.
-struct Open<'a>(&'a Server);
+struct Open<'a>(&'a Metrics);
 
 impl<'a> Open<'a> {
-    fn new(server: &'a Server) -> Self {
-        server.metrics.connections.inc();
-        Self(server)
+    fn new(metrics: &'a Metrics) -> Self {
+        metrics.connections.inc();
+        Self(metrics)
     }
 }
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        self.0.metrics.connections.dec();
+        self.0.connections.dec();
     }
 }
 
 /// One connection, with as many requests as its client sends.
-async fn connection(
+async fn connection<R: Record>(
     http: http1::Builder,
     stream: TcpStream,
-    server: Arc<Server>,
+    server: Arc<Server<R>>,
     waiting: Arc<Waiting>,
 ) {
-    let _open = Open::new(&server);
+    let _open = Open::new(&server.metrics);
     // An answer is one small packet, and should not wait for another. If that cannot be had, so be it.
     let _ = stream.set_nodelay(true);
     let mut stop = server.stopping.clone();
@@ -191,13 +194,13 @@ async fn connection(
         }
     };
     if let Err(error) = ended {
-        count(&server, &error);
+        count(&server.metrics, &error);
     }
 }
 
 /// Counts how a connection failed. What can be answered hyper has answered: 400 or 431.
-fn count(server: &Server, error: &hyper::Error) {
-    let errors = &server.metrics.client_errors;
+fn count(metrics: &Metrics, error: &hyper::Error) {
+    let errors = &metrics.client_errors;
     if error.is_parse_too_large() {
         errors.oversized_head.inc();
     } else if error.is_parse() {

@@ -1,34 +1,24 @@
-//! Requests and their answers.
+//! Routes requests, and answers those for pages.
 
-use crate::body::{self, BodyError};
+use crate::answers::{Answer, respond, text, unavailable, with_headers};
+use crate::infer;
 use crate::metrics::Metrics;
-use crate::queue::{Queue, Refused};
+use crate::queue::Refused;
+use crate::record::Record;
+use crate::service::Server;
 use crate::waiting::Waiting;
 use epoch_metrics_page::{DATA_HEADERS, HTML, HTML_HEADERS, render_data};
 use http_body_util::Full;
-use hyper::body::{Body, Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::header::{
-    ACCEPT, ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap,
-    HeaderName, HeaderValue, RETRY_AFTER, VARY,
+    ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName,
+    HeaderValue, VARY,
 };
 use hyper::{Method, Request, Response, StatusCode};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-use tokio::sync::watch;
-
-/// What every connection needs.
-#[derive(Debug)]
-pub(crate) struct Server {
-    pub(crate) metrics: Arc<Metrics>,
-    pub(crate) queue: Queue,
-    /// Whether the server is about to end.
-    pub(crate) stopping: watch::Receiver<bool>,
-}
 
 /// Bytes that a request's target may have: more than any client needs that is no mistake.
 const MAX_TARGET: usize = 8 << 10;
-
-type Answer = Response<Full<Bytes>>;
 
 /// Routes: the values of the label, so that no client can make up new ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +26,7 @@ enum Route {
     Page,
     PageData,
     Infer,
+    Batch,
     Metrics,
     Health,
     Ready,
@@ -49,6 +40,7 @@ impl Route {
             Self::Page,
             Self::PageData,
             Self::Infer,
+            Self::Batch,
             Self::Metrics,
             Self::Health,
             Self::Ready,
@@ -65,6 +57,7 @@ impl Route {
             Self::Page => "/",
             Self::PageData => "/page.json",
             Self::Infer => "/infer",
+            Self::Batch => "/batch",
             Self::Metrics => "/metrics",
             Self::Health => "/health",
             Self::Ready => "/ready",
@@ -74,40 +67,35 @@ impl Route {
     }
 
     fn allowed(self) -> &'static str {
-        if self == Self::Infer {
-            "GET, HEAD, POST"
-        } else {
-            "GET, HEAD"
+        match self {
+            Self::Infer => "GET, HEAD, POST",
+            Self::Batch => "POST",
+            _ => "GET, HEAD",
         }
+    }
+
+    fn allows(self, method: &Method) -> bool {
+        self.allowed()
+            .split(", ")
+            .any(|allowed| allowed == method.as_str())
     }
 }
 
 /// Answers a request, and counts it when the answer is handed to the connection.
-pub(crate) async fn answer(
-    server: &Server,
+pub(crate) async fn answer<R: Record>(
+    server: &Arc<Server<R>>,
     request: Request<Incoming>,
     waiting: &Waiting,
 ) -> Answer {
     let route = Route::of(request.uri().path());
-    let method = request.method();
-    let reads = method == Method::GET || method == Method::HEAD;
     let answer = if request.uri().to_string().len() > MAX_TARGET {
         text(StatusCode::URI_TOO_LONG, "a target has at most 8 KiB\n")
     } else if route == Route::Unknown {
         text(
             StatusCode::NOT_FOUND,
-            "not found: try / in a browser, /infer (GET ?some+words, or POST a text), /metrics, /health, /ready or /stats\n",
+            "not found: try / in a browser, /infer (GET ?some+words, or POST a text), POST /batch, /metrics, /health, /ready or /stats\n",
         )
-    } else if route == Route::Infer && (reads || method == Method::POST) {
-        match infer(server, request, waiting).await {
-            // Counted where it is recorded.
-            Ok(answer) => return answer,
-            Err(failure) => refuse(server, failure),
-        }
-    } else if route != Route::Infer && reads {
-        let query = request.uri().query().unwrap_or_default();
-        page(server, route, query, request.headers())
-    } else {
+    } else if !route.allows(request.method()) {
         let mut answer = text(
             StatusCode::METHOD_NOT_ALLOWED,
             "this path has other methods\n",
@@ -116,110 +104,29 @@ pub(crate) async fn answer(
             .headers_mut()
             .insert(ALLOW, HeaderValue::from_static(route.allowed()));
         answer
+    } else if route == Route::Infer {
+        let answer = infer::one(server, request, waiting).await;
+        if answer.status() == StatusCode::OK {
+            // Counted where it is recorded.
+            return answer;
+        }
+        answer
+    } else if route == Route::Batch {
+        infer::several(server, request, waiting).await
+    } else {
+        let query = request.uri().query().unwrap_or_default();
+        page(server, route, query, request.headers())
     };
     server.metrics.answered(route.label(), answer.status());
     answer
 }
 
-/// Why there is no inference.
-enum Failure {
-    Body(BodyError),
-    Queue(Refused),
-}
-
-/// Queues a request and waits for its answer. Once the request is complete, its connection is not closed for another one.
-async fn infer(
-    server: &Server,
-    request: Request<Incoming>,
-    waiting: &Waiting,
-) -> Result<Answer, Failure> {
-    // Everything but a body takes its words from the query, so that load generators need no body.
-    let tokens = if request.body().is_end_stream() {
-        words(request.uri().query().unwrap_or_default().as_bytes())
-    } else {
-        words(
-            &body::read(request.into_body())
-                .await
-                .map_err(Failure::Body)?,
-        )
-    };
-    if !waiting.work() {
-        // The connection's task is being aborted.
-        std::future::pending::<()>().await;
-    }
-    // From here: a client that is slow to send must not make the controller believe that batches are.
-    let arrived = Instant::now();
-    let answer = server.queue.submit(tokens).map_err(Failure::Queue)?;
-    let answer = answer.await.map_err(|_| Failure::Queue(Refused::Closed))?;
-    let latency = arrived.elapsed();
-    let body = format!(
-        "{{\"id\":{},\"batch\":{},\"tokens\":{tokens},\"latency_ms\":{:.3}}}\n",
-        answer.id,
-        answer.batch,
-        latency.as_secs_f64() * 1e3
-    );
-    let response = respond(StatusCode::OK, "application/json", body);
-    server
-        .metrics
-        .inferred(answer.id, latency.max(Duration::from_nanos(1)), tokens);
-    Ok(response)
-}
-
-/// Words, separated as in texts or as in queries; at least one, since nothing is work too.
-fn words(text: &[u8]) -> u64 {
-    let separator = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'+' | b'&');
-    text.split(separator)
-        .filter(|word| !word.is_empty())
-        .count()
-        .max(1) as u64
-}
-
-fn refuse(server: &Server, failure: Failure) -> Answer {
-    let errors = &server.metrics.client_errors;
-    let (counter, mut answer) = match failure {
-        Failure::Queue(refused) => return unavailable(refused),
-        // It may have ended only its own half of the connection.
-        Failure::Body(BodyError::HungUp) => (
-            &errors.hung_up,
-            text(StatusCode::BAD_REQUEST, "the body ended early\n"),
-        ),
-        Failure::Body(BodyError::TooLarge) => (
-            &errors.oversized_body,
-            text(StatusCode::PAYLOAD_TOO_LARGE, "a body has at most 64 KiB\n"),
-        ),
-        Failure::Body(BodyError::TooSlow) => (
-            &errors.timed_out,
-            text(StatusCode::REQUEST_TIMEOUT, "the body took too long\n"),
-        ),
-        Failure::Body(BodyError::Malformed) => (
-            &errors.malformed,
-            text(StatusCode::BAD_REQUEST, "malformed body\n"),
-        ),
-    };
-    counter.inc();
-    // What is left of the body is not a request.
-    answer
-        .headers_mut()
-        .insert(CONNECTION, HeaderValue::from_static("close"));
-    answer
-}
-
-fn unavailable(refused: Refused) -> Answer {
-    let mut answer = match refused {
-        Refused::Full => text(StatusCode::SERVICE_UNAVAILABLE, "the queue is full\n"),
-        Refused::Closed => text(StatusCode::SERVICE_UNAVAILABLE, "the batcher has ended\n"),
-    };
-    answer
-        .headers_mut()
-        .insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    answer
-}
-
-fn page(server: &Server, route: Route, query: &str, headers: &HeaderMap) -> Answer {
+fn page<R>(server: &Server<R>, route: Route, query: &str, headers: &HeaderMap) -> Answer {
     let Server {
         metrics,
         queue,
         stopping,
+        ..
     } = server;
     match route {
         Route::Page => with_headers(HTML, &HTML_HEADERS),
@@ -262,32 +169,4 @@ fn scraped(metrics: &Metrics, query: &str, headers: &HeaderMap) -> Answer {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
     }
     answer
-}
-
-fn with_headers(
-    body: impl Into<Bytes>,
-    headers: &'static [(&'static str, &'static str)],
-) -> Answer {
-    let mut response = Response::new(Full::new(body.into()));
-    for &(name, value) in headers {
-        let (name, value) = (
-            HeaderName::from_static(name),
-            HeaderValue::from_static(value),
-        );
-        response.headers_mut().insert(name, value);
-    }
-    response
-}
-
-fn text(status: StatusCode, body: &'static str) -> Answer {
-    respond(status, "text/plain; charset=utf-8", body)
-}
-
-fn respond(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
-    let mut response = Response::new(Full::new(body.into()));
-    *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response
 }

@@ -8,27 +8,41 @@
 //! ```
 //!
 //! Where to look:
-//! - `metrics.rs`: what is measured, and the one call that every request makes;
-//! - `batcher.rs`: queue to batches: the window, the fast path of an idle server, the modes;
-//! - `controller.rs`: reads p99 after every batch and tunes the batches: why reading must be cheap too;
+//! - `metrics.rs`, `record.rs`: the metrics, and what each request and each batch records;
+//! - `batcher.rs`: collects requests into batches: the window, the fast path while nothing is under way, the modes;
+//! - `controller.rs`, `tuner.rs`: read p99 after every batch and tune the batches; this is why reads must be cheap as well;
+//! - `infer.rs`, `parts.rs`, `models.rs`: one inference, several in one body, and the cache of prepared models;
 //! - `http.rs`, `body.rs`, `heads.rs`, `connections.rs`, `waiting.rs`: the routes, and clients that do not behave;
 //! - `load.rs`, `report.rs`: the built-in load and what is printed;
+//! - `bench/`: compares the server with and without metrics (`--benchmark`);
+//! - `dashboard.json`, `alerts.yml`: a dashboard for Grafana and alerts for Prometheus;
 //! - `rules.yml`: recording rules by which Prometheus adds up several such servers.
+//!
+//! `README.md` describes how to use all of it.
 
+mod answers;
 mod batcher;
+mod bench;
 mod body;
+mod client;
 mod connections;
 mod controller;
 mod heads;
 mod http;
+mod infer;
 mod load;
 mod metrics;
+mod models;
 mod options;
+mod parts;
 mod queue;
+mod record;
 mod report;
+mod service;
+mod tuner;
 mod waiting;
 
-use http::Server;
+use controller::Controller;
 use metrics::Metrics;
 use options::Options;
 use report::{Report, say};
@@ -39,7 +53,6 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval_at, sleep};
 
 fn main() -> ExitCode {
@@ -70,7 +83,12 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let result = runtime.block_on(serve(options));
+    let result = runtime.block_on(async {
+        match &options.benchmark {
+            Some(benchmark) => bench::run(benchmark).await,
+            None => serve(options).await,
+        }
+    });
     // Whoever is still connected was waited for long enough.
     runtime.shutdown_background();
     result
@@ -86,18 +104,21 @@ async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     let signals = signals()?;
 
     let metrics = Arc::new(Metrics::new()?);
-    let (queue, jobs) = queue::queue();
-    batcher::start(jobs, queue.places().clone(), Arc::clone(&metrics))?;
-    let (stop, stopping) = watch::channel(false);
-    let server = Arc::new(Server {
-        metrics: Arc::clone(&metrics),
-        queue,
-        stopping: stopping.clone(),
-    });
-    let serving = tokio::spawn(connections::serve(listener, server));
+    let controller = Controller::new(Arc::clone(&metrics));
+    let service = service::start(
+        listener,
+        Arc::clone(&metrics),
+        Arc::clone(&metrics),
+        Some(controller),
+    )?;
     say(greeting(address, options.load));
     if options.load > 0 {
-        load::start(address, options.load, &metrics.collector, stopping)?;
+        load::start(
+            address,
+            options.load,
+            &metrics.collector,
+            service.stopping(),
+        )?;
     }
 
     let mut report = Report::new();
@@ -106,9 +127,7 @@ async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
         () = after(options.seconds) => (),
         () = signals => (),
     }
-    // Whoever waits for this has all there is to wait for: `serving` ends when everybody is answered.
-    stop.send_replace(true);
-    serving.await?;
+    service.stop().await?;
     say(report.summary(&metrics));
     Ok(())
 }

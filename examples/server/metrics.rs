@@ -1,10 +1,12 @@
 //! What the server measures: the collector, and metrics of its own in the collector's registry.
 //!
-//! Everything known beforehand is looked up once, here. What a request records on its way is [`Metrics::inferred`]: a
-//! counter, a latency and two throughputs, without a lock, a look-up or an atomic read-modify-write.
+//! Everything known beforehand is looked up once, here. The implementation of [`Record`] is what each request executes: two counters, a
+//! latency and two throughputs, without a lock, a look-up or an atomic read-modify-write.
 
+use crate::record::Record;
 use epoch_metrics::{
-    Counter, Family, FloatGauge, Gauge, Histogram, HistogramOptions, MetricsCollector,
+    CollectorBuilder, Counter, Family, FloatGauge, Gauge, Histogram, HistogramOptions,
+    MetricsCollector, RegisterError, Registry,
 };
 use hyper::StatusCode;
 use std::error::Error;
@@ -16,7 +18,7 @@ use std::time::{Duration, Instant};
 /// the last snapshot. p99 is that of the last 1000 requests: at 500 requests a second it takes two seconds to become another
 /// one. A reading of an eighth of that age is as good as a fresh one, and so only four in a second have to be built. The
 /// price: a scrape may be behind by as much.
-const MAX_STALENESS: Duration = Duration::from_millis(250);
+pub(crate) const MAX_STALENESS: Duration = Duration::from_millis(250);
 
 /// Of so many answers, one has its recording timed: reading the clock twice costs about as much as what it measures.
 const TIME_EVERY: u64 = 64;
@@ -32,18 +34,50 @@ pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
     /// Connections that could not be accepted: out of file descriptors, mostly.
     pub(crate) accept_errors: Counter,
-    /// How many requests the controller allows in a batch.
-    pub(crate) batch_limit: Gauge,
-    /// How long the controller lets a batch wait for more, in seconds.
-    pub(crate) batch_window: FloatGauge,
+    /// The target and the settings of the controller.
+    pub(crate) controller: ControllerMetrics,
     /// What recording costs, sampled.
     pub(crate) recording: Histogram,
     /// HTTP requests answered, by route and status.
     requests: Family<Counter>,
     /// The one of these that is counted thousands of times a second: /infer with status 200.
     inferred: Counter,
+    /// Parts of requests to /batch, by status.
+    parts: Family<Counter>,
+    /// The part counter with status 200.
+    inferred_parts: Counter,
+    /// Reads of the cache of models.
+    pub(crate) models: ModelMetrics,
+    /// Batches that were served at once, and batches that were collected.
+    batches: [Counter; 2],
     /// What two readings of the clock cost by themselves.
     clock_cost: Duration,
+}
+
+/// The target and the settings of the controller.
+#[derive(Debug)]
+pub(crate) struct ControllerMetrics {
+    /// The target of p99, in seconds.
+    pub(crate) target: FloatGauge,
+    /// The moving average of p99, in seconds.
+    pub(crate) average: FloatGauge,
+    /// The largest batch, in requests.
+    pub(crate) limit: Gauge,
+    /// The longest time for which a batch waits for more requests, in seconds.
+    pub(crate) window: FloatGauge,
+    /// Changes of limit or window.
+    pub(crate) changes: Counter,
+}
+
+/// Reads of the cache of models.
+#[derive(Debug)]
+pub(crate) struct ModelMetrics {
+    /// Requests whose model was prepared.
+    pub(crate) hits: Counter,
+    /// Requests that loaded their model, or waited for another request that did.
+    pub(crate) misses: Counter,
+    /// Time to load a model.
+    pub(crate) loads: Histogram,
 }
 
 /// Clients that did something wrong, by what it was.
@@ -63,20 +97,78 @@ pub(crate) struct ClientErrors {
     pub(crate) crowded_out: Counter,
 }
 
+impl ControllerMetrics {
+    fn new(registry: &Registry) -> Result<Self, RegisterError> {
+        Ok(Self {
+            target: registry.float_gauge("server_p99_target_seconds", "Target of p99.")?,
+            average: registry.float_gauge(
+                "server_p99_average_seconds",
+                "Moving average of p99 that batches are tuned by.",
+            )?,
+            limit: registry.gauge("server_batch_limit", "Requests allowed in a batch.")?,
+            window: registry.float_gauge(
+                "server_batch_window_seconds",
+                "How long a batch waits for more requests.",
+            )?,
+            changes: registry.counter(
+                "server_batch_tunings",
+                "Changes of the batch limit or of the window.",
+            )?,
+        })
+    }
+}
+
+impl ModelMetrics {
+    fn new(registry: &Registry) -> Result<Self, Box<dyn Error>> {
+        let reads = registry.counter_family(
+            "server_model_reads",
+            "Reads of the cache of models: hits found a prepared model.",
+            &["result"],
+        )?;
+        let loads = HistogramOptions::durations()
+            .export_bounds(&[10, 20, 30, 50, 100, 1_000].map(Duration::from_millis));
+        Ok(Self {
+            hits: reads.with(&["hit"])?,
+            misses: reads.with(&["miss"])?,
+            loads: registry.histogram("server_model_load", "Time to load a model.", loads)?,
+        })
+    }
+}
+
 impl Metrics {
     /// Registers everything.
     ///
     /// # Errors
     /// If two metrics have the same name, which is a mistake in this file.
     pub(crate) fn new() -> Result<Self, Box<dyn Error>> {
-        let collector = MetricsCollector::builder()
-            .max_staleness(MAX_STALENESS)
-            .build()?;
+        Self::build(MetricsCollector::builder())
+    }
+
+    /// [`Self::new`] with a manual clock.
+    #[cfg(test)]
+    pub(crate) fn with_clock(
+        clock: std::sync::Arc<epoch_metrics::ManualClock>,
+    ) -> Result<Self, Box<dyn Error>> {
+        Self::build(MetricsCollector::builder().clock(clock))
+    }
+
+    fn build(collector: CollectorBuilder) -> Result<Self, Box<dyn Error>> {
+        let collector = collector.max_staleness(MAX_STALENESS).build()?;
         let registry = collector.registry();
         let requests = registry.counter_family(
             "http_requests",
             "Requests answered, by route and status.",
             &["route", "status"],
+        )?;
+        let parts = registry.counter_family(
+            "server_parts",
+            "Parts of requests to /batch, by status.",
+            &["status"],
+        )?;
+        let batches = registry.counter_family(
+            "server_batches",
+            "Batches by path: served at once, because nothing was under way, or collected.",
+            &["path"],
         )?;
         let errors = registry.counter_family(
             "http_client_errors",
@@ -100,11 +192,7 @@ impl Metrics {
                 "http_accept_errors",
                 "Connections that could not be accepted.",
             )?,
-            batch_limit: registry.gauge("server_batch_limit", "Requests allowed in a batch.")?,
-            batch_window: registry.float_gauge(
-                "server_batch_window_seconds",
-                "How long a batch waits for more requests.",
-            )?,
+            controller: ControllerMetrics::new(registry)?,
             recording: registry.histogram(
                 "server_recording",
                 "Cost of recording a request, sampled.",
@@ -112,29 +200,23 @@ impl Metrics {
             )?,
             inferred: requests.with(&["/infer", "200"])?,
             requests,
+            inferred_parts: parts.with(&["200"])?,
+            parts,
+            models: ModelMetrics::new(registry)?,
+            batches: [batches.with(&["at_once"])?, batches.with(&["collected"])?],
             clock_cost: clock_cost(),
             collector,
         })
     }
 
-    /// Records an inference whose answer is about to be handed to the connection: the one place where it counts.
-    ///
-    /// Of every [`TIME_EVERY`]th the recording itself is timed; what the clock costs is taken off.
-    pub(crate) fn inferred(&self, id: u64, latency: Duration, tokens: u64) {
-        if !id.is_multiple_of(TIME_EVERY) {
-            return self.record(latency, tokens);
-        }
-        let started = Instant::now();
-        self.record(latency, tokens);
-        let took = started.elapsed().saturating_sub(self.clock_cost);
-        // Less than the clock can see is short, not invalid.
-        self.recording
-            .record_duration(took.max(Duration::from_nanos(1)));
-    }
-
     #[inline]
-    fn record(&self, latency: Duration, tokens: u64) {
-        self.inferred.inc();
+    fn record(&self, latency: Duration, tokens: u64, part: bool) {
+        let counter = if part {
+            &self.inferred_parts
+        } else {
+            &self.inferred
+        };
+        counter.inc();
         self.collector.record_latency(latency);
         self.collector.record_throughput(tokens, 1);
     }
@@ -148,9 +230,74 @@ impl Metrics {
         }
     }
 
+    /// Counts a part of a request that failed.
+    pub(crate) fn part_failed(&self, status: StatusCode) {
+        // As many values as labels: it cannot fail.
+        if let Ok(counter) = self.parts.with(&[status.as_str()]) {
+            counter.inc();
+        }
+    }
+
     /// Inferences answered so far.
     pub(crate) fn inferences(&self) -> u64 {
-        self.inferred.get()
+        self.inferred.get() + self.inferred_parts.get()
+    }
+}
+
+impl Record for Metrics {
+    type Moment = Instant;
+
+    #[inline]
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    /// Inferences are counted here only.
+    ///
+    /// For one in [`TIME_EVERY`] the recording itself is timed, and the cost of the clock subtracted.
+    #[inline]
+    fn inferred(&self, since: Instant, id: u64, tokens: u64, part: bool) -> Duration {
+        let latency = since.elapsed().max(Duration::from_nanos(1));
+        if !id.is_multiple_of(TIME_EVERY) {
+            self.record(latency, tokens, part);
+            return latency;
+        }
+        let started = Instant::now();
+        self.record(latency, tokens, part);
+        let took = started.elapsed().saturating_sub(self.clock_cost);
+        // Less than the clock can see is short, not invalid.
+        self.recording
+            .record_duration(took.max(Duration::from_nanos(1)));
+        latency
+    }
+
+    #[inline]
+    fn model_read(&self, prepared: bool) {
+        let result = if prepared {
+            &self.models.hits
+        } else {
+            &self.models.misses
+        };
+        result.inc();
+    }
+
+    fn model_loaded(&self, since: Instant) {
+        self.models.loads.record_duration(since.elapsed());
+    }
+
+    #[inline]
+    fn batch(&self, size: usize, left: usize, at_once: bool) {
+        self.batches[usize::from(!at_once)].inc();
+        self.collector.record_batch_size(size as u64);
+        self.collector.record_queue_depth(left as u64);
+    }
+
+    fn queue_empty(&self) {
+        self.collector.record_queue_depth(0);
+    }
+
+    fn mode(&self, mode: &str) {
+        self.collector.record_mode_transition(mode);
     }
 }
 

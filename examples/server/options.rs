@@ -1,4 +1,4 @@
-//! The command line: four flags, parsed by hand, so that the example needs no parser to be read.
+//! The command line: a few flags, parsed by hand, so that the example needs no parser to be read.
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
@@ -9,6 +9,10 @@ An HTTP server that batches requests as an inference server does, measured by ep
     --listen ADDR   where to listen (127.0.0.1:8080); with port 0 the system chooses, and the real one is printed
     --load N        requests per second that the server sends to itself (500); 0 for none
     --seconds N     stop after so many seconds, print a summary, and exit
+    --benchmark     measure the server with and without metrics and controller, print a table, and exit
+    --rate N        requests per second of the benchmark, due at times of their own (10000);
+                    0: as many as 32 connections can send, each after its last answer
+    --rounds N      rounds of the benchmark (5), each of which runs every configuration once, for --seconds N (1)
     --help          this text
 
 Ctrl-C, SIGTERM or SIGHUP answers what is under way, prints the summary, and exits.
@@ -23,6 +27,18 @@ pub(crate) struct Options {
     pub(crate) load: u32,
     /// When to stop; `None`: when told to.
     pub(crate) seconds: Option<u32>,
+    /// Options of the benchmark, if it is to run instead of the server.
+    pub(crate) benchmark: Option<Benchmark>,
+}
+
+/// Options of the benchmark.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Benchmark {
+    /// Requests per second; 0 for a closed loop.
+    pub(crate) rate: u32,
+    pub(crate) rounds: u32,
+    /// Length of each measurement.
+    pub(crate) seconds: u32,
 }
 
 /// Reads the flags: `None` if help is wanted.
@@ -34,7 +50,15 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Option<Op
         listen: "127.0.0.1:8080".to_owned(),
         load: 500,
         seconds: None,
+        benchmark: None,
     };
+    let mut benchmark = Benchmark {
+        rate: 10_000,
+        rounds: 5,
+        seconds: 1,
+    };
+    // Whether the benchmark was asked for, and the last flag that needs it.
+    let (mut wanted, mut of_benchmark) = (false, None);
     let mut arguments = arguments;
     while let Some(argument) = arguments.next() {
         // Both `--load 100` and `--load=100`.
@@ -52,14 +76,25 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Option<Op
             "--listen" => options.listen = value()?,
             "--load" => options.load = number(flag, &value()?, 0)?,
             "--seconds" => options.seconds = Some(number(flag, &value()?, 1)?),
-            "--help" | "-h" => return Ok(None),
-            _ => {
-                return Err(format!(
-                    "unknown flag {argument:?}; --help lists the four there are"
-                ));
+            "--benchmark" => wanted = true,
+            "--rate" => {
+                of_benchmark = Some("--rate");
+                benchmark.rate = number(flag, &value()?, 0)?;
             }
+            "--rounds" => {
+                of_benchmark = Some("--rounds");
+                benchmark.rounds = number(flag, &value()?, 1)?;
+            }
+            "--help" | "-h" => return Ok(None),
+            _ => return Err(format!("unknown flag {argument:?}; --help lists all")),
         }
     }
+    match of_benchmark {
+        Some(flag) if !wanted => return Err(format!("{flag} is for --benchmark")),
+        _ => (),
+    }
+    benchmark.seconds = options.seconds.unwrap_or(benchmark.seconds);
+    options.benchmark = wanted.then_some(benchmark);
     Ok(Some(options))
 }
 

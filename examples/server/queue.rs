@@ -13,8 +13,8 @@ pub(crate) const QUEUE: usize = 512;
 /// A request that waits.
 #[derive(Debug)]
 pub(crate) struct Job {
-    /// How much work it is.
-    pub(crate) tokens: u64,
+    /// Work, in turns of the batcher's loop.
+    pub(crate) turns: u64,
     /// Where the answer goes.
     pub(crate) reply: oneshot::Sender<Answer>,
     /// Its place in the queue, free again when the job leaves it.
@@ -37,6 +37,16 @@ pub(crate) enum Refused {
     Full,
     /// Nobody serves the queue any more.
     Closed,
+}
+
+impl Refused {
+    /// The reason, as a line of text.
+    pub(crate) fn reason(self) -> &'static str {
+        match self {
+            Self::Full => "the queue is full\n",
+            Self::Closed => "the batcher has ended\n",
+        }
+    }
 }
 
 /// The end of the queue that connections have.
@@ -67,7 +77,7 @@ impl Queue {
     ///
     /// # Errors
     /// If the queue is full or closed. Never waits.
-    pub(crate) fn submit(&self, tokens: u64) -> Result<oneshot::Receiver<Answer>, Refused> {
+    pub(crate) fn submit(&self, turns: u64) -> Result<oneshot::Receiver<Answer>, Refused> {
         let place =
             Arc::clone(&self.places.0)
                 .try_acquire_owned()
@@ -78,7 +88,7 @@ impl Queue {
         let (reply, answer) = oneshot::channel();
         self.jobs
             .send(Job {
-                tokens,
+                turns,
                 reply,
                 place,
             })

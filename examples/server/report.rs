@@ -45,8 +45,8 @@ impl Report {
             recent(latency.p95),
             recent(latency.p99),
             collector.batch().mean.unwrap_or(f64::NAN),
-            metrics.batch_limit.get(),
-            metrics.batch_window.get() * 1e3,
+            metrics.controller.limit.get(),
+            metrics.controller.window.get() * 1e3,
             collector.mode().as_deref().unwrap_or("-"),
             collector.cache_stats().latency.hit_rate() * 100.0,
         )
@@ -62,7 +62,7 @@ impl Report {
         let cache = collector.cache_stats().latency;
         let cost = recording(metrics).map_or("not sampled".to_owned(), |(median, min)| {
             format!(
-                "median {median:.0} ns, least {min} ns for a request's three calls (1 in 64 timed, the clock taken off)"
+                "median {median:.0} ns, least {min} ns for a request's four metrics (1 in 64 timed, the clock taken off)"
             )
         });
         format!(

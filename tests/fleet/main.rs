@@ -3,6 +3,8 @@
 //!
 //! Without the programs the checks are ignored, and under CI they fail: `tests/needs` says how.
 
+mod alerts;
+mod dashboard;
 #[path = "../prometheus/endpoint.rs"]
 #[allow(dead_code, reason = "tests/prometheus uses the rest")]
 mod endpoint;
@@ -59,7 +61,7 @@ fn main() -> ExitCode {
             labels::come_back_from(Prometheus::victoria_metrics_scraping);
         }),
         needs::trial(
-            "promtool_accepts_the_recording_rules",
+            "promtool_accepts_rules_and_alerts",
             promtool,
             rules::are_accepted,
         ),
@@ -67,6 +69,22 @@ fn main() -> ExitCode {
             "promtool_notices_a_wrong_rule",
             promtool,
             rules::wrong_ones_are_noticed,
+        ),
+        needs::trial(
+            "promtool_notices_a_wrong_alert",
+            promtool,
+            rules::wrong_alerts_are_noticed,
+        ),
+        needs::trial(
+            "a_slow_server_has_an_alert_firing",
+            prometheus,
+            alerts::a_slow_server_has_one_firing,
+        ),
+        needs::trial("the_dashboard_is_sane", || None, dashboard::is_sane),
+        needs::trial(
+            "every_query_of_the_dashboard_has_an_answer",
+            prometheus,
+            dashboard::every_query_has_an_answer,
         ),
     ];
     needs::run_at_once(trials).exit_code()

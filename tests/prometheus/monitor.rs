@@ -39,6 +39,18 @@ pub(crate) struct Series {
     time: String,
 }
 
+/// An alert, as Prometheus evaluated it last.
+#[derive(Debug)]
+#[allow(dead_code, reason = "one of the targets that share this file needs it")]
+pub(crate) struct Alert {
+    /// For what a failed check prints, as is the error.
+    name: String,
+    /// `ok`, `err`, or `unknown` before the first evaluation.
+    pub(crate) health: String,
+    /// Why it could not be evaluated.
+    error: String,
+}
+
 impl Drop for Prometheus {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -142,6 +154,29 @@ impl Prometheus {
         let targets = targets["activeTargets"].as_array().expect("a list");
         let error = |target: &Value| target["lastError"].as_str().expect("a text").to_owned();
         Ok(targets.iter().map(error).collect())
+    }
+
+    /// The alerts of all its files of rules.
+    #[allow(dead_code, reason = "one of the targets that share this file needs it")]
+    pub(crate) fn alerts(&self) -> Result<Vec<Alert>, String> {
+        let rules = self.get("/api/v1/rules?type=alert")?;
+        let groups = rules["groups"].as_array().expect("a list");
+        let rules = groups
+            .iter()
+            .flat_map(|group| group["rules"].as_array().expect("a list"));
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let alert = |rule: &Value| Alert {
+            name: text(&rule["name"]),
+            health: text(&rule["health"]),
+            error: text(&rule["lastError"]),
+        };
+        Ok(rules.map(alert).collect())
+    }
+
+    /// What a query says now.
+    #[allow(dead_code, reason = "one of the targets that share this file needs it")]
+    pub(crate) fn query(&self, query: &str) -> Result<Vec<Series>, String> {
+        self.try_query(query, None)
     }
 
     /// Tries until it succeeds, and panics with the last error when that takes too long.

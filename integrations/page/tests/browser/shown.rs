@@ -130,7 +130,7 @@ pub(crate) fn every_kind_of_metric_has_its_chart() {
         ("sizes", "server_batch_size"),
         ("gauges", "server_queue_depth"),
         ("modes", "server_mode"),
-        ("hits", "server_snapshot_reads"),
+        ("hits", "server_model_reads"),
     ] {
         let found = format!("document.querySelector('#{section} select').value");
         assert_eq!(browser.value(&found), chosen, "{section}");
