@@ -10,7 +10,8 @@
 //! - [`Registry::scrape`] for the answer to a scrape, in the format that is asked for; [`Page::render`] for one format.
 //! - [`Page::write_textfile`] for jobs that end before anybody scrapes them.
 //! - [`Registry::observable_gauge_fn`] for values that something else keeps; [`CachedValue`] for values derived from snapshots.
-//! - [`guide::testing`] for tests of code that uses this crate.
+//! - [`guide`] for one task at a time: choosing options, labels, threads without a runtime, async code, control loops, resets, tests, and
+//!   migration from other crates.
 //! - [`RegistrySnapshot`] for *A before B*; [`HistogramSnapshot::uncertain`] for what a stopped writer does to a snapshot.
 //!
 //! # Glossary
@@ -88,11 +89,7 @@ pub use snapshot::recent::Recent;
 pub use snapshot::throughput::{Rate, ThroughputSnapshot};
 pub use snapshot::window::HistogramWindow;
 
-/// Guides.
-pub mod guide {
-    #[doc = include_str!("testing.md")]
-    pub mod testing {}
-}
+pub mod guide;
 
 mod clock;
 mod collector;

@@ -10,14 +10,23 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-/// Why a metric could not be registered.
+/// Why a metric could not be registered, or its series not be made.
+///
+/// A function that registers metrics and makes series with [`Family::with`](crate::Family::with) can return this for both.
 ///
 /// ```
-/// use epoch_metrics::{RegisterError, Registry};
+/// use epoch_metrics::{Counter, RegisterError, Registry};
 ///
 /// let registry = Registry::new();
 /// let error = registry.counter("1st", "Starts with a digit.").unwrap_err();
 /// assert_eq!(error, RegisterError::InvalidName { name: "1st".to_owned() });
+///
+/// fn requests(registry: &Registry, status: &str) -> Result<Counter, RegisterError> {
+///     let family = registry.counter_family("requests", "Requests answered.", &["status"])?;
+///     Ok(family.with(&[status])?)
+/// }
+/// assert_eq!(requests(&registry, "200")?.get(), 0);
+/// # Ok::<(), RegisterError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -52,6 +61,8 @@ pub enum RegisterError {
     },
     /// The options contradict each other.
     Options(OptionsError),
+    /// The metric is a family, and label values do not name a series of it.
+    Labels(LabelError),
 }
 
 impl fmt::Display for RegisterError {
@@ -95,6 +106,7 @@ impl fmt::Display for RegisterError {
                 "the name {name:?} is taken by a registered metric: choose another name"
             ),
             Self::Options(error) => error.fmt(f),
+            Self::Labels(error) => error.fmt(f),
         }
     }
 }
@@ -103,6 +115,7 @@ impl Error for RegisterError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Options(error) => Some(error),
+            Self::Labels(error) => Some(error),
             _ => None,
         }
     }
@@ -111,6 +124,12 @@ impl Error for RegisterError {
 impl From<OptionsError> for RegisterError {
     fn from(error: OptionsError) -> Self {
         Self::Options(error)
+    }
+}
+
+impl From<LabelError> for RegisterError {
+    fn from(error: LabelError) -> Self {
+        Self::Labels(error)
     }
 }
 

@@ -90,7 +90,8 @@ impl fmt::Debug for Gauge {
 /// let load = epoch_metrics::Registry::new().float_gauge("load", "Load average.")?;
 /// load.set(0.5);
 /// load.add(0.25);
-/// assert_eq!(load.get(), 0.75);
+/// load.sub(0.125);
+/// assert_eq!(load.get(), 0.625);
 /// # Ok::<(), epoch_metrics::RegisterError>(())
 /// ```
 #[derive(Clone)]
@@ -125,6 +126,11 @@ impl FloatGauge {
             .update_gauge(ThisThread, self.cell.index(), |bits| {
                 (f64::from_bits(bits) + n).to_bits()
             });
+    }
+
+    /// Subtracts `n`.
+    pub fn sub(&self, n: f64) {
+        self.add(-n);
     }
 
     /// The value now.

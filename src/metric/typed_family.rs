@@ -31,6 +31,8 @@ impl<M: Member> Family<M> {
 /// let jobs = jobs.typed::<Job>()?;
 /// jobs.with_ref(Job { queue: "fast" }, |counter| counter.inc())?;
 /// assert_eq!(jobs.with(Job { queue: "fast" })?.get(), 1);
+/// assert_eq!(jobs.remove(Job { queue: "fast" }), Some(1));
+/// assert!(jobs.get(Job { queue: "fast" }).is_none() && jobs.family().is_empty());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct TypedFamily<M: Member, L> {
@@ -62,6 +64,21 @@ impl<M: Member, L: LabelSet> TypedFamily<M, L> {
     /// Those of the family's method; the number of values is always right.
     pub fn with_ref<R>(&self, labels: L, with: impl FnOnce(&M) -> R) -> Result<R, LabelError> {
         labels.with_values(|values| self.family.with_ref(values, with))
+    }
+
+    /// [`Family::get`].
+    pub fn get(&self, labels: L) -> Option<M> {
+        labels.with_values(|values| self.family.get(values))
+    }
+
+    /// [`Family::remove`].
+    pub fn remove(&self, labels: L) -> Option<M::Value> {
+        labels.with_values(|values| self.family.remove(values))
+    }
+
+    /// The family, for what concerns all of its series.
+    pub fn family(&self) -> &Family<M> {
+        &self.family
     }
 }
 

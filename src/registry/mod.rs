@@ -73,6 +73,10 @@ impl Default for Registry {
     }
 }
 
+/// Nothing is left half-changed, whatever panics: what a panic interrupts is done anew by the next reader (`tests/faults`).
+impl std::panic::RefUnwindSafe for Registry {}
+impl std::panic::UnwindSafe for Registry {}
+
 impl Registry {
     /// An empty registry with the system's clock, whose reads are always current.
     pub fn new() -> Self {

@@ -40,6 +40,7 @@ use tokio::task::spawn_blocking;
 /// # let _ = app;
 /// ```
 #[derive(Clone)]
+#[must_use = "endpoints answer nothing until `router` or `serve` is called"]
 pub struct Endpoints {
     registry: Registry,
     ready: Arc<dyn Fn() -> bool + Send + Sync>,
@@ -66,7 +67,6 @@ impl Endpoints {
     /// # let _ = endpoints;
     /// # Ok::<(), epoch_metrics::RegisterError>(())
     /// ```
-    #[must_use]
     pub fn ready_when(mut self, ready: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         self.ready = Arc::new(ready);
         self

@@ -7,3 +7,6 @@ mod page_body;
 
 pub use endpoints::Endpoints;
 pub use measured::{http_metrics, measured};
+
+#[doc = include_str!("guide.md")]
+pub mod guide {}

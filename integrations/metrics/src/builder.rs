@@ -42,7 +42,7 @@ impl PrometheusBuilder {
             places: Vec::new(),
             digits: 2,
             max_series: FamilyOptions::DEFAULT_MAX_SERIES,
-            unit_suffix: false,
+            recommended: false,
         };
         Self {
             registry: None,
@@ -133,10 +133,22 @@ impl PrometheusBuilder {
         self
     }
 
-    /// Whether names get the unit that the metric is described with before it is first used: `latency` becomes `latency_seconds`.
-    /// Defaults to `false`. Counters get `_total` in any case.
+    /// Whether names get the unit that the metric is described with before it is first used, as `latency` becomes `latency_seconds`, and
+    /// counters `_total`. Defaults to `false`: then [`PrometheusHandle::render`] shows names as they were given. Pages that the registry renders
+    /// itself, which may be OpenMetrics, have `_total` in any case.
+    ///
+    /// ```
+    /// use epoch_metrics_facade::PrometheusBuilder;
+    ///
+    /// for (recommended, line) in [(false, "jobs 1\n"), (true, "jobs_total 1\n")] {
+    ///     let recorder = PrometheusBuilder::new().with_recommended_naming(recommended).build_recorder()?;
+    ///     metrics::with_local_recorder(&recorder, || metrics::counter!("jobs").increment(1));
+    ///     assert!(recorder.handle().render().contains(line));
+    /// }
+    /// # Ok::<(), epoch_metrics_facade::BuildError>(())
+    /// ```
     pub fn with_recommended_naming(mut self, enabled: bool) -> Self {
-        self.settings.unit_suffix = enabled;
+        self.settings.recommended = enabled;
         self
     }
 

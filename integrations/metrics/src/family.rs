@@ -99,6 +99,13 @@ impl<M: Member, T: Clone, H: Clone> Families<M, T, H> {
         registered
     }
 
+    /// The names of the families that are registered.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let by_name = self.by_name.pin();
+        let registered = by_name.iter().filter(|(_, family)| family.is_ok());
+        registered.map(|(name, _)| name.clone()).collect()
+    }
+
     /// Whether a family is registered under this name.
     pub(crate) fn has(&self, name: &str) -> bool {
         matches!(self.by_name.pin().get(name), Some(Ok(_)))

@@ -15,3 +15,6 @@ pub use builder::PrometheusBuilder;
 pub use error::BuildError;
 pub use matcher::Matcher;
 pub use recorder::{PrometheusHandle, PrometheusRecorder};
+
+#[doc = include_str!("guide.md")]
+pub mod guide {}

@@ -3,7 +3,7 @@
 use crate::family::{Families, Refusal, Registered};
 use crate::handle::{Held, Refused};
 use crate::matcher::find;
-use crate::names::{sanitize_metric, with_unit};
+use crate::names::{sanitize_metric, with_unit, without_total};
 use crate::scale::{self, Scale};
 use crate::settings::Settings;
 use epoch_metrics::{
@@ -11,7 +11,7 @@ use epoch_metrics::{
     Registry, Unit,
 };
 use metrics::{Key, KeyName, Metadata, Recorder, SharedString};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// use epoch_metrics_facade::PrometheusBuilder;
 ///
 /// let recorder = PrometheusBuilder::new().build_recorder()?;
-/// metrics::with_local_recorder(&recorder, || metrics::counter!("jobs", "queue" => "fast").increment(2));
+/// metrics::with_local_recorder(&recorder, || metrics::counter!("jobs_total", "queue" => "fast").increment(2));
 /// assert!(recorder.handle().render().contains("jobs_total{queue=\"fast\"} 2\n"));
 /// # Ok::<(), epoch_metrics_facade::BuildError>(())
 /// ```
@@ -42,13 +42,18 @@ pub struct PrometheusRecorder {
 /// assert!(handle.render().contains("queued 3\n"));
 /// # Ok::<(), epoch_metrics_facade::BuildError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PrometheusHandle {
-    registry: Registry,
+    state: Arc<State>,
 }
+
+/// What a page calls the metric of the operations that were refused, after the registry's prefix.
+const REFUSED: &str = "metrics_facade_refused_operations";
 
 struct State {
     registry: Registry,
+    /// What the names on a page begin with.
+    prefix: String,
     settings: Settings,
     counters: Families<Counter, (), metrics::Counter>,
     gauges: Families<FloatGauge, (), metrics::Gauge>,
@@ -67,25 +72,35 @@ struct Description {
 }
 
 impl PrometheusHandle {
-    /// Every metric of the registry in Prometheus' text format 0.0.4, as [`Registry::render_prometheus`] renders it.
+    /// Every metric of the registry in Prometheus' text format 0.0.4, with the recorder's counters under the names that they were given.
+    /// With [recommended naming](crate::PrometheusBuilder::with_recommended_naming) they end in `_total`, as they always do on the pages of
+    /// the [registry](Self::registry) itself, and this is [`Registry::render_prometheus`].
     pub fn render(&self) -> String {
-        self.registry.render_prometheus()
+        let page = self.state.registry.render_prometheus();
+        match self.state.counters_without_total() {
+            names if names.is_empty() => page,
+            names => without_total(&page, &names),
+        }
     }
 
     /// The registry: for snapshots, quantiles, JSON, and metrics of its own kind beside those of the facade.
     pub fn registry(&self) -> &Registry {
-        &self.registry
+        &self.state.registry
     }
 }
 
 impl PrometheusRecorder {
     pub(crate) fn new(registry: Registry, settings: Settings) -> Result<Self, RegisterError> {
         let refused = registry.counter_family(
-            "metrics_facade_refused_operations",
+            REFUSED,
             "Operations of the metrics facade on metrics that could not be registered.",
             &["metric", "reason"],
         )?;
+        let snapshot = registry.snapshot();
+        let mut names = snapshot.families().map(|family| family.name());
+        let prefix = names.find_map(|name| name.strip_suffix(REFUSED));
         let state = State {
+            prefix: sanitize_metric(prefix.unwrap_or_default()),
             registry,
             settings,
             counters: Families::default(),
@@ -102,7 +117,7 @@ impl PrometheusRecorder {
     /// What renders the metrics.
     pub fn handle(&self) -> PrometheusHandle {
         PrometheusHandle {
-            registry: self.state.registry.clone(),
+            state: Arc::clone(&self.state),
         }
     }
 }
@@ -158,7 +173,7 @@ impl State {
         // Held until the family is kept, so that no description comes between. A second thread registers the same family once more.
         let descriptions = self.descriptions();
         let description = descriptions.get(&name).cloned().unwrap_or_default();
-        let suffix = description.unit.filter(|_| self.settings.unit_suffix);
+        let suffix = description.unit.filter(|_| self.settings.recommended);
         let full = match suffix {
             Some(unit) => with_unit(name.clone(), unit),
             None => name.clone(),
@@ -168,6 +183,20 @@ impl State {
             self.registry.describe(&full, &description.help);
         }
         families.keep(name, registered)
+    }
+
+    /// The names on a page of counters that were not given theirs with `_total`, if such names are shown.
+    fn counters_without_total(&self) -> HashSet<String> {
+        if self.settings.recommended {
+            return HashSet::new();
+        }
+        let names = self.counters.names().into_iter();
+        names
+            .map(|name| format!("{name}_total"))
+            // One that was given both names has the longer one.
+            .filter(|name| !name.ends_with("_total_total") && !self.counters.has(name))
+            .map(|name| format!("{}{name}", self.prefix))
+            .collect()
     }
 
     fn options(&self) -> FamilyOptions {
@@ -267,6 +296,14 @@ impl Recorder for PrometheusRecorder {
             |histogram, scale| metrics::Histogram::from_arc(Arc::new(Held((histogram, scale)))),
             |refused| refused.map_or_else(metrics::Histogram::noop, metrics::Histogram::from_arc),
         )
+    }
+}
+
+impl fmt::Debug for PrometheusHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PrometheusHandle")
+            .field("registry", &self.state.registry)
+            .finish_non_exhaustive()
     }
 }
 

@@ -10,5 +10,6 @@ pub(crate) struct Settings {
     pub(crate) places: Vec<(Matcher, u8)>,
     pub(crate) digits: u8,
     pub(crate) max_series: usize,
-    pub(crate) unit_suffix: bool,
+    /// Names get units, and counters `_total`.
+    pub(crate) recommended: bool,
 }

@@ -37,6 +37,7 @@ type RouteOf = dyn for<'a> Fn(&'a Uri, &'a Extensions) -> Option<&'a str> + Send
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
+#[must_use = "a layer measures nothing until a service is wrapped in it"]
 pub struct HttpMetrics {
     routes: Arc<Routes>,
     route_of: Arc<RouteOf>,
@@ -93,7 +94,6 @@ impl HttpMetrics {
     /// # let _ = layer;
     /// # Ok::<(), epoch_metrics::RegisterError>(())
     /// ```
-    #[must_use]
     pub fn route_by(
         mut self,
         route: impl for<'a> Fn(&'a Uri, &'a Extensions) -> Option<&'a str> + Send + Sync + 'static,

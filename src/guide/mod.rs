@@ -1,0 +1,43 @@
+//! Guides: how to use this crate in a program, one task at a time.
+//!
+//! | guide | for |
+//! |---|---|
+//! | [`options`] | precision, ranges, bounds, recent samples, windows and ownership, with the memory that each takes |
+//! | [`labels`] | families on a hot path, and which labels not to have |
+//! | [`threads`] | servers without a runtime: one thread for each core |
+//! | [`asynchronous`] | futures, cancellation and panics |
+//! | [`control`] | controllers that read a percentile and act on it |
+//! | [`resets`] | resets, restarts and Prometheus' `rate()` |
+//! | [`testing`] | tests of code that uses this crate |
+//! | [`migration`] | programs that use `prometheus`, `prometheus-client` or `metrics` |
+//!
+//! What needs another crate is documented there:
+//!
+//! | guide | for |
+//! |---|---|
+//! | `epoch_metrics_axum::guide`, in `integrations/axum` | an axum service in three lines, and metrics of your own in its handlers |
+//! | `epoch_metrics_facade::guide`, in `integrations/metrics` | libraries that record through the `metrics` facade |
+
+#[doc = include_str!("asynchronous.md")]
+pub mod asynchronous {}
+
+#[doc = include_str!("control.md")]
+pub mod control {}
+
+#[doc = include_str!("labels.md")]
+pub mod labels {}
+
+#[doc = include_str!("migration.md")]
+pub mod migration {}
+
+#[doc = include_str!("options.md")]
+pub mod options {}
+
+#[doc = include_str!("resets.md")]
+pub mod resets {}
+
+#[doc = include_str!("testing.md")]
+pub mod testing {}
+
+#[doc = include_str!("threads.md")]
+pub mod threads {}
