@@ -180,8 +180,7 @@ fn a_write_is_read() {
     }
 }
 
-/// A thread records for the first time, into a series that nobody has recorded into, while a registry reads. Fails if such a record does not
-/// mark the series.
+/// A thread makes its first record, and the first of the series, while a registry reads. Fails if a first record does not mark the series.
 #[test]
 fn a_first_write_is_read() {
     explore("dirty::a_first_write_is_read", 2, 10, || {
@@ -275,8 +274,9 @@ fn a_before_b() {
     }
 }
 
-/// A series is made and recorded into, at the position of one that was removed, and another one is made that nobody writes to, while a registry reads. The next reading shows it, and
-/// none shows the other one's value for it. Fails if a series that came to the list is not read.
+/// While a registry reads, a series is removed and two are created: one takes its position and is recorded into, the other is never
+/// written to. The next reading shows both, and no reading shows the removed series' value for another. Fails if a reading leaves out series that
+/// are new on the list.
 #[test]
 fn a_new_series_is_read() {
     explore("dirty::a_new_series_is_read", 2, 10, || {

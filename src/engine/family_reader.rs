@@ -15,7 +15,6 @@ use super::family::list::Series;
 use super::family::objects::{ObjectList, Shared};
 use super::readout::{FamilyRead, PART, SnapshotSource, Validity};
 use crate::engine::throughput::Moment;
-use std::iter;
 use std::mem;
 use std::ptr;
 use std::sync::Arc;
@@ -57,21 +56,16 @@ impl<T: SnapshotSource> CachedFamily<T> {
         for (chunk, dirty) in list.dirty.iter().enumerate().rev() {
             let mut wanted = mem::take(&mut self.fading[chunk]);
             let (ours, theirs) = (list.series.chunk(chunk), before.series.chunk(chunk));
-            if !ptr::eq(ours, theirs) {
-                let theirs = theirs.iter().map(Some).chain(iter::repeat(None));
-                for (position, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
-                    match ours {
-                        Some(ours) if theirs.is_none_or(|theirs| !is_same(ours, theirs)) => {
-                            insert(&mut wanted, position);
-                        }
-                        Some(_) => {}
-                        None => put(read, chunk * CHUNK + position, None),
-                    }
+            for (position, is_there) in replaced(ours, theirs) {
+                if is_there {
+                    insert(&mut wanted, position);
+                } else {
+                    put(read, chunk * CHUNK + position, None);
                 }
             }
             let fading = &mut self.fading[chunk];
             dirty.take_backwards(&wanted, |position| {
-                let Some(Some(series)) = list.series.chunk(chunk).get(position) else {
+                let Some(Some(series)) = ours.get(position) else {
                     return;
                 };
                 let snapshot = series.item.read_at(now);
@@ -87,11 +81,20 @@ impl<T: SnapshotSource> CachedFamily<T> {
     }
 }
 
-/// Whether a position has the series that it had.
-fn is_same<T>(ours: &Series<Shared<T>>, theirs: &Option<Series<Shared<T>>>) -> bool {
-    theirs
-        .as_ref()
-        .is_some_and(|theirs| Arc::ptr_eq(&ours.item, &theirs.item))
+/// The positions of a chunk that do not have the series that they had before, and whether they have one.
+fn replaced<'a, T>(
+    ours: &'a [Option<Series<Shared<T>>>],
+    theirs: &'a [Option<Series<Shared<T>>>],
+) -> impl Iterator<Item = (usize, bool)> {
+    let item = |series: &Option<Series<Shared<T>>>| Some(Arc::as_ptr(&series.as_ref()?.item));
+    // Both lists are alive, so a chunk that stands holds what it held.
+    let changed = if ptr::eq(ours, theirs) { &[] } else { ours };
+    let positions = changed.iter().map(item).enumerate();
+    let differs =
+        move |(position, ours): &(usize, _)| *ours != theirs.get(*position).and_then(item);
+    positions
+        .filter(differs)
+        .map(|(position, ours)| (position, ours.is_some()))
 }
 
 /// Takes a list, and has a place for the snapshot of each of its positions.

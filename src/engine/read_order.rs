@@ -189,7 +189,7 @@ impl<H: SnapshotSource, T: SnapshotSource> Default for ReadCache<H, T> {
     }
 }
 
-/// Keeps what is cached of these groups, and begins with nothing for new ones. Both are in the order of registration.
+/// Drops the cached state of groups that were removed, and adds empty state for new ones. Both lists are in the order of registration.
 fn follow<C, G>(
     cached: &mut Vec<C>,
     groups: &Chunked<G>,

@@ -122,15 +122,16 @@ impl<T: SnapshotSource> GroupRead<T> {
         }
     }
 
-    /// What was read of a part of a family: the same object in another reading if nothing of it changed.
-    pub(crate) fn part(&self, number: usize) -> Option<&Arc<Part<T::Snapshot>>> {
-        match self {
-            Self::One(_) => None,
-            Self::Family(read) => read.parts.get(number),
-        }
+    /// Whether a part of a family is one object in both readings: then nothing of it changed.
+    pub(crate) fn shares_part(&self, other: &Self, number: usize) -> bool {
+        let (Self::Family(ours), Self::Family(theirs)) = (self, other) else {
+            return false;
+        };
+        let parts = ours.parts.get(number).zip(theirs.parts.get(number));
+        parts.is_some_and(|(ours, theirs)| Arc::ptr_eq(ours, theirs))
     }
 
-    /// What was read of one metric, single or in a family.
+    /// What was read of a metric in a family.
     pub(crate) fn find(&self, metric: &Arc<T>) -> Option<&Arc<T::Snapshot>> {
         let Self::Family(read) = self else {
             return None;

@@ -191,12 +191,9 @@ impl<'a> FamilySnapshot<'a> {
     /// Whether both have one object for the histograms of a part.
     fn shares_part(self, other: Self, number: usize) -> bool {
         match (&self.entry.stored, &other.entry.stored) {
-            (Stored::Histograms(group), Stored::Histograms(other_group))
-            | (Stored::Rejections(group), Stored::Rejections(other_group)) => {
-                same(
-                    self.readout.histograms[*group].part(number),
-                    other.readout.histograms[*other_group].part(number),
-                ) && self.readout.histograms[*group].part(number).is_some()
+            (Stored::Histograms(group), Stored::Histograms(at))
+            | (Stored::Rejections(group), Stored::Rejections(at)) => {
+                self.readout.histograms[*group].shares_part(&other.readout.histograms[*at], number)
             }
             _ => false,
         }

@@ -3,8 +3,8 @@
 //! **Layout.** A bit for each series, by position. The words of one chunk of positions share a line, which writers rarely change.
 //!
 //! **Writer.** After a write that ended in a read-modify-write: if the series' bit is not set, set it. Then the slot's
-//! [word](crate::engine::slot::changes). Before a thread makes cells of its own in a series: set the other bit of the series, which says
-//! that the series is to be read each time. Writes to a thread's own cells are plain stores, after which a look at a bit would say nothing.
+//! [word](crate::engine::slot::changes). Before a thread makes cells of its own in a series: set the series' other bit, which tells
+//! readers to read the series each time. Writes to a thread's own cells are plain stores, so checking a bit after one would prove nothing.
 //!
 //! **Reader.** One at a time: the one that holds the registry's lock. It goes through the positions backwards. When the turn of a position
 //! comes and its bit is set: clear the bit, *then* read the series.
@@ -19,7 +19,7 @@
 //! | fence, between clearing and reading | sequentially consistent ([`sync`](crate::sync)) | the writer's addition and look | the same | `dirty::a_write_is_read` |
 //! | bit set | Release | the fence | the bit is cleared by a reader that does not see the write; of a record, the addition orders it as well | `dirty::a_reset_is_read` |
 //! | clearing, a read-modify-write | Relaxed | the fence orders it | | |
-//! | look at both bits by a reader | Relaxed | nothing: whoever must be seen is ordered before by the slots' words, or by what was written later and read earlier | | |
+//! | look at both bits by a reader | Relaxed | nothing: a write that the reader must include is ordered before this load by its slot's word, or by a later write that was read earlier | | |
 //! | bit for each time | Relaxed | as above | | |
 //!
 //! | step | by | without it | model |
@@ -73,29 +73,32 @@ impl DirtyBit {
     /// Says that the series was written to, after [`add_seq_cst`](crate::sync::add_seq_cst).
     #[inline(always)]
     pub(crate) fn mark(&self) {
-        if let Some(chunk) = &self.chunk {
-            let (word, mask) = place(usize::from(self.index));
-            if load_seq_cst(&chunk.written[word]) & mask == 0 {
-                chunk.set(word, mask);
-            }
+        if let Some((chunk, word, mask)) = self.place()
+            && load_seq_cst(&chunk.written[word]) & mask == 0
+        {
+            chunk.set(word, mask);
         }
     }
 
     /// Says that the series was changed otherwise.
     pub(crate) fn mark_changed(&self) {
-        if let Some(chunk) = &self.chunk {
-            let (word, mask) = place(usize::from(self.index));
+        if let Some((chunk, word, mask)) = self.place() {
             chunk.set(word, mask);
         }
     }
 
-    /// Says that the series is to be read each time, before threads write to it without [`Self::mark`].
+    /// Says that every reading has to include the series. It must come before the first write without [`Self::mark`].
     pub(crate) fn mark_always(&self) {
-        if let Some(chunk) = &self.chunk {
-            let (word, mask) = place(usize::from(self.index));
+        if let Some((chunk, word, mask)) = self.place() {
             // Relaxed: see the module's header.
             chunk.always[word].fetch_or(mask, Relaxed);
         }
+    }
+
+    #[inline(always)]
+    fn place(&self) -> Option<(&DirtyChunk, usize, u64)> {
+        let (word, mask) = place(usize::from(self.index));
+        Some((self.chunk.as_deref()?, word, mask))
     }
 }
 

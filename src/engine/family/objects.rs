@@ -32,7 +32,7 @@ pub(crate) trait Object: Send + Sync {
 #[derive(Debug)]
 pub(crate) struct ObjectList<T> {
     pub(crate) series: SeriesList<Shared<T>>,
-    /// Which of them are to be read, by chunk of positions.
+    /// Which of them have changed, by chunk of positions.
     pub(crate) dirty: Chunked<Arc<DirtyChunk>>,
 }
 

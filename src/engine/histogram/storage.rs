@@ -8,8 +8,8 @@
 //! What a record into the shared block touches comes first here, after the pointer to the owned blocks.
 //!
 //! A record into the shared block, and a rejection, marks the series as [dirty](crate::engine::family::dirty) and ends with the slot's
-//! [word](crate::engine::slot::changes). For a record it is made
-//! before anything else; a rejection makes none. The owner of a block has the word there.
+//! [word](crate::engine::slot::changes). For a record the word is made before anything else; a rejection makes none. The owner of a
+//! block has the word there.
 //!
 //! | operation | ordering | pairs with | weaker: what breaks | model |
 //! |---|---|---|---|---|
