@@ -77,8 +77,8 @@ pub use metric::timer::Timer;
 pub use metric::typed_family::TypedFamily;
 pub use ownership::Ownership;
 pub use registry::{
-    FamilySnapshot, Observations, Page, PageError, Registry, RegistryBuilder, RegistrySnapshot,
-    SeriesSnapshot, Upkeep,
+    FamilySnapshot, Observations, Page, PageError, PageFamily, Registry, RegistryBuilder,
+    RegistrySnapshot, SeriesId, SeriesSnapshot, Upkeep,
 };
 pub use rendered::{Rendered, RenderedChunk};
 pub use sample::value::{Summary, Value};
