@@ -4,7 +4,7 @@ mod lines;
 mod python;
 mod subject;
 
-use epoch_metrics::{HistogramOptions, Registry};
+use epoch_metrics::{FamilyOptions, HistogramOptions, Registry};
 use epoch_metrics_opentelemetry::{Exporter, HistogramForm, Producer};
 use opentelemetry::KeyValue;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -230,10 +230,9 @@ fn starts_tell_where_values_began() {
 fn no_attribute_comes_twice() {
     let registry = Registry::new();
     let options = HistogramOptions::values(0, 9);
-    let family = registry
-        .histogram_family("sizes", "", options, &["metric"])
-        .unwrap();
-    family.with(&["x"]).unwrap().record(10);
+    let family = registry.histogram_family("sizes", "", options, FamilyOptions::any_labels());
+    let labels = [("metric", "x"), ("other", "y")];
+    family.unwrap().with_labels(&labels).unwrap().record(10);
     let scope = Producer::new().collect(&registry.page());
     let rejected = scope
         .metrics
@@ -247,5 +246,5 @@ fn no_attribute_comes_twice() {
         .iter()
         .map(|attribute| &*attribute.key)
         .collect();
-    assert_eq!(keys, ["metric", "exported_metric"]);
+    assert_eq!(keys, ["metric", "exported_metric", "other"]);
 }
