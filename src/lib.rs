@@ -56,7 +56,11 @@ pub use collector::{
     BatchSnapshot, CollectorBuilder, CollectorCacheStats, CollectorSnapshot, LatencySnapshot,
     MetricsCollector, ModeSnapshot, ThroughputSection, Transition,
 };
+#[cfg(feature = "hdr-log")]
+pub use error::HdrError;
 pub use error::{LabelError, MergeError, OptionsError, RecordError, RegisterError, TextfileError};
+#[cfg(feature = "hdr-log")]
+pub use export::HdrLogWriter;
 #[cfg(feature = "protobuf")]
 pub use export::PROTOBUF_CONTENT_TYPE;
 pub use export::{Format, OPENMETRICS_CONTENT_TYPE, PROMETHEUS_CONTENT_TYPE, Scrape};
