@@ -57,7 +57,11 @@ pub use collector::{
     BatchSnapshot, CollectorBuilder, CollectorCacheStats, CollectorSnapshot, LatencySnapshot,
     MetricsCollector, ModeSnapshot, ThroughputSection, Transition,
 };
+#[cfg(feature = "hdr-log")]
+pub use error::HdrError;
 pub use error::{LabelError, MergeError, OptionsError, RecordError, RegisterError, TextfileError};
+#[cfg(feature = "hdr-log")]
+pub use export::HdrLogWriter;
 #[cfg(feature = "protobuf")]
 pub use export::PROTOBUF_CONTENT_TYPE;
 pub use export::{Format, OPENMETRICS_CONTENT_TYPE, PROMETHEUS_CONTENT_TYPE, Scrape};
@@ -78,8 +82,8 @@ pub use metric::timer::Timer;
 pub use metric::typed_family::TypedFamily;
 pub use ownership::Ownership;
 pub use registry::{
-    FamilySnapshot, Observations, Page, PageError, Registry, RegistryBuilder, RegistrySnapshot,
-    SeriesSnapshot, Upkeep,
+    FamilySnapshot, Observations, Page, PageError, PageFamily, Registry, RegistryBuilder,
+    RegistrySnapshot, SeriesId, SeriesSnapshot, Upkeep,
 };
 pub use rendered::{Rendered, RenderedChunk};
 pub use sample::value::{Summary, Value};

@@ -1,8 +1,12 @@
 //! Errors: one enum for each operation, each variant with its cause and its remedy.
 
+#[cfg(feature = "hdr-log")]
+mod hdr;
 mod label;
 mod textfile;
 
+#[cfg(feature = "hdr-log")]
+pub use hdr::HdrError;
 pub use label::LabelError;
 pub use textfile::TextfileError;
 

@@ -2,9 +2,13 @@
 //!
 //! Each format is one file that implements [`Encoder`](crate::sample::Encoder). `collector.rs` is none: it holds the collector's
 //! `render_json`, which needs the internal writer of JSON. Neither are `negotiation.rs` and `scrape.rs`: which format a scraper gets,
-//! and the answer that it gets; nor `textfile.rs`: a page in a file.
+//! and the answer that it gets; nor `textfile.rs`: a page in a file; nor `hdr.rs` and `hdr_log.rs`: single histograms in HdrHistogram's formats.
 
 mod collector;
+#[cfg(feature = "hdr-log")]
+mod hdr;
+#[cfg(feature = "hdr-log")]
+mod hdr_log;
 mod json;
 mod negotiation;
 #[cfg(feature = "protobuf")]
@@ -13,6 +17,8 @@ mod scrape;
 mod text;
 mod textfile;
 
+#[cfg(feature = "hdr-log")]
+pub use hdr_log::HdrLogWriter;
 pub use scrape::Scrape;
 
 use crate::registry::{Page, Registry};

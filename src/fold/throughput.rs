@@ -22,6 +22,7 @@ pub(crate) struct RateWindows {
     uncounted: HashMap<u64, u64>,
     /// The total at the last reset. It does not count.
     uncounted_total: u64,
+    resets: u64,
     decaying: DecayingRates,
 }
 
@@ -35,6 +36,7 @@ impl RateWindows {
             decaying: DecayingRates::new(first_second),
             uncounted: HashMap::new(),
             uncounted_total: 0,
+            resets: 0,
         }
     }
 
@@ -77,6 +79,7 @@ impl Summarize for RateWindows {
             rates: rates.collect(),
             decaying: self.decaying.get(),
             calls: amounts.calls,
+            resets: self.resets,
             second,
             taken: now.exact,
         }
@@ -85,6 +88,7 @@ impl Summarize for RateWindows {
     fn reset(&mut self, now: Moment, amounts: &Amounts<'_>, seconds: HashMap<u64, u64>) {
         (self.first_second, self.uncounted, self.uncounted_total) =
             (first_whole_second(now), seconds, amounts.total);
+        self.resets += 1;
         self.decaying = DecayingRates::new(self.first_second);
     }
 

@@ -3,7 +3,8 @@
 use crate::error::RegisterError;
 use crate::registry::names::reserve;
 use crate::registry::page_error::PageError;
-use crate::registry::page_part::{PageFamily, Part};
+use crate::registry::page_family::PageFamily;
+use crate::registry::page_part::Part;
 use crate::sample::labels::LabelSet;
 use crate::sample::value::Value;
 use std::collections::hash_map::Entry;

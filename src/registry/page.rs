@@ -7,7 +7,8 @@ use crate::registry::merge;
 use crate::registry::observer::Observer;
 use crate::registry::own::OwnFamilies;
 use crate::registry::page_error::PageError;
-use crate::registry::page_part::{PageFamily, Part};
+use crate::registry::page_family::PageFamily;
+use crate::registry::page_part::Part;
 use crate::registry::rendering::RenderCaches;
 use crate::registry::selection::Selection;
 use crate::registry::snapshot::RegistrySnapshot;
@@ -165,7 +166,19 @@ impl Page {
         }
     }
 
-    fn families(&self) -> impl Iterator<Item = PageFamily<'_>> {
+    /// The families that the page shows, with all that formats are rendered from: of each registry the registered families and what histograms
+    /// rejected, then the observed ones. If the page is of several registries, a family that more than one of them has comes once for each.
+    ///
+    /// ```
+    /// let registry = epoch_metrics::Registry::builder().without_own_metrics().build();
+    /// registry.counter("requests", "Requests answered.")?.inc();
+    /// registry.observable_gauge_fn("queued", "Requests that wait.", || 3.0)?;
+    /// let page = registry.page();
+    /// let names: Vec<&str> = page.families().map(|family| family.name()).collect();
+    /// assert_eq!(names, ["requests", "queued"]);
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn families(&self) -> impl Iterator<Item = PageFamily<'_>> {
         self.parts.iter().flat_map(Part::families)
     }
 }

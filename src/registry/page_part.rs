@@ -3,14 +3,13 @@
 use crate::registry::family_snapshot::FamilySnapshot;
 use crate::registry::observer::ObservedFamily;
 use crate::registry::own_rendering::RenderStatistics;
+use crate::registry::page_family::PageFamily;
 use crate::registry::renderer::Renderer;
 use crate::registry::rendering::{RenderCaches, RenderedSnapshot};
 use crate::registry::selection::Selection;
 use crate::registry::snapshot::RegistrySnapshot;
 use crate::rendered::FamilyText;
 use crate::sample::Encoder;
-use crate::sample::description::FamilyDescription;
-use crate::sample::labels::LabelSet;
 use std::sync::Arc;
 
 /// What a page shows of one registry.
@@ -25,13 +24,6 @@ pub(super) struct Part {
     pub(super) selection: Option<Selection>,
     /// In the order of registration, also those that reported nothing: their names stay theirs.
     pub(super) observed: Vec<ObservedFamily>,
-}
-
-/// A family of one part.
-#[derive(Clone, Copy)]
-pub(super) enum PageFamily<'a> {
-    Registered(FamilySnapshot<'a>),
-    Observed(&'a ObservedFamily),
 }
 
 impl Part {
@@ -87,35 +79,7 @@ impl Part {
             let selection = self.selection.as_ref();
             selection.is_none_or(|selection| selection.takes(family.description()))
         };
-        let registered = registered.filter(wanted).map(PageFamily::Registered);
-        registered.chain(self.observed.iter().map(PageFamily::Observed))
-    }
-}
-
-impl<'a> PageFamily<'a> {
-    pub(super) fn description(&self) -> &'a FamilyDescription {
-        match self {
-            Self::Registered(family) => family.description(),
-            Self::Observed(family) => &family.description,
-        }
-    }
-
-    pub(super) fn label_sets(&self) -> Vec<LabelSet<'a>> {
-        match self {
-            Self::Registered(family) => family.series().map(|series| series.labels).collect(),
-            Self::Observed(family) => family
-                .series
-                .iter()
-                .map(|(labels, _)| labels.view())
-                .collect(),
-        }
-    }
-
-    /// Families of the library itself, and observed ones, are left out if they are empty.
-    pub(super) fn is_shown(&self) -> bool {
-        match self {
-            Self::Registered(family) => family.is_shown(),
-            Self::Observed(family) => !family.series.is_empty(),
-        }
+        let registered = registered.filter(wanted).map(PageFamily::registered);
+        registered.chain(self.observed.iter().map(PageFamily::observed))
     }
 }

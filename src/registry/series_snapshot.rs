@@ -41,6 +41,8 @@ pub(super) enum Held<'a> {
     Total(&'a ThroughputSnapshot),
     /// The number of the window.
     Rate(&'a ThroughputSnapshot, usize),
+    /// What a callback reported.
+    Observed(&'a Value),
 }
 
 impl<'a> SeriesSnapshot<'a> {
@@ -60,6 +62,7 @@ impl<'a> SeriesSnapshot<'a> {
     pub fn value(&self) -> Value {
         match self.held {
             Held::Cell(value, bits) => value.of(bits),
+            Held::Observed(value) => value.clone(),
             Held::Histogram(histogram) => Value::Histogram(Arc::clone(histogram)),
             Held::Rejections(histogram) => Value::Counter(histogram.rejected()),
             Held::Total(throughput) => Value::Counter(throughput.total()),

@@ -4,6 +4,7 @@ use crate::engine::family::labels::LabelValues;
 use crate::kind::{MetricKind, Unit};
 use crate::sample::bound::Bound;
 use crate::sample::labels::{LabelSet, SharedLabels};
+use crate::snapshot::origin::Origin;
 use std::sync::Arc;
 
 /// Name, help, kind, unit, labels, and the exported bounds of a histogram.
@@ -24,6 +25,8 @@ pub(crate) struct FamilyDescription {
     pub(crate) bounds: Box<[Bound]>,
     /// Whether names of the family or its labels may have characters that not every scraper takes.
     pub(crate) utf8: bool,
+    /// The same for each description of one registration, whatever help text comes late.
+    pub(crate) registration: Origin,
 }
 
 impl FamilyDescription {
@@ -40,6 +43,7 @@ impl FamilyDescription {
             open: false,
             bounds: Box::default(),
             utf8: false,
+            registration: Origin::new(),
         }
     }
 

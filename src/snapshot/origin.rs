@@ -1,5 +1,6 @@
 //! What a snapshot is a snapshot of, so that only what belongs together is subtracted.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// The histograms that a snapshot's values come from, each between two of its resets: one, or those of all merged snapshots.
@@ -13,7 +14,7 @@ pub(crate) enum Origin {
 }
 
 impl Origin {
-    /// A histogram that is created, or was reset: different from all others.
+    /// A histogram that is created, or was reset, or a registration: different from all others.
     pub(crate) fn new() -> Self {
         Self::One(Arc::new(0))
     }
@@ -37,5 +38,14 @@ impl PartialEq for Origin {
     fn eq(&self, other: &Self) -> bool {
         let (ours, theirs) = (self.sources(), other.sources());
         ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(a, b)| Arc::ptr_eq(a, b))
+    }
+}
+
+impl Eq for Origin {}
+
+impl Hash for Origin {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let sources = self.sources().iter();
+        sources.for_each(|source| Arc::as_ptr(source).hash(state));
     }
 }

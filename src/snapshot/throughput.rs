@@ -66,6 +66,9 @@ pub struct ThroughputSnapshot {
     pub(crate) decaying: Option<[f64; 3]>,
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) calls: u64,
+    /// How often the throughput had been reset.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(crate) resets: u64,
     /// The second in which it was taken, by the coarse clock.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) second: u64,
