@@ -4,19 +4,21 @@
 //! | | Prometheus' | OpenMetrics |
 //! |---|---|---|
 //! | a counter's family | `jobs_total` | `jobs`; its sample is `jobs_total` |
+//! | exemplars | | behind buckets that have one |
 //! | the unit | | a line, which says what the name ends in |
 //! | quotes in a help text | as they are | escaped |
 //! | the end | | `# EOF` |
 //!
 //! Version 1.0.0 differs from 0.0.4 in that names may be quoted, as they may in OpenMetrics where the scraper allows it.
 
-use crate::kind::MetricKind;
+use crate::kind::{MetricKind, Unit};
 use crate::sample::Encoder;
 use crate::sample::description::FamilyDescription;
 use crate::sample::escaping::{Escaping, is_legacy_label, is_legacy_name};
 use crate::sample::labels::LabelSet;
 use crate::sample::number::{GoFloat, Scaled};
 use crate::sample::value::{Summary, Value};
+use crate::snapshot::exemplar::Exemplar;
 use crate::snapshot::histogram::HistogramSnapshot;
 use std::fmt::Display;
 use std::io::Write;
@@ -137,9 +139,29 @@ impl Text {
     }
 }
 
-/// Ends a line with an integer, without `Display`, which takes half of a counter's time.
-fn end_with_integer(value: impl itoa::Integer, out: &mut Vec<u8>) {
+/// Without `Display`, which takes half of a counter's time.
+fn push_integer(value: impl itoa::Integer, out: &mut Vec<u8>) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+/// Ends a line with an integer.
+fn end_with_integer(value: impl itoa::Integer, out: &mut Vec<u8>) {
+    push_integer(value, out);
+    out.push(b'\n');
+}
+
+/// Ends a line with an exemplar, whose label names need no quotes.
+fn push_exemplar(exemplar: &Exemplar, unit: Unit, out: &mut Vec<u8>) {
+    out.extend_from_slice(b" # {");
+    for (number, (name, value)) in exemplar.labels().enumerate() {
+        let separator = if number == 0 { "" } else { "," };
+        let _ = write!(out, "{separator}{name}=");
+        push_quoted(value, out);
+    }
+    let _ = write!(out, "}} {}", Scaled(exemplar.value().into(), unit));
+    if let Some(time) = exemplar.time() {
+        let _ = write!(out, " {}", Scaled(time.as_nanos(), Unit::Seconds));
+    }
     out.push(b'\n');
 }
 
@@ -215,20 +237,31 @@ impl SeriesWriter<'_> {
     fn histogram(&mut self, histogram: &HistogramSnapshot) {
         let bounds = &self.family.bounds;
         let counts = histogram.cumulative(bounds.iter().map(|bound| bound.cut));
-        let les = bounds.iter().map(|bound| &*bound.le).chain(["+Inf"]);
+        let bounds = bounds.iter().map(Some).chain([None]);
+        // One for each bucket at most, in the same order.
+        let exemplars = histogram.exemplars();
+        let mut exemplars = exemplars.filter(|_| self.format.open_metrics).peekable();
         // All buckets begin with the same bytes as the first one.
         let start = self.out.len();
         let separator = self.own_labels("_bucket");
         self.out.push(separator);
         self.out.extend_from_slice(b"le=\"");
         let beginning = start..self.out.len();
-        for (number, (le, count)) in les.zip(counts.chain([histogram.count()])).enumerate() {
+        let counts = counts.chain([histogram.count()]);
+        for (number, (bound, count)) in bounds.zip(counts).enumerate() {
             if number > 0 {
                 self.out.extend_from_within(beginning.clone());
             }
+            let le = bound.map_or("+Inf", |bound| &bound.le);
             self.out.extend_from_slice(le.as_bytes());
             self.out.extend_from_slice(b"\"} ");
-            end_with_integer(count, self.out);
+            let fits = |it: &&Exemplar| bound.is_none_or(|bound| it.value() <= bound.value);
+            if let Some(exemplar) = exemplars.next_if(fits) {
+                push_integer(count, self.out);
+                push_exemplar(exemplar, self.family.unit, self.out);
+            } else {
+                end_with_integer(count, self.out);
+            }
         }
         self.totals(histogram.sum(), histogram.count());
     }

@@ -6,6 +6,8 @@ pub(crate) mod bounds;
 pub(crate) mod cached_value;
 pub(crate) mod context;
 pub(crate) mod counter;
+pub(crate) mod duration_options;
+mod exemplars;
 pub(crate) mod family;
 pub(crate) mod family_options;
 pub(crate) mod family_series;

@@ -12,7 +12,7 @@ use crate::sample::bound::Bound;
 use crate::tuning::MIN_QUEUE;
 use std::time::Duration;
 
-/// How a histogram of whole numbers records and exports. [`DurationOptions`] are those of a histogram of durations.
+/// How a histogram of whole numbers records and exports. [`DurationOptions`](crate::DurationOptions) are those of a histogram of durations.
 ///
 /// ```
 /// use epoch_metrics::{HistogramOptions, Unit};
@@ -26,7 +26,7 @@ use std::time::Duration;
 #[must_use = "options do nothing until a histogram is registered with them"]
 pub struct HistogramOptions {
     unit: Unit,
-    /// They come from [`DurationOptions`].
+    /// They come from [`DurationOptions`](crate::DurationOptions).
     durations: bool,
     /// `None`: every value.
     range: Option<(u64, u64)>,
@@ -35,25 +35,10 @@ pub struct HistogramOptions {
     ownership: Option<Ownership>,
     bounds: Option<Vec<u64>>,
     windows: Vec<Duration>,
+    exemplars: bool,
+    export_recent: bool,
+    export_windows: bool,
 }
-
-/// How a histogram of durations records and exports.
-///
-/// Without [`range`](Self::range) it takes every duration from zero to 584 years, to the nanosecond.
-///
-/// ```
-/// use epoch_metrics::{HistogramOptions, Registry};
-/// use std::time::Duration;
-///
-/// let options = HistogramOptions::durations().export_bounds(&[5, 10, 25, 50, 100, 250].map(Duration::from_millis));
-/// let registry = Registry::new();
-/// registry.histogram("latency", "Time to answer.", options)?.record_duration(Duration::from_millis(60));
-/// assert!(registry.render_prometheus().contains("latency_seconds_bucket{le=\"0.1\"} 1\n"));
-/// # Ok::<(), epoch_metrics::RegisterError>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use = "options do nothing until a histogram is registered with them"]
-pub struct DurationOptions(HistogramOptions);
 
 /// Validated options.
 #[derive(Clone, Debug)]
@@ -67,6 +52,9 @@ pub(crate) struct ValidOptions {
     pub(crate) bounds: Vec<Bound>,
     /// Whole seconds; none if no snapshots are kept.
     pub(crate) windows: Box<[Duration]>,
+    pub(crate) exemplars: bool,
+    pub(crate) export_recent: bool,
+    pub(crate) export_windows: bool,
 }
 
 impl Default for HistogramOptions {
@@ -81,6 +69,9 @@ impl Default for HistogramOptions {
             ownership: None,
             bounds: None,
             windows: Vec::new(),
+            exemplars: false,
+            export_recent: false,
+            export_windows: false,
         }
     }
 }
@@ -95,13 +86,13 @@ impl HistogramOptions {
     /// The longest [window](Self::windows) that can be kept: 5 minutes.
     pub const MAX_WINDOW: Duration = Duration::from_secs(300);
 
-    /// Durations: see [`DurationOptions`].
-    pub fn durations() -> DurationOptions {
-        DurationOptions(Self {
+    /// Those of a histogram of durations.
+    pub(super) fn of_durations() -> Self {
+        Self {
             unit: Unit::Seconds,
             durations: true,
             ..Self::default()
-        })
+        }
     }
 
     /// Values from `min` to `max`, both included. Other values count as rejected, by series, and are in no other number.
@@ -192,6 +183,72 @@ impl HistogramOptions {
         self
     }
 
+    /// Whether pages show quantiles of the [recent](Self::recent) samples, in a summary whose name has `_recent` before the unit; defaults
+    /// to `false`. Without recent samples it is an error.
+    ///
+    /// The quantiles are 0.5, 0.9, 0.95, 0.99 and 0.999, each of nearest rank and so one of the samples; `NaN` if there are none. The summary's
+    /// count and sum are those of the histogram: a server computes rates of them. Quantiles cannot be aggregated: neither a mean nor any other
+    /// function of the quantiles of two series is one of both together. Use the histogram's buckets for that.
+    ///
+    /// ```
+    /// use epoch_metrics::{HistogramOptions, Registry};
+    ///
+    /// let registry = Registry::new();
+    /// let options = HistogramOptions::durations().recent(100).export_recent(true);
+    /// registry.histogram("latency", "Time to answer.", options)?.record(40);
+    /// let page = registry.render_prometheus();
+    /// assert!(page.contains("latency_recent_seconds{quantile=\"0.99\"} 0.00000004\n"), "{page}");
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn export_recent(mut self, export: bool) -> Self {
+        self.export_recent = export;
+        self
+    }
+
+    /// Whether pages show quantiles of each of the [windows](Self::windows), in a summary whose name has `_window` before the unit, with the
+    /// label `window`; defaults to `false`. Without windows it is an error.
+    ///
+    /// Quantiles, count and sum are as with [`export_recent`](Self::export_recent). Windows move on when nothing is recorded, so the series are
+    /// rendered anew in each second until all windows are empty. They begin where they should only if something
+    /// [ticks](crate::Registry::tick) each second, or scrapes come as often.
+    ///
+    /// ```
+    /// use epoch_metrics::{HistogramOptions, Registry};
+    /// use std::time::Duration;
+    ///
+    /// let registry = Registry::new();
+    /// let options = HistogramOptions::values(0, 64).windows(&[30, 60].map(Duration::from_secs)).export_windows(true);
+    /// registry.histogram("batch", "Batch sizes.", options)?.record(7);
+    /// let page = registry.render_prometheus();
+    /// assert!(page.contains("batch_window{window=\"30s\",quantile=\"0.5\"} 7\n"), "{page}");
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn export_windows(mut self, export: bool) -> Self {
+        self.export_windows = export;
+        self
+    }
+
+    /// Whether the newest [exemplar](crate::Histogram::record_with_exemplar) of each exported bucket is kept; defaults to `false`. Values
+    /// that are recorded without labels cost no more with it.
+    ///
+    /// OpenMetrics, protobuf and JSON show exemplars; Prometheus' text format 0.0.4 does not have them. Each bound of each series takes
+    /// 8 bytes, and with an exemplar about 150 more. An exemplar is shown with the first bound at or above its value. A
+    /// [reset](crate::Histogram::reset) drops the exemplars of what was recorded before it ended.
+    ///
+    /// ```
+    /// use epoch_metrics::{HistogramOptions, Registry};
+    ///
+    /// let registry = Registry::new();
+    /// let latency = registry.histogram("latency", "Latency.", HistogramOptions::durations().exemplars(true))?;
+    /// latency.start().stop_with_exemplar(&[("trace_id", "4bf92f35")])?;
+    /// assert!(registry.render_openmetrics().contains(r#"# {trace_id="4bf92f35"}"#));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn exemplars(mut self, keep: bool) -> Self {
+        self.exemplars = keep;
+        self
+    }
+
     /// Which bounds are exported as `le`, in the histogram's unit, in any order. They are exported as given, whatever the
     /// range and the digits.
     ///
@@ -219,63 +276,6 @@ impl HistogramOptions {
     }
 }
 
-impl DurationOptions {
-    /// The bounds that are exported by default: 1 µs to 1,000 s, as 1, 2.5 and 5 in each decade.
-    pub const DEFAULT_BOUNDS: [Duration; 28] = bounds::of_durations();
-
-    /// The durations that are recorded, both ends included. Others count as rejected, by series, and are in no other number.
-    /// Durations beyond 584 years become the largest that 64 bits of nanoseconds hold.
-    pub fn range(self, min: Duration, max: Duration) -> Self {
-        Self(self.0.range(nanos(min), nanos(max)))
-    }
-
-    /// [`HistogramOptions::significant_digits`].
-    pub fn significant_digits(self, digits: u8) -> Self {
-        Self(self.0.significant_digits(digits))
-    }
-
-    /// [`HistogramOptions::recent`].
-    ///
-    /// ```
-    /// use epoch_metrics::{HistogramOptions, Registry};
-    /// use std::time::Duration;
-    ///
-    /// let latency = Registry::new().histogram("latency", "Latency.", HistogramOptions::durations().recent(100))?;
-    /// latency.record_duration(Duration::from_millis(7));
-    /// assert_eq!(latency.snapshot().recent().map(|recent| recent.count()), Some(1));
-    /// # Ok::<(), epoch_metrics::RegisterError>(())
-    /// ```
-    pub fn recent(self, n: usize) -> Self {
-        Self(self.0.recent(n))
-    }
-
-    /// [`HistogramOptions::windows`].
-    pub fn windows(self, windows: &[Duration]) -> Self {
-        Self(self.0.windows(windows))
-    }
-
-    /// [`HistogramOptions::ownership`].
-    pub fn ownership(self, ownership: Ownership) -> Self {
-        Self(self.0.ownership(ownership))
-    }
-
-    /// Which bounds are exported as `le`, as [`HistogramOptions::export_bounds`] says.
-    ///
-    /// The default is [`DEFAULT_BOUNDS`](Self::DEFAULT_BOUNDS), or, with an explicit range, 1, 2.5 and 5 in each decade from the last step at or below
-    /// its start to the first one at or above its end. A service that answers within a second needs a third as many; one that
-    /// is measured in nanoseconds or hours needs others.
-    pub fn export_bounds(self, bounds: &[Duration]) -> Self {
-        let bounds: Vec<u64> = bounds.iter().map(|&bound| nanos(bound)).collect();
-        Self(self.0.export_bounds(&bounds))
-    }
-}
-
-impl From<DurationOptions> for HistogramOptions {
-    fn from(options: DurationOptions) -> Self {
-        options.0
-    }
-}
-
 /// Only the registry calls these.
 impl HistogramOptions {
     /// `recent`: how many recent samples are kept if the options do not say.
@@ -299,6 +299,9 @@ impl HistogramOptions {
             });
         }
         let windows = valid_windows(&self.windows, Self::MAX_WINDOW.as_secs())?;
+        if self.export_recent && recent == 0 || self.export_windows && windows.is_empty() {
+            return Err(OptionsError::NothingToExport);
+        }
         let layout = BucketLayout::new(min, max, digits);
         let queue = (2 * recent).next_power_of_two().max(MIN_QUEUE);
         let bounds = bounds::exported(&self.wanted_bounds(), unit, &layout);
@@ -314,6 +317,9 @@ impl HistogramOptions {
             ownership: self.ownership,
             bounds,
             windows,
+            exemplars: self.exemplars,
+            export_recent: self.export_recent,
+            export_windows: self.export_windows,
         })
     }
 
@@ -321,7 +327,7 @@ impl HistogramOptions {
         match (&self.bounds, self.range, self.durations) {
             (Some(bounds), _, _) => bounds.clone(),
             (None, Some((min, max)), _) => bounds::of_range(self.unit, min, max),
-            (None, None, true) => DurationOptions::DEFAULT_BOUNDS.map(nanos).to_vec(),
+            (None, None, true) => bounds::of_durations().map(nanos).to_vec(),
             (None, None, false) => bounds::of_values(self.unit),
         }
     }

@@ -145,18 +145,25 @@ impl Registry {
     ) -> Result<Family<Histogram>, RegisterError> {
         let (labels, options) = (labels.into(), options.into());
         let valid = options.validate(0)?;
-        let description = self.describe_histograms(name, help, &labels.labels, &valid)?;
-        let description = description.open(labels.open);
+        let families = self.describe_histograms(name, help, &labels.labels, &valid)?;
+        let open = |family: FamilyDescription| family.open(labels.open);
+        let families: Vec<_> = families.into_iter().map(open).collect();
+        let exported = valid.clone();
         let context = Arc::clone(&self.state.context);
         let create = move |dirty| Arc::new(HistogramCore::new(&valid, Arc::clone(&context), dirty));
         let of_none = create(DirtyBit::default());
         let empty = HistogramSnapshot::nothing_of(&of_none.value(self.state.context.moment()));
         let objects = Objects::new(Arc::new(empty), create, Histogram::new);
         let engine = self.family(objects, &labels, true);
-        let family = self.handle_of(&description, &[], Arc::clone(&engine) as _);
+        let taken: &[_] = match (exported.export_recent, exported.export_windows) {
+            (false, false) => &[],
+            (true, false) => &["quantile"],
+            (_, true) => &["quantile", "window"],
+        };
+        let family = self.handle_of(&families[0], taken, Arc::clone(&engine) as _);
         self.state
-            .register(vec![description], (options, labels), |catalog, families| {
-                catalog.add_histograms(&families[0], Group::Family(engine));
+            .register(families, (options, labels), |catalog, families| {
+                catalog.add_histograms(families, &exported, Group::Family(engine));
                 family
             })
     }

@@ -4,8 +4,10 @@ use crate::registry::catalog::CellValue;
 use crate::registry::own_labels::renamed;
 use crate::sample::description::FamilyDescription;
 use crate::sample::labels::{LabelSet, OwnedLabels};
-use crate::sample::value::Value;
+use crate::sample::value::{Summary, Value};
+use crate::snapshot::exported::{QUANTILES, Quantiles};
 use crate::snapshot::histogram::HistogramSnapshot;
+use crate::snapshot::recent::Recent;
 use crate::snapshot::throughput::ThroughputSnapshot;
 use std::fmt;
 use std::sync::Arc;
@@ -38,6 +40,10 @@ pub(super) enum Held<'a> {
     Histogram(&'a Arc<HistogramSnapshot>),
     /// How many values it rejected.
     Rejections(&'a HistogramSnapshot),
+    /// Quantiles of its recent samples.
+    Recent(&'a HistogramSnapshot),
+    /// Quantiles of its window of this number.
+    Window(&'a HistogramSnapshot, usize),
     Total(&'a ThroughputSnapshot),
     /// The number of the window.
     Rate(&'a ThroughputSnapshot, usize),
@@ -62,6 +68,14 @@ impl<'a> SeriesSnapshot<'a> {
             Held::Cell(value, bits) => value.of(bits),
             Held::Histogram(histogram) => Value::Histogram(Arc::clone(histogram)),
             Held::Rejections(histogram) => Value::Counter(histogram.rejected()),
+            Held::Recent(histogram) => {
+                let recent = histogram.recent();
+                quantiles(histogram, recent.map(Recent::exported_quantiles))
+            }
+            Held::Window(histogram, window) => {
+                let windows = histogram.window_quantiles.as_deref();
+                quantiles(histogram, windows.map(|windows| windows.windows[window]))
+            }
             Held::Total(throughput) => Value::Counter(throughput.total()),
             Held::Rate(throughput, window) => {
                 let rate = throughput.rates().get(window);
@@ -95,6 +109,15 @@ impl<'a> SeriesSnapshot<'a> {
         let counts = histogram.cumulative(bounds.iter().map(|bound| bound.cut));
         bounds.iter().map(|bound| bound.value).zip(counts).collect()
     }
+}
+
+/// A summary of all that was recorded, with quantiles of a part of it.
+fn quantiles(histogram: &HistogramSnapshot, values: Option<Quantiles>) -> Value {
+    let mut summary = Summary::new(histogram.count(), histogram.sum());
+    for (q, value) in QUANTILES.into_iter().zip(values.unwrap_or_default()) {
+        summary = summary.quantile(q, value);
+    }
+    summary.into()
 }
 
 impl fmt::Debug for SeriesSnapshot<'_> {

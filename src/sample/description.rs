@@ -12,6 +12,8 @@ pub(crate) struct FamilyDescription {
     /// Without the suffixes that a page adds.
     pub(crate) name: String,
     pub(crate) help: String,
+    /// What the help text of this family says beside that of the metric, if the metric is several families.
+    pub(crate) about: &'static str,
     pub(crate) kind: MetricKind,
     pub(crate) unit: Unit,
     /// The registry's constant labels, which every series has.
@@ -33,6 +35,7 @@ impl FamilyDescription {
         Self {
             name,
             help,
+            about: "",
             kind,
             unit: Unit::Unitless,
             constant: Arc::default(),
@@ -64,10 +67,19 @@ impl FamilyDescription {
         }
     }
 
-    /// The help text of a throughput's rates.
-    pub(crate) fn help_of_rates(help: &str) -> String {
-        let separator = if help.is_empty() { "" } else { " " };
-        format!("{help}{separator}Per-second rate over the last whole seconds.")
+    /// Replaces the metric's help text.
+    pub(crate) fn set_help(&mut self, help: &str) {
+        let blank = help.is_empty() || self.about.is_empty();
+        let separator = if blank { "" } else { " " };
+        self.help = format!("{help}{separator}{}", self.about);
+    }
+
+    /// Adds to the help text.
+    pub(crate) fn about(mut self, about: &'static str) -> Self {
+        let help = std::mem::take(&mut self.help);
+        self.about = about;
+        self.set_help(&help);
+        self
     }
 
     pub(crate) fn open(mut self, open: bool) -> Self {

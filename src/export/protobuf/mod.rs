@@ -10,8 +10,9 @@ use crate::sample::description::FamilyDescription;
 use crate::sample::escaping::Escaping;
 use crate::sample::labels::LabelSet;
 use crate::sample::value::{Summary, Value};
+use crate::snapshot::exemplar::Exemplar;
 use crate::snapshot::histogram::HistogramSnapshot;
-use messages::{Bucket, Histogram, Label, Metric, MetricFamily, Quantile, Scalar};
+use messages::{Bucket, Histogram, Label, Metric, MetricFamily, Quantile, Scalar, Timestamp};
 use prost::{Message, encode_length_delimiter};
 
 /// The format, with the scheme by which names are written.
@@ -80,19 +81,48 @@ impl Encoder for Protobuf {
 fn histogram(family: &FamilyDescription, snapshot: &HistogramSnapshot) -> Histogram {
     let scale = family.unit.scale();
     let counts = snapshot.cumulative(family.bounds.iter().map(|bound| bound.cut));
-    let bucket = |(value, cumulative_count)| Bucket {
-        cumulative_count,
-        upper_bound: value as f64 / scale,
-    };
+    let mut exemplars = snapshot.exemplars().peekable();
     let bounds = family.bounds.iter().map(|bound| bound.value);
+    let buckets = bounds.zip(counts).map(|(bound, cumulative_count)| {
+        let exemplar = exemplars.next_if(|exemplar| exemplar.value() <= bound);
+        Bucket {
+            cumulative_count,
+            upper_bound: bound as f64 / scale,
+            exemplar: exemplar.map(|it| message(it, scale)),
+        }
+    });
+    let mut buckets: Vec<_> = buckets.collect();
+    // Beyond the last bound. Without an exemplar, readers add this bucket themselves.
+    buckets.extend(exemplars.next().map(|exemplar| Bucket {
+        cumulative_count: snapshot.count(),
+        upper_bound: f64::INFINITY,
+        exemplar: Some(message(exemplar, scale)),
+    }));
+    let timed = snapshot.exemplars().filter(|it| it.time().is_some());
     let mut histogram = Histogram {
         count: snapshot.count(),
         sum: snapshot.sum() as f64 / scale,
-        buckets: bounds.zip(counts).map(bucket).collect(),
+        buckets,
+        exemplars: timed.map(|it| message(it, scale)).collect(),
         ..Histogram::default()
     };
     native::add_buckets(snapshot, &mut histogram);
     histogram
+}
+
+fn message(exemplar: &Exemplar, scale: f64) -> messages::Exemplar {
+    let label = |(name, value): (&str, &str)| Label {
+        name: name.to_owned(),
+        value: value.to_owned(),
+    };
+    messages::Exemplar {
+        labels: exemplar.labels().map(label).collect(),
+        value: exemplar.value() as f64 / scale,
+        time: exemplar.time().map(|time| Timestamp {
+            seconds: time.as_secs() as i64,
+            nanos: time.subsec_nanos() as i32,
+        }),
+    }
 }
 
 fn quantiles(unit: Unit, summary: &Summary) -> messages::Summary {

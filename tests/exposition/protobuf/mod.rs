@@ -51,7 +51,10 @@ fn samples(family: &MetricFamily) -> Vec<Line> {
                     let bound = Some(("le", bucket.upper_bound()));
                     line("_bucket", bound, bucket.cumulative_count() as f64)
                 };
-                lines.extend(histogram.bucket.iter().map(bucket));
+                // One for +Inf is there if it has an exemplar.
+                let finite = histogram.bucket.iter();
+                let finite = finite.filter(|bucket| bucket.upper_bound().is_finite());
+                lines.extend(finite.map(bucket));
                 lines.extend(totals(histogram.sample_count(), histogram.sample_sum()));
             }
             other => panic!("{} is {other:?}", family.name()),
@@ -122,6 +125,37 @@ fn it_has_the_samples_of_the_text_format() {
             );
         }
     }
+}
+
+/// The exemplars of the classic buckets are those of OpenMetrics, and the native ones are the same.
+#[test]
+fn it_has_the_exemplars_of_openmetrics() {
+    let page = registry_with_everything().page();
+    let open = valid(&page.render_openmetrics(), OPEN_METRICS);
+    let mut count = 0;
+    for family in families(&page) {
+        let Some(open) = open.get(family.name()) else {
+            continue;
+        };
+        let expected = open.samples.iter().filter_map(|it| it.exemplar.as_ref());
+        let expected = expected.map(|it| (it.labels.clone(), it.value, it.time));
+        let histograms = family.metric.iter().filter_map(|it| it.histogram.as_ref());
+        let classic = histograms.clone().flat_map(|it| &it.bucket);
+        let classic = classic.filter_map(|bucket| bucket.exemplar.as_ref());
+        let read = |it: &messages::Exemplar| {
+            let labels = it.label.iter();
+            let labels = labels.map(|it| (it.name().to_owned(), it.value().to_owned()));
+            let time = it.timestamp.as_ref();
+            let seconds = time.map(|time| time.seconds() as f64 + f64::from(time.nanos()) / 1e9);
+            (labels.collect(), it.value(), seconds)
+        };
+        let expected = Vec::from_iter(expected);
+        assert_eq!(Vec::from_iter(classic.map(read)), expected);
+        let native = histograms.flat_map(|it| &it.exemplars);
+        assert_eq!(Vec::from_iter(native.map(read)), expected);
+        count += expected.len();
+    }
+    assert_eq!(count, 6);
 }
 
 /// Every metric of every family, and its histogram.
