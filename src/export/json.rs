@@ -239,6 +239,7 @@ impl Encoder for JsonEncoder {
         family: &FamilyDescription,
         labels: LabelSet<'_>,
         value: &Value,
+        _created: Option<Duration>,
         out: &mut Vec<u8>,
     ) {
         JsonWriter::append(out, |writer| {

@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | a counter's family | `jobs_total` | `jobs`; its sample is `jobs_total` |
 //! | exemplars | | behind buckets that have one |
+//! | the time of creation, if pages tell it | | `jobs_created` |
 //! | the unit | | a line, which says what the name ends in |
 //! | quotes in a help text | as they are | escaped |
 //! | the end | | `# EOF` |
@@ -22,6 +23,7 @@ use crate::snapshot::exemplar::Exemplar;
 use crate::snapshot::histogram::HistogramSnapshot;
 use std::fmt::Display;
 use std::io::Write;
+use std::time::Duration;
 
 /// A text format, and the scheme by which names are written.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +63,7 @@ impl Encoder for Text {
         family: &FamilyDescription,
         labels: LabelSet<'_>,
         value: &Value,
+        created: Option<Duration>,
         out: &mut Vec<u8>,
     ) {
         let mut series = SeriesWriter {
@@ -78,6 +81,11 @@ impl Encoder for Text {
             Value::Histogram(histogram) => series.histogram(histogram),
             Value::Summary(summary) => series.summary(summary),
         }
+        let created = created.filter(|_| self.open_metrics && family.kind != MetricKind::Gauge);
+        if let Some(created) = created {
+            let seconds = Scaled(created.as_nanos(), Unit::Seconds);
+            series.sample(CREATED, None, seconds);
+        }
     }
 
     fn overwrite(&self, value: &Value, series: &mut [u8]) -> bool {
@@ -87,11 +95,18 @@ impl Encoder for Text {
             Value::Gauge(value) => digits.format(*value),
             _ => return false,
         };
+        // OpenMetrics may have the time of creation in a second line.
+        let end = if self.open_metrics {
+            let line = series.iter().position(|byte| *byte == b'\n');
+            line.map_or(0, |end| end + 1)
+        } else {
+            series.len()
+        };
         // A space, the value, a newline.
-        let Some(start) = series.len().checked_sub(digits.len() + 2) else {
+        let Some(start) = end.checked_sub(digits.len() + 2) else {
             return false;
         };
-        let place = &mut series[start..];
+        let place = &mut series[start..end];
         if place.iter().rposition(|byte| *byte == b' ') != Some(0) {
             return false;
         }
@@ -107,10 +122,14 @@ impl Encoder for Text {
 /// What every format adds to a counter's name.
 const TOTAL: &str = "_total";
 
-fn suffix(kind: MetricKind) -> &'static str {
+/// What the name of a time of creation ends in, instead of `_total`.
+const CREATED: &str = "_created";
+
+/// What the name of a sample has behind that of a family's description.
+fn suffix(kind: MetricKind, added: &str) -> &'static str {
     match kind {
-        MetricKind::Counter => TOTAL,
-        MetricKind::Gauge | MetricKind::Histogram | MetricKind::Summary => "",
+        MetricKind::Counter if added != CREATED => TOTAL,
+        _ => "",
     }
 }
 
@@ -132,10 +151,15 @@ impl Text {
         !family.utf8 && self.escaping != Escaping::Dots
     }
 
+    /// The name of a sample, escaped, without what is added.
+    fn name(&self, family: &FamilyDescription, added: &str) -> String {
+        let name = format!("{}{}", family.name, suffix(family.kind, added));
+        self.escaping.name(&name).into_owned()
+    }
+
     /// The family's name with the suffix of a counter, escaped.
     fn family_name(&self, family: &FamilyDescription) -> String {
-        let name = format!("{}{}", family.name, suffix(family.kind));
-        self.escaping.name(&name).into_owned()
+        self.name(family, "")
     }
 }
 
@@ -208,10 +232,10 @@ impl SeriesWriter<'_> {
         let mut separator = b'{';
         if plain {
             out.extend_from_slice(self.family.name.as_bytes());
-            out.extend_from_slice(suffix(self.family.kind).as_bytes());
+            out.extend_from_slice(suffix(self.family.kind, added).as_bytes());
             out.extend_from_slice(added.as_bytes());
         } else {
-            let name = self.format.family_name(self.family) + added;
+            let name = self.format.name(self.family, added) + added;
             if is_legacy_name(&name) {
                 out.extend_from_slice(name.as_bytes());
             } else {

@@ -32,6 +32,8 @@ pub(crate) struct Accumulator {
     rejected: u64,
     recent: Option<Box<RecentSamples>>,
     exemplars: Arc<[Arc<Exemplar>]>,
+    /// When it was created or last reset: the time of the first snapshot from there on.
+    created: Option<Duration>,
 }
 
 /// An octave that is being changed.
@@ -107,6 +109,7 @@ impl Accumulator {
             rejected: snapshot.rejected,
             recent: None,
             exemplars: Arc::default(),
+            created: None,
         }
     }
 
@@ -179,6 +182,7 @@ impl Accumulate for Accumulator {
             rejected: 0,
             recent: (recent > 0).then(|| RecentSamples::new(recent, unit).into()),
             exemplars: Arc::default(),
+            created: None,
         }
     }
 
@@ -193,6 +197,7 @@ impl Accumulate for Accumulator {
         self.origin = Origin::new();
         self.rejected = 0;
         self.exemplars = Arc::default();
+        self.created = None;
         if let Some(recent) = &mut self.recent {
             recent.clear();
         }
@@ -215,6 +220,7 @@ impl Accumulate for Accumulator {
             origin: Some(self.origin.clone()),
             epoch: outcome.epoch,
             samples_folded: outcome.samples,
+            created: *self.created.get_or_insert(taken),
             taken,
         }
     }

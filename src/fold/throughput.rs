@@ -23,6 +23,8 @@ pub(crate) struct RateWindows {
     /// The total at the last reset. It does not count.
     uncounted_total: u64,
     decaying: DecayingRates,
+    /// When it was created or last reset.
+    created: Duration,
 }
 
 impl RateWindows {
@@ -35,6 +37,7 @@ impl RateWindows {
             decaying: DecayingRates::new(first_second),
             uncounted: HashMap::new(),
             uncounted_total: 0,
+            created: created.exact,
         }
     }
 
@@ -76,6 +79,7 @@ impl Summarize for RateWindows {
             total,
             rates: rates.collect(),
             decaying: self.decaying.get(),
+            created: self.created,
             calls: amounts.calls,
             second,
             taken: now.exact,
@@ -86,6 +90,7 @@ impl Summarize for RateWindows {
         (self.first_second, self.uncounted, self.uncounted_total) =
             (first_whole_second(now), seconds, amounts.total);
         self.decaying = DecayingRates::new(self.first_second);
+        self.created = now.exact;
     }
 
     fn epoch(snapshot: &ThroughputSnapshot) -> (u64, u64) {

@@ -10,7 +10,7 @@ use crate::engine::family::objects::{Object, Objects};
 use crate::engine::family::{Family as EngineFamily, Members};
 use crate::engine::read_order::Group;
 use crate::error::RegisterError;
-use crate::kind::Unit;
+use crate::kind::{MetricKind, Unit};
 use crate::metric::counter::Counter;
 use crate::metric::family::{CheckNames, Family, Member, SeriesOf};
 use crate::metric::family_options::FamilyOptions;
@@ -236,7 +236,11 @@ impl Registry {
         };
         let promotion = Arc::clone(&self.state.context.promotion);
         let page = move || Page::of_family(Arc::clone(&promotion));
-        let cells = Cells::new(kind, &self.state.rebuilds, page, handle, bits);
+        let mut cells = Cells::new(kind, &self.state.rebuilds, page, handle, bits);
+        if value.kind() == MetricKind::Counter && description.unix_origin.is_some() {
+            let context = Arc::clone(&self.state.context);
+            cells = cells.with_creation_times(move || context.now());
+        }
         let engine = self.family(cells, &options, overflows);
         let family = self.handle_of(&description, &[], Arc::clone(&engine) as _);
         self.state

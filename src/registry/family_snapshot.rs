@@ -133,14 +133,17 @@ impl<'a> FamilySnapshot<'a> {
     /// The series at a position.
     pub(super) fn at(self, position: usize) -> Option<SeriesSnapshot<'a>> {
         let readout = self.readout;
+        let mut since = None;
         let (values, last, held) = match &self.entry.stored {
-            Stored::Cell(value, group, index) => (
-                None,
-                None,
-                Held::Cell(*value, readout.pages[*group].cell(*index)),
-            ),
+            Stored::Cell(value, group, index) => {
+                since = Some(self.entry.description.registered);
+                let bits = readout.pages[*group].cell(*index);
+                (None, None, Held::Cell(*value, bits))
+            }
             Stored::Cells(value, _) => {
-                let (labels, bits) = self.cells()?.series(position)?;
+                let read = self.cells()?;
+                since = read.list.created(position);
+                let (labels, bits) = read.series(position)?;
                 (Some(labels), None, Held::Cell(*value, bits))
             }
             Stored::Histograms(group) => {
@@ -174,6 +177,7 @@ impl<'a> FamilySnapshot<'a> {
             description: &self.entry.description,
             labels: self.entry.description.label_set(values, last),
             held,
+            since,
         })
     }
 

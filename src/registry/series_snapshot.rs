@@ -11,6 +11,7 @@ use crate::snapshot::recent::Recent;
 use crate::snapshot::throughput::ThroughputSnapshot;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One series of a family.
 ///
@@ -31,6 +32,8 @@ pub struct SeriesSnapshot<'a> {
     pub(super) description: &'a FamilyDescription,
     pub(super) labels: LabelSet<'a>,
     pub(super) held: Held<'a>,
+    /// When the registry's clock was at the creation of a cell, if that is known.
+    pub(super) since: Option<Duration>,
 }
 
 /// Where a snapshot holds a value.
@@ -83,6 +86,36 @@ impl<'a> SeriesSnapshot<'a> {
                 Value::FloatGauge(per_second.unwrap_or(f64::NAN))
             }
         }
+    }
+
+    /// When it was created or last reset, since 1970 in UTC, if it counts something: what OpenMetrics shows as `_created`. `None` unless the
+    /// registry [keeps that](crate::RegistryBuilder::created_samples).
+    ///
+    /// ```
+    /// use epoch_metrics::{ManualClock, Registry};
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    ///
+    /// let clock = Arc::new(ManualClock::new());
+    /// clock.set_unix_time(Duration::from_secs(1_700_000_000));
+    /// let registry = Registry::builder().clock(clock).created_samples(true).build();
+    /// registry.counter("requests", "Requests answered.")?;
+    /// let snapshot = registry.snapshot();
+    /// let family = snapshot.family("requests").expect("it is registered");
+    /// let series = family.series().next().expect("it is one series");
+    /// assert_eq!(series.created(), Some(Duration::from_secs(1_700_000_000)));
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn created(&self) -> Option<Duration> {
+        let origin = self.description.unix_origin?;
+        let since = match self.held {
+            Held::Cell(CellValue::Counter | CellValue::FloatCounter, _) => self.since?,
+            Held::Histogram(histogram) => histogram.created,
+            Held::Recent(histogram) | Held::Window(histogram, _) => histogram.created,
+            Held::Total(throughput) => throughput.created,
+            Held::Cell(..) | Held::Rejections(_) | Held::Rate(..) => return None,
+        };
+        Some(origin.saturating_add(since))
     }
 
     /// The bounds that a histogram exports as `le`, rising, with the number of values at or below each; nothing for other

@@ -132,7 +132,10 @@ impl Registry {
         handle: fn(CellHandle) -> M,
     ) -> Result<M, RegisterError> {
         let naming = &self.state.naming;
-        let description = naming.describe(name, help, value.kind(), Unit::Unitless, &[])?;
+        let mut description = naming.describe(name, help, value.kind(), Unit::Unitless, &[])?;
+        if description.unix_origin.is_some() {
+            description.registered = self.state.context.now();
+        }
         self.state
             .register(vec![description], (), |catalog, families| {
                 handle(catalog.add_cell(&families[0], value))

@@ -5,6 +5,7 @@ use crate::kind::{MetricKind, Unit};
 use crate::sample::bound::Bound;
 use crate::sample::labels::{LabelSet, SharedLabels};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Name, help, kind, unit, labels, and the exported bounds of a histogram.
 #[derive(Clone, Debug)]
@@ -24,6 +25,10 @@ pub(crate) struct FamilyDescription {
     pub(crate) open: bool,
     /// The exported bounds of a histogram, rising.
     pub(crate) bounds: Box<[Bound]>,
+    /// The zero of the registry's clock, since 1970, if pages tell when series were created.
+    pub(crate) unix_origin: Option<Duration>,
+    /// When the registry's clock was at the registration, if pages tell it.
+    pub(crate) registered: Duration,
     /// Whether names of the family or its labels may have characters that not every scraper takes.
     pub(crate) utf8: bool,
 }
@@ -42,6 +47,8 @@ impl FamilyDescription {
             labels: Arc::default(),
             open: false,
             bounds: Box::default(),
+            unix_origin: None,
+            registered: Duration::ZERO,
             utf8: false,
         }
     }
@@ -89,6 +96,11 @@ impl FamilyDescription {
 
     pub(crate) fn with_unit(mut self, unit: Unit) -> Self {
         self.unit = unit;
+        self
+    }
+
+    pub(crate) fn with_unix_origin(mut self, origin: Option<Duration>) -> Self {
+        self.unix_origin = origin;
         self
     }
 

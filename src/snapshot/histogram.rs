@@ -59,6 +59,8 @@ pub struct HistogramSnapshot {
     /// The sum of the tails that were folded, of the rejections, and of the exemplars.
     pub(crate) epoch: u64,
     pub(crate) samples_folded: u64,
+    /// When the histogram was created or last reset.
+    pub(crate) created: Duration,
     pub(crate) taken: Duration,
 }
 

@@ -1,8 +1,9 @@
 //! One page of everything that a process has: two collectors, a registry of its own, constant labels.
 
 use crate::openmetrics::Line;
-use crate::subjects::{busy_collector, registry_with_everything, whole_process};
+use crate::subjects::{busy_collector, registry_with_everything, whole_process, with_everything};
 use crate::validator::{OPEN_METRICS, Sample, TEXT, parse, valid, value};
+use epoch_metrics::Registry;
 use std::collections::HashSet;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -121,6 +122,7 @@ fn pythons_client_library_reads_the_same() {
     let pages = [
         whole_process(),
         registry_with_everything().page(),
+        with_everything(Registry::builder().created_samples(true)).page(),
         busy_collector().page(),
     ];
     for page in pages {

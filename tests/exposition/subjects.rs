@@ -1,7 +1,8 @@
 //! What is exposed and read back, here and by `tests/promtool.rs`.
 
 use epoch_metrics::{
-    DurationOptions, HistogramOptions, ManualClock, MetricsCollector, Page, Registry, Unit,
+    DurationOptions, HistogramOptions, ManualClock, MetricsCollector, Page, Registry,
+    RegistryBuilder, Unit,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,9 +27,14 @@ pub(crate) const NASTY: [&str; 14] = [
 
 /// A registry with each kind of metric, extreme values, and [`NASTY`] help texts and labels.
 pub(crate) fn registry_with_everything() -> Registry {
+    with_everything(Registry::builder())
+}
+
+/// [`registry_with_everything`], of a builder with further options.
+pub(crate) fn with_everything(builder: RegistryBuilder) -> Registry {
     let clock = Arc::new(ManualClock::new());
     clock.set_unix_time(Duration::from_millis(1_700_000_000_500));
-    let registry = Registry::builder().clock(clock.clone()).build();
+    let registry = builder.clock(clock.clone()).build();
     registry
         .counter("jobs", "Jobs \\ with a backslash\nand a second \"line\".")
         .unwrap()

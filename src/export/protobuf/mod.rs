@@ -14,6 +14,7 @@ use crate::snapshot::exemplar::Exemplar;
 use crate::snapshot::histogram::HistogramSnapshot;
 use messages::{Bucket, Histogram, Label, Metric, MetricFamily, Quantile, Scalar, Timestamp};
 use prost::{Message, encode_length_delimiter};
+use std::time::Duration;
 
 /// The format, with the scheme by which names are written.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +52,7 @@ impl Encoder for Protobuf {
         family: &FamilyDescription,
         labels: LabelSet<'_>,
         value: &Value,
+        created: Option<Duration>,
         out: &mut Vec<u8>,
     ) {
         let labels = labels.iter().map(|(name, value)| Label {
@@ -61,14 +63,29 @@ impl Encoder for Protobuf {
             labels: labels.collect(),
             ..Metric::default()
         };
-        let scalar = |value| Some(Scalar { value });
+        let created = created.map(timestamp);
+        let counter = |value| Some(Scalar { value, created });
+        let gauge = |value| {
+            let created = None;
+            Some(Scalar { value, created })
+        };
         match value {
-            Value::Counter(value) => metric.counter = scalar(*value as f64),
-            Value::FloatCounter(value) => metric.counter = scalar(*value),
-            Value::Gauge(value) => metric.gauge = scalar(*value as f64),
-            Value::FloatGauge(value) => metric.gauge = scalar(*value),
-            Value::Histogram(snapshot) => metric.histogram = Some(histogram(family, snapshot)),
-            Value::Summary(summary) => metric.summary = Some(quantiles(family.unit, summary)),
+            Value::Counter(value) => metric.counter = counter(*value as f64),
+            Value::FloatCounter(value) => metric.counter = counter(*value),
+            Value::Gauge(value) => metric.gauge = gauge(*value as f64),
+            Value::FloatGauge(value) => metric.gauge = gauge(*value),
+            Value::Histogram(snapshot) => {
+                metric.histogram = Some(Histogram {
+                    created,
+                    ..histogram(family, snapshot)
+                });
+            }
+            Value::Summary(summary) => {
+                metric.summary = Some(messages::Summary {
+                    created,
+                    ..quantiles(family.unit, summary)
+                });
+            }
         }
         let part = MetricFamily {
             metrics: vec![metric],
@@ -118,10 +135,14 @@ fn message(exemplar: &Exemplar, scale: f64) -> messages::Exemplar {
     messages::Exemplar {
         labels: exemplar.labels().map(label).collect(),
         value: exemplar.value() as f64 / scale,
-        time: exemplar.time().map(|time| Timestamp {
-            seconds: time.as_secs() as i64,
-            nanos: time.subsec_nanos() as i32,
-        }),
+        time: exemplar.time().map(timestamp),
+    }
+}
+
+fn timestamp(time: Duration) -> Timestamp {
+    Timestamp {
+        seconds: time.as_secs() as i64,
+        nanos: time.subsec_nanos() as i32,
     }
 }
 
@@ -135,5 +156,6 @@ fn quantiles(unit: Unit, summary: &Summary) -> messages::Summary {
         count: summary.count(),
         sum: scaled(summary.sum() as f64),
         quantiles: summary.quantiles().iter().map(quantile).collect(),
+        created: None,
     }
 }

@@ -4,7 +4,7 @@ mod messages;
 mod native;
 mod python;
 
-use crate::subjects::{busy_collector, registry_with_everything, whole_process};
+use crate::subjects::{busy_collector, registry_with_everything, whole_process, with_everything};
 use crate::validator::{OPEN_METRICS, TEXT, number, valid};
 use epoch_metrics::{Format, Page, Registry};
 use messages::{Histogram, Metric, MetricFamily, decode};
@@ -81,9 +81,10 @@ fn samples_of_text(text: &str) -> Vec<Line> {
     samples.map(line).filter(|line| !infinite(line)).collect()
 }
 
-fn subjects() -> [Page; 4] {
+fn subjects() -> [Page; 5] {
     [
         registry_with_everything().page(),
+        with_everything(Registry::builder().created_samples(true)).page(),
         busy_collector().page(),
         whole_process(),
         Registry::new().page(),
@@ -123,6 +124,48 @@ fn it_has_the_samples_of_the_text_format() {
                 (&*same.help, &*same.unit),
                 "{name}"
             );
+        }
+    }
+}
+
+/// When series were created, in the order of the page, with their names in OpenMetrics.
+fn created(family: &MetricFamily) -> Vec<Line> {
+    let metrics = family.metric.iter();
+    let created = metrics.filter_map(|metric| {
+        let counter = metric.counter.as_ref().map(|it| &it.created_timestamp);
+        let summary = metric.summary.as_ref().map(|it| &it.created_timestamp);
+        let histogram = metric.histogram.as_ref().map(|it| &it.created_timestamp);
+        let time = counter.or(summary).or(histogram)?.as_ref()?;
+        let labels = metric.label.iter();
+        let labels = labels.map(|label| (label.name().to_owned(), label.value().to_owned()));
+        let mut labels = Vec::from_iter(labels);
+        labels.sort();
+        let name = family
+            .name()
+            .strip_suffix("_total")
+            .unwrap_or(family.name());
+        let seconds = time.seconds() as f64 + f64::from(time.nanos()) / 1e9;
+        Some((format!("{name}_created"), labels, seconds))
+    });
+    created.collect()
+}
+
+#[test]
+fn times_of_creation_are_those_of_openmetrics() {
+    for page in subjects() {
+        let open = valid(&page.render_openmetrics(), OPEN_METRICS);
+        for family in families(&page) {
+            let name = family
+                .name()
+                .strip_suffix("_total")
+                .unwrap_or(family.name());
+            let samples = open[name].samples.iter();
+            let expected = samples.filter(|it| it.name == format!("{name}_created"));
+            let expected = expected.map(|it| {
+                let labels = it.labels.clone().into_iter().collect();
+                (it.name.clone(), labels, it.value)
+            });
+            assert_eq!(created(&family), Vec::from_iter(expected));
         }
     }
 }

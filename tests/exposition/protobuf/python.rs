@@ -1,7 +1,7 @@
 //! Google's own library for Python reads the same.
 
 use super::messages::MetricFamily;
-use super::{families, samples, subjects};
+use super::{created, families, samples, subjects};
 use crate::openmetrics::Line;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -15,15 +15,15 @@ from google.protobuf.internal.decoder import _DecodeVarint32
 messages = {
     'LabelPair': 'string name 1, string value 2',
     'Gauge': 'double value 1',
-    'Counter': 'double value 1',
+    'Counter': 'double value 1, Timestamp created_timestamp 3',
     'Quantile': 'double quantile 1, double value 2',
-    'Summary': 'uint64 sample_count 1, double sample_sum 2, *Quantile quantile 3',
+    'Summary': 'uint64 sample_count 1, double sample_sum 2, *Quantile quantile 3, Timestamp created_timestamp 4',
     'Timestamp': 'int64 seconds 1, int32 nanos 2',
     'Exemplar': '*LabelPair label 1, double value 2, Timestamp timestamp 3',
     'Bucket': 'uint64 cumulative_count 1, double upper_bound 2, Exemplar exemplar 3',
     'BucketSpan': 'sint32 offset 1, uint32 length 2',
     'Histogram': 'uint64 sample_count 1, double sample_sum 2, *Bucket bucket 3, sint32 schema 5, double zero_threshold 6, '
-        'uint64 zero_count 7, *BucketSpan positive_span 12, *sint64 positive_delta 13, *Exemplar exemplars 16',
+        'uint64 zero_count 7, *BucketSpan positive_span 12, *sint64 positive_delta 13, Timestamp created_timestamp 15, *Exemplar exemplars 16',
     'Metric': '*LabelPair label 1, Gauge gauge 2, Counter counter 3, Summary summary 4, Histogram histogram 7',
     'MetricFamily': 'string name 1, string help 2, int32 type 3, *Metric metric 4, string unit 5',
 }
@@ -54,6 +54,10 @@ while at < len(body):
     assert not family.FindInitializationErrors()
     at += length
     for metric in family.metric:
+        for kind in [metric.counter, metric.summary, metric.histogram]:
+            if kind.HasField('created_timestamp'):
+                time = kind.created_timestamp
+                show(family.name.removesuffix('_total') + '_created', metric, repr(time.seconds + time.nanos / 1e9))
         if metric.HasField('counter'):
             show(family.name, metric, repr(metric.counter.value))
         if metric.HasField('gauge'):
@@ -125,7 +129,13 @@ fn expected(family: &MetricFamily) -> Vec<Line> {
             )
         })
     });
-    scalars.chain(natives).chain(exemplars).collect()
+    let created = created(family).into_iter();
+    let created = created.map(|(name, labels, seconds)| (name, labels, seconds.to_string()));
+    scalars
+        .chain(natives)
+        .chain(exemplars)
+        .chain(created)
+        .collect()
 }
 
 #[test]
