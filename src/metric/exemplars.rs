@@ -88,7 +88,8 @@ impl<H: Borrow<Histogram>> Timer<H> {
     /// let timer = latency.start();
     /// let elapsed = timer.stop_with_exemplar(&[("trace_id", "4bf92f35")])?;
     /// let snapshot = latency.snapshot();
-    /// assert_eq!(snapshot.exemplars().map(|exemplar| exemplar.value().into()).collect::<Vec<_>>(), [elapsed.as_nanos()]);
+    /// let exemplar = snapshot.exemplars().next().expect("one was recorded");
+    /// assert_eq!(u128::from(exemplar.value()), elapsed.as_nanos());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn stop_with_exemplar(self, labels: &[(&str, &str)]) -> Result<Duration, RecordError> {

@@ -8,6 +8,7 @@ pub(crate) mod context;
 pub(crate) mod counter;
 pub(crate) mod duration_options;
 mod exemplars;
+mod exports;
 pub(crate) mod family;
 pub(crate) mod family_options;
 pub(crate) mod family_series;
