@@ -4,17 +4,17 @@
 //! coarse twin 4.4, the time-stamp counter through `quanta` 9.5. A timer reads the clock twice, so that is most of what a
 //! timer costs; throughput only needs to know the second, and asks the coarse one.
 
-use crate::sync::{AtomicU64, Relaxed};
+use crate::sync::{AtomicBool, AtomicU64, Relaxed};
 use std::fmt::Debug;
-use std::time::Duration;
 #[cfg(not(feature = "quanta"))]
 use std::time::Instant;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A monotonic clock: time since some fixed instant.
 ///
 /// The library tolerates a clock that stalls, jumps or goes back: an interval that would be negative is zero.
 ///
-/// Both methods count from the same instant. The library never subtracts a time of one from a time of the other: timers, ages,
+/// [`Self::now`] and [`Self::coarse`] count from the same instant. The library never subtracts a time of one from a time of the other: timers, ages,
 /// staleness and uptime are differences of [`Self::now`], and [`Self::coarse`] tells a
 /// [`Throughput`](crate::Throughput) which second it is. If the two drift apart, nothing but the second's boundary moves.
 ///
@@ -43,6 +43,12 @@ pub trait Clock: Debug + Send + Sync {
     /// milliseconds. [`Throughput::add`](crate::Throughput::add) calls this.
     fn coarse(&self) -> Duration {
         self.now()
+    }
+
+    /// The time of day: since 1970, in UTC. `None`, the default: this clock does not tell it, and
+    /// [exemplars](crate::Histogram::record_with_exemplar) have no time. No interval is computed from it.
+    fn unix_time(&self) -> Option<Duration> {
+        None
     }
 }
 
@@ -119,6 +125,16 @@ impl Clock for SystemClock {
         #[cfg(not(target_os = "linux"))]
         self.now()
     }
+
+    /// The system's time of day, which may be set forward and back.
+    fn unix_time(&self) -> Option<Duration> {
+        system_unix_time()
+    }
+}
+
+/// `None`: it is before 1970.
+fn system_unix_time() -> Option<Duration> {
+    SystemTime::now().duration_since(UNIX_EPOCH).ok()
 }
 
 /// `CLOCK_MONOTONIC`, or `CLOCK_MONOTONIC_COARSE`: the same time as of the last timer tick, read without touching the hardware
@@ -149,6 +165,9 @@ pub(crate) fn read_system_clock(id: libc::clockid_t) -> Duration {
 #[derive(Debug, Default)]
 pub struct ManualClock {
     nanos: AtomicU64,
+    /// The time of day at the time zero, modulo 2^64, if it was set.
+    unix_nanos: AtomicU64,
+    has_unix_time: AtomicBool,
 }
 
 impl ManualClock {
@@ -165,6 +184,24 @@ impl ManualClock {
         self.nanos.store(nanos(time), Relaxed);
     }
 
+    /// Sets the time of day, which then goes on with the time. A new clock has none.
+    ///
+    /// ```
+    /// use epoch_metrics::{Clock, ManualClock};
+    /// use std::time::Duration;
+    ///
+    /// let clock = ManualClock::new();
+    /// clock.set_unix_time(Duration::from_secs(1_700_000_000));
+    /// clock.advance(Duration::from_secs(2));
+    /// assert_eq!(clock.unix_time(), Some(Duration::from_secs(1_700_000_002)));
+    /// ```
+    pub fn set_unix_time(&self, time: Duration) {
+        let at_zero = nanos(time).wrapping_sub(nanos(self.now()));
+        // Relaxed, both: a test orders its own steps.
+        self.unix_nanos.store(at_zero, Relaxed);
+        self.has_unix_time.store(true, Relaxed);
+    }
+
     /// Moves the time forward.
     pub fn advance(&self, by: Duration) {
         // Relaxed: a test orders its own steps.
@@ -176,6 +213,13 @@ impl Clock for ManualClock {
     fn now(&self) -> Duration {
         // Relaxed: a test orders its own steps.
         Duration::from_nanos(self.nanos.load(Relaxed))
+    }
+
+    fn unix_time(&self) -> Option<Duration> {
+        // Relaxed, both: a test orders its own steps.
+        let at_zero = self.unix_nanos.load(Relaxed);
+        let time = || Duration::from_nanos(at_zero.wrapping_add(nanos(self.now())));
+        self.has_unix_time.load(Relaxed).then(time)
     }
 }
 
@@ -214,6 +258,8 @@ impl Clock for ManualClock {
 #[derive(Clone, Copy, Debug)]
 pub struct TokioClock {
     origin: tokio::time::Instant,
+    /// The time of day at the origin.
+    unix_origin: Option<Duration>,
 }
 
 #[cfg(feature = "tokio")]
@@ -222,6 +268,7 @@ impl TokioClock {
     pub fn new() -> Self {
         Self {
             origin: tokio::time::Instant::now(),
+            unix_origin: system_unix_time(),
         }
     }
 }
@@ -238,6 +285,11 @@ impl Clock for TokioClock {
     fn now(&self) -> Duration {
         // Saturates: another thread may read an earlier clock than the one that was read at the creation.
         self.origin.elapsed()
+    }
+
+    /// The system's time of day when the clock was made, and what has elapsed since: it is advanced with the runtime.
+    fn unix_time(&self) -> Option<Duration> {
+        self.unix_origin?.checked_add(self.now())
     }
 }
 

@@ -22,6 +22,7 @@
 //! - **snapshot**: an immutable value that holds what a metric or a registry held at one moment.
 //! - **page**: the snapshot of a registry, or of several, and what observable metrics reported for it ([`Page`]); every format is
 //!   rendered from one.
+//! - **exemplar**: a sample of a histogram that was recorded with labels, such as the identifier of a trace ([`Exemplar`]).
 //! - **recent samples**: the last N samples of a histogram as they were recorded ([`Recent`]).
 //! - **window**: the last seconds, of a [`Throughput`] or of a [`Histogram`] ([`HistogramWindow`]); its **span** is the time that it covers.
 //! - **tick**: a look at every metric with windows, once a second ([`Registry::tick`]); **upkeep**: a thread that ticks.
@@ -68,6 +69,7 @@ pub use export::{Format, OPENMETRICS_CONTENT_TYPE, PROMETHEUS_CONTENT_TYPE, Scra
 pub use kind::{MetricKind, Unit};
 pub use metric::cached_value::{CacheStats, CachedValue};
 pub use metric::counter::Counter;
+pub use metric::duration_options::DurationOptions;
 pub use metric::family::{Family, Member};
 pub use metric::family_options::FamilyOptions;
 pub use metric::family_series::Labels;
@@ -76,7 +78,7 @@ pub use metric::gauge::{FloatGauge, Gauge};
 pub use metric::histogram::Histogram;
 pub use metric::in_flight::InFlight;
 pub use metric::label_set::LabelSet;
-pub use metric::options::{DurationOptions, HistogramOptions};
+pub use metric::options::HistogramOptions;
 pub use metric::throughput::Throughput;
 pub use metric::timer::Timer;
 pub use metric::typed_family::TypedFamily;
@@ -87,6 +89,7 @@ pub use registry::{
 };
 pub use rendered::{Rendered, RenderedChunk};
 pub use sample::value::{Summary, Value};
+pub use snapshot::exemplar::Exemplar;
 pub use snapshot::histogram::{Bucket, HistogramSnapshot};
 pub use snapshot::latest::Latest;
 pub use snapshot::recent::Recent;

@@ -53,6 +53,7 @@ struct Subject {
     gauges: Family<Gauge>,
     histograms: Family<Histogram>,
     throughputs: Family<Throughput>,
+    summarized: Family<Histogram>,
     single: Counter,
     latency: Histogram,
     old: Option<Page>,
@@ -66,6 +67,11 @@ impl Subject {
             .keep_rendered(keep)
             .build();
         let sizes = || HistogramOptions::values(0, 1_000).export_bounds(&[10, 100]);
+        let windows = [1, 3].map(Duration::from_secs);
+        let summarized = sizes()
+            .windows(&windows)
+            .export_windows(true)
+            .exemplars(true);
         Self {
             counters: registry.counter_family("a", "", &["x"]).unwrap(),
             single: registry.counter("b", "").unwrap(),
@@ -74,6 +80,9 @@ impl Subject {
             gauges: registry.gauge_family("e", "", &["x"]).unwrap(),
             throughputs: registry.throughput_family("f", "", &["x"]).unwrap(),
             latency: registry.histogram("g", "", sizes()).unwrap(),
+            summarized: registry
+                .histogram_family("h", "", summarized, &["x"])
+                .unwrap(),
             registry,
             clock,
             old: None,
@@ -92,7 +101,11 @@ impl Subject {
                     1 => self.gauges.with(labels).unwrap().set(*by as i64 - 1_000),
                     2 => self.histograms.with(labels).unwrap().record(*by),
                     3 => self.throughputs.with(labels).unwrap().add(*by),
-                    _ => {}
+                    _ => {
+                        let histogram = self.summarized.with(labels).unwrap();
+                        // Some values are out of range.
+                        let _ = histogram.record_with_exemplar(*by, &[("x", &label)]);
+                    }
                 }
                 self.counters.with(labels).unwrap().add(*by);
             }
@@ -103,6 +116,7 @@ impl Subject {
                 self.gauges.remove(&[&label]);
                 self.histograms.remove(&[&label]);
                 self.throughputs.remove(&[&label]);
+                self.summarized.remove(&[&label]);
             }
             Step::WriteSingle(value) => {
                 self.single.add(*value);

@@ -21,10 +21,10 @@ use crate::sync::{Acquire, AtomicU64, Release};
 use loom::sync::Arc;
 use std::fmt::Debug;
 
-type Histogram = Recorder<Tally>;
+pub(super) type Histogram = Recorder<Tally>;
 type Family<T> = EngineFamily<Objects<T, std::sync::Arc<T>>>;
-type Cache<T = Histogram> = ReadCache<T, Tracker<Forgotten>>;
-type Read<T = Histogram> = Readout<T, Tracker<Forgotten>>;
+pub(super) type Cache<T = Histogram> = ReadCache<T, Tracker<Forgotten>>;
+pub(super) type Read<T = Histogram> = Readout<T, Tracker<Forgotten>>;
 
 impl Object for Histogram {
     type Value = std::sync::Arc<Snapshot>;
@@ -44,7 +44,7 @@ impl Object for Histogram {
 }
 
 /// A registry of families of histograms.
-struct Model<T: Object + SnapshotSource = Histogram> {
+pub(super) struct Model<T: Object + SnapshotSource = Histogram> {
     generation: Generation,
     promotion: std::sync::Arc<Promotion>,
     rebuilds: std::sync::Arc<Rebuilds>,
@@ -69,7 +69,7 @@ where
     T: Object + SnapshotSource<Snapshot: Send + Sync> + Debug + 'static,
     T::Value: Debug + Send + Sync,
 {
-    fn of(
+    pub(super) fn of(
         families: usize,
         promotion: std::sync::Arc<Promotion>,
         create: impl Fn(DirtyBit) -> std::sync::Arc<T> + Clone + Send + 'static,
@@ -94,16 +94,16 @@ where
         }
     }
 
-    fn with(&self, family: usize, label: &str) -> std::sync::Arc<T> {
+    pub(super) fn with(&self, family: usize, label: &str) -> std::sync::Arc<T> {
         let found = self.families[family].get_or_create(&[label], None);
         found.expect("the cap is not reached")
     }
 
-    fn read(&self, cache: &mut Cache<T>) -> Read<T> {
+    pub(super) fn read(&self, cache: &mut Cache<T>) -> Read<T> {
         self.sources(|sources| sources.read(cache, NOW))
     }
 
-    fn is_current(&self, readout: &Read<T>) -> bool {
+    pub(super) fn is_current(&self, readout: &Read<T>) -> bool {
         self.sources(|sources| sources.is_current(readout, NOW.coarse.as_secs()))
     }
 

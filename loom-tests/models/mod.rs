@@ -4,6 +4,7 @@ mod adaptive;
 mod block;
 mod counter;
 mod dirty;
+mod exemplars;
 mod family;
 mod once_box;
 mod read_order;
@@ -165,6 +166,7 @@ struct Tally {
     sum: u128,
     rejected: u64,
     recent: Vec<u64>,
+    exemplars: Arc<[Arc<u64>]>,
 }
 
 impl Tally {
@@ -205,6 +207,7 @@ impl FoldTarget for Tally {
 impl Accumulate for Tally {
     type Snapshot = Snapshot;
     type Kind = ();
+    type Exemplar = u64;
 
     fn new(_: &BlockConfig, (): ()) -> Self {
         Self::default()
@@ -215,6 +218,10 @@ impl Accumulate for Tally {
             tally: self.clone(),
             outcome,
         }
+    }
+
+    fn set_exemplars(&mut self, newest: Arc<[Arc<u64>]>) {
+        self.exemplars = newest;
     }
 
     fn clear(&mut self) {

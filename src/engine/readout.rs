@@ -171,7 +171,7 @@ impl CellsRead {
 
 impl Validity {
     /// That of two things together.
-    pub(super) fn and(self, other: Self) -> Self {
+    pub(crate) fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Lasting, it) | (it, Self::Lasting) => it,
             (ours, theirs) if ours == theirs => ours,

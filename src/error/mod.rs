@@ -182,6 +182,8 @@ pub enum OptionsError {
         /// The window.
         window: Duration,
     },
+    /// A histogram is to show quantiles of recent samples or windows that it does not keep.
+    NothingToExport,
     /// A window is not a whole number of seconds, is zero, or is too long.
     Window {
         /// The window.
@@ -215,6 +217,9 @@ impl fmt::Display for OptionsError {
             Self::TooManyRecent { recent, max } => {
                 write!(f, "{recent} recent samples: keep at most {max} of them")
             }
+            Self::NothingToExport => f.write_str(
+                "quantiles of recent samples or windows that the histogram does not keep: give it `recent` or `windows` as well",
+            ),
             Self::DuplicateWindow { window } => {
                 write!(f, "the window of {window:?} is there twice: leave one out")
             }
@@ -233,7 +238,7 @@ impl fmt::Display for OptionsError {
 
 impl Error for OptionsError {}
 
-/// Why a value was not recorded. A histogram counts it as rejected.
+/// Why a value was not recorded, and counted as rejected if it was a histogram's; or why it was recorded without its exemplar.
 ///
 /// ```
 /// use epoch_metrics::{HistogramOptions, RecordError, Registry};
@@ -258,6 +263,15 @@ pub enum RecordError {
     NotADuration,
     /// A counter was to go up by an amount that is negative, infinite or not a number.
     NotAnAmount,
+    /// The value was recorded; a label of its exemplar has a name that is invalid, or that is there twice.
+    ExemplarLabelName,
+    /// The value was recorded; the labels of its exemplar are too long.
+    ExemplarTooLong {
+        /// How many characters all names and values have.
+        chars: usize,
+        /// How many they may have.
+        max: usize,
+    },
 }
 
 impl fmt::Display for RecordError {
@@ -273,6 +287,15 @@ impl fmt::Display for RecordError {
             Self::NotADuration => f.write_str(
                 "a duration for a histogram whose unit is not seconds, counted as rejected: register it with \
                  HistogramOptions::durations()",
+            ),
+            Self::ExemplarLabelName => f.write_str(
+                "a label of an exemplar has an invalid name, or is there twice; the value was recorded without it: use ASCII letters, \
+                 digits and `_`, and begin with a letter or one `_`",
+            ),
+            Self::ExemplarTooLong { chars, max } => write!(
+                f,
+                "the labels of an exemplar have {chars} characters, names and values together; the value was recorded without it: \
+                 use at most {max}"
             ),
         }
     }

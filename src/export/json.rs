@@ -10,10 +10,12 @@ use crate::sample::labels::LabelSet;
 use crate::sample::number::Scaled;
 use crate::sample::value::{Summary, Value};
 use crate::sample::{CACHES, Encoder};
+use crate::snapshot::exemplar::Exemplar;
 use crate::snapshot::histogram::HistogramSnapshot;
 use std::fmt::Display;
 use std::io::Write;
 use std::mem;
+use std::time::Duration;
 
 /// Writes one JSON document, value by value.
 #[derive(Debug, Default)]
@@ -152,6 +154,29 @@ impl JsonWriter {
                     .key(key)
                     .optional(in_unit(histogram.quantile(quantile)));
             }
+            if histogram.exemplars().len() > 0 {
+                writer.key("exemplars").array(|writer| {
+                    for exemplar in histogram.exemplars() {
+                        writer.next().exemplar(unit, exemplar);
+                    }
+                });
+            }
+        });
+    }
+
+    fn labels<'a>(&mut self, labels: impl Iterator<Item = (&'a str, &'a str)>) {
+        self.key("labels").object(|writer| {
+            labels.for_each(|(name, value)| writer.key(name).string(value));
+        });
+    }
+
+    fn exemplar(&mut self, unit: Unit, exemplar: &Exemplar) {
+        self.object(|writer| {
+            writer.labels(exemplar.labels());
+            let value = Scaled(exemplar.value().into(), unit);
+            writer.key("value").number(value);
+            let seconds = |time: Duration| Scaled(time.as_nanos(), Unit::Seconds);
+            writer.key("time").optional(exemplar.time().map(seconds));
         });
     }
 
@@ -214,15 +239,12 @@ impl Encoder for JsonEncoder {
         family: &FamilyDescription,
         labels: LabelSet<'_>,
         value: &Value,
+        _created: Option<Duration>,
         out: &mut Vec<u8>,
     ) {
         JsonWriter::append(out, |writer| {
             writer.object(|writer| {
-                writer.key("labels").object(|writer| {
-                    labels
-                        .iter()
-                        .for_each(|(name, value)| writer.key(name).string(value));
-                });
+                writer.labels(labels.iter());
                 let writer = writer.key("value");
                 match value {
                     Value::Counter(value) => writer.number(value),

@@ -4,22 +4,26 @@
 //! | | Prometheus' | OpenMetrics |
 //! |---|---|---|
 //! | a counter's family | `jobs_total` | `jobs`; its sample is `jobs_total` |
+//! | exemplars | | behind buckets that have one |
+//! | the time of creation, if pages tell it | | `jobs_created` |
 //! | the unit | | a line, which says what the name ends in |
 //! | quotes in a help text | as they are | escaped |
 //! | the end | | `# EOF` |
 //!
 //! Version 1.0.0 differs from 0.0.4 in that names may be quoted, as they may in OpenMetrics where the scraper allows it.
 
-use crate::kind::MetricKind;
+use crate::kind::{MetricKind, Unit};
 use crate::sample::Encoder;
 use crate::sample::description::FamilyDescription;
 use crate::sample::escaping::{Escaping, is_legacy_label, is_legacy_name};
 use crate::sample::labels::LabelSet;
 use crate::sample::number::{GoFloat, Scaled};
 use crate::sample::value::{Summary, Value};
+use crate::snapshot::exemplar::Exemplar;
 use crate::snapshot::histogram::HistogramSnapshot;
 use std::fmt::Display;
 use std::io::Write;
+use std::time::Duration;
 
 /// A text format, and the scheme by which names are written.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +63,7 @@ impl Encoder for Text {
         family: &FamilyDescription,
         labels: LabelSet<'_>,
         value: &Value,
+        created: Option<Duration>,
         out: &mut Vec<u8>,
     ) {
         let mut series = SeriesWriter {
@@ -76,6 +81,11 @@ impl Encoder for Text {
             Value::Histogram(histogram) => series.histogram(histogram),
             Value::Summary(summary) => series.summary(summary),
         }
+        let created = created.filter(|_| self.open_metrics && family.kind != MetricKind::Gauge);
+        if let Some(created) = created {
+            let seconds = Scaled(created.as_nanos(), Unit::Seconds);
+            series.sample(CREATED, None, seconds);
+        }
     }
 
     fn overwrite(&self, value: &Value, series: &mut [u8]) -> bool {
@@ -85,11 +95,18 @@ impl Encoder for Text {
             Value::Gauge(value) => digits.format(*value),
             _ => return false,
         };
+        // OpenMetrics may have the time of creation in a second line.
+        let end = if self.open_metrics {
+            let line = series.iter().position(|byte| *byte == b'\n');
+            line.map_or(0, |end| end + 1)
+        } else {
+            series.len()
+        };
         // A space, the value, a newline.
-        let Some(start) = series.len().checked_sub(digits.len() + 2) else {
+        let Some(start) = end.checked_sub(digits.len() + 2) else {
             return false;
         };
-        let place = &mut series[start..];
+        let place = &mut series[start..end];
         if place.iter().rposition(|byte| *byte == b' ') != Some(0) {
             return false;
         }
@@ -105,10 +122,14 @@ impl Encoder for Text {
 /// What every format adds to a counter's name.
 const TOTAL: &str = "_total";
 
-fn suffix(kind: MetricKind) -> &'static str {
+/// What the name of a time of creation ends in, instead of `_total`.
+const CREATED: &str = "_created";
+
+/// What the name of a sample has behind that of a family's description.
+fn suffix(kind: MetricKind, added: &str) -> &'static str {
     match kind {
-        MetricKind::Counter => TOTAL,
-        MetricKind::Gauge | MetricKind::Histogram | MetricKind::Summary => "",
+        MetricKind::Counter if added != CREATED => TOTAL,
+        _ => "",
     }
 }
 
@@ -130,16 +151,41 @@ impl Text {
         !family.utf8 && self.escaping != Escaping::Dots
     }
 
+    /// The name of a sample, escaped, without what is added.
+    fn name(&self, family: &FamilyDescription, added: &str) -> String {
+        let name = format!("{}{}", family.name, suffix(family.kind, added));
+        self.escaping.name(&name).into_owned()
+    }
+
     /// The family's name with the suffix of a counter, escaped.
     fn family_name(&self, family: &FamilyDescription) -> String {
-        let name = format!("{}{}", family.name, suffix(family.kind));
-        self.escaping.name(&name).into_owned()
+        self.name(family, "")
     }
 }
 
-/// Ends a line with an integer, without `Display`, which takes half of a counter's time.
-fn end_with_integer(value: impl itoa::Integer, out: &mut Vec<u8>) {
+/// Without `Display`, which takes half of a counter's time.
+fn push_integer(value: impl itoa::Integer, out: &mut Vec<u8>) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+/// Ends a line with an integer.
+fn end_with_integer(value: impl itoa::Integer, out: &mut Vec<u8>) {
+    push_integer(value, out);
+    out.push(b'\n');
+}
+
+/// Ends a line with an exemplar, whose label names need no quotes.
+fn push_exemplar(exemplar: &Exemplar, unit: Unit, out: &mut Vec<u8>) {
+    out.extend_from_slice(b" # {");
+    for (number, (name, value)) in exemplar.labels().enumerate() {
+        let separator = if number == 0 { "" } else { "," };
+        let _ = write!(out, "{separator}{name}=");
+        push_quoted(value, out);
+    }
+    let _ = write!(out, "}} {}", Scaled(exemplar.value().into(), unit));
+    if let Some(time) = exemplar.time() {
+        let _ = write!(out, " {}", Scaled(time.as_nanos(), Unit::Seconds));
+    }
     out.push(b'\n');
 }
 
@@ -186,10 +232,10 @@ impl SeriesWriter<'_> {
         let mut separator = b'{';
         if plain {
             out.extend_from_slice(self.family.name.as_bytes());
-            out.extend_from_slice(suffix(self.family.kind).as_bytes());
+            out.extend_from_slice(suffix(self.family.kind, added).as_bytes());
             out.extend_from_slice(added.as_bytes());
         } else {
-            let name = self.format.family_name(self.family) + added;
+            let name = self.format.name(self.family, added) + added;
             if is_legacy_name(&name) {
                 out.extend_from_slice(name.as_bytes());
             } else {
@@ -215,20 +261,31 @@ impl SeriesWriter<'_> {
     fn histogram(&mut self, histogram: &HistogramSnapshot) {
         let bounds = &self.family.bounds;
         let counts = histogram.cumulative(bounds.iter().map(|bound| bound.cut));
-        let les = bounds.iter().map(|bound| &*bound.le).chain(["+Inf"]);
+        let bounds = bounds.iter().map(Some).chain([None]);
+        // One for each bucket at most, in the same order.
+        let exemplars = histogram.exemplars();
+        let mut exemplars = exemplars.filter(|_| self.format.open_metrics).peekable();
         // All buckets begin with the same bytes as the first one.
         let start = self.out.len();
         let separator = self.own_labels("_bucket");
         self.out.push(separator);
         self.out.extend_from_slice(b"le=\"");
         let beginning = start..self.out.len();
-        for (number, (le, count)) in les.zip(counts.chain([histogram.count()])).enumerate() {
+        let counts = counts.chain([histogram.count()]);
+        for (number, (bound, count)) in bounds.zip(counts).enumerate() {
             if number > 0 {
                 self.out.extend_from_within(beginning.clone());
             }
+            let le = bound.map_or("+Inf", |bound| &bound.le);
             self.out.extend_from_slice(le.as_bytes());
             self.out.extend_from_slice(b"\"} ");
-            end_with_integer(count, self.out);
+            let fits = |it: &&Exemplar| bound.is_none_or(|bound| it.value() <= bound.value);
+            if let Some(exemplar) = exemplars.next_if(fits) {
+                push_integer(count, self.out);
+                push_exemplar(exemplar, self.family.unit, self.out);
+            } else {
+                end_with_integer(count, self.out);
+            }
         }
         self.totals(histogram.sum(), histogram.count());
     }

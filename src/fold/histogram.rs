@@ -6,6 +6,7 @@ use crate::engine::histogram::bucket_layout::BucketLayout;
 use crate::engine::histogram::counts::Counts;
 use crate::fold::recent::RecentSamples;
 use crate::kind::Unit;
+use crate::snapshot::exemplar::Exemplar;
 use crate::snapshot::histogram::{HistogramSnapshot, Octave};
 use crate::snapshot::origin::Origin;
 use std::sync::Arc;
@@ -30,6 +31,9 @@ pub(crate) struct Accumulator {
     origin: Origin,
     rejected: u64,
     recent: Option<Box<RecentSamples>>,
+    exemplars: Arc<[Arc<Exemplar>]>,
+    /// When it was created or last reset: the time of the first snapshot from there on.
+    created: Option<Duration>,
 }
 
 /// An octave that is being changed.
@@ -104,6 +108,8 @@ impl Accumulator {
             origin: Origin::new(),
             rejected: snapshot.rejected,
             recent: None,
+            exemplars: Arc::default(),
+            created: None,
         }
     }
 
@@ -159,6 +165,7 @@ impl Accumulate for Accumulator {
     type Snapshot = HistogramSnapshot;
     /// Significant digits, and the unit.
     type Kind = (u8, Unit);
+    type Exemplar = Exemplar;
 
     fn new(config: &BlockConfig, (digits, unit): (u8, Unit)) -> Self {
         let (layout, recent) = (config.layout, config.recent as usize);
@@ -174,7 +181,13 @@ impl Accumulate for Accumulator {
             origin: Origin::new(),
             rejected: 0,
             recent: (recent > 0).then(|| RecentSamples::new(recent, unit).into()),
+            exemplars: Arc::default(),
+            created: None,
         }
+    }
+
+    fn set_exemplars(&mut self, newest: Arc<[Arc<Exemplar>]>) {
+        self.exemplars = newest;
     }
 
     fn clear(&mut self) {
@@ -183,6 +196,8 @@ impl Accumulate for Accumulator {
         (self.count, self.sum) = (0, 0);
         self.origin = Origin::new();
         self.rejected = 0;
+        self.exemplars = Arc::default();
+        self.created = None;
         if let Some(recent) = &mut self.recent {
             recent.clear();
         }
@@ -200,9 +215,12 @@ impl Accumulate for Accumulator {
             rejected: self.rejected,
             uncertain: outcome.uncertain,
             recent: self.recent.as_mut().map(|recent| recent.merge()),
+            exemplars: Arc::clone(&self.exemplars),
+            window_quantiles: None,
             origin: Some(self.origin.clone()),
             epoch: outcome.epoch,
             samples_folded: outcome.samples,
+            created: *self.created.get_or_insert(taken),
             taken,
         }
     }

@@ -24,6 +24,8 @@ pub(crate) struct RateWindows {
     uncounted_total: u64,
     resets: u64,
     decaying: DecayingRates,
+    /// When it was created or last reset.
+    created: Duration,
 }
 
 impl RateWindows {
@@ -37,6 +39,7 @@ impl RateWindows {
             uncounted: HashMap::new(),
             uncounted_total: 0,
             resets: 0,
+            created: created.exact,
         }
     }
 
@@ -78,6 +81,7 @@ impl Summarize for RateWindows {
             total,
             rates: rates.collect(),
             decaying: self.decaying.get(),
+            created: self.created,
             calls: amounts.calls,
             resets: self.resets,
             second,
@@ -90,6 +94,7 @@ impl Summarize for RateWindows {
             (first_whole_second(now), seconds, amounts.total);
         self.resets += 1;
         self.decaying = DecayingRates::new(self.first_second);
+        self.created = now.exact;
     }
 
     fn epoch(snapshot: &ThroughputSnapshot) -> (u64, u64) {

@@ -8,6 +8,7 @@
 //!
 //! **Time** is the sum of the clock's steps forward: a step back counts as no time at all.
 
+use crate::snapshot::exported::WindowQuantiles;
 use crate::snapshot::histogram::HistogramSnapshot;
 use crate::snapshot::window::HistogramWindow;
 use std::collections::VecDeque;
@@ -25,6 +26,8 @@ pub(crate) struct Windows {
     clock: Duration,
     /// How far the clock has gone back, all in all.
     back: Duration,
+    /// The last snapshot with what pages show of the windows, and the one that it was made of.
+    exported: Option<[Arc<HistogramSnapshot>; 2]>,
 }
 
 impl Windows {
@@ -36,6 +39,7 @@ impl Windows {
             kept: [(now, None)].into(),
             clock: now,
             back: Duration::ZERO,
+            exported: None,
         }
     }
 
@@ -74,7 +78,7 @@ impl Windows {
         let is_new = |(at, _): &(Duration, _)| at.as_secs() < time.as_secs();
         if self.kept.back().is_some_and(is_new) {
             let same = held.filter(|held| held.is_same_read(current));
-            let kept = same.unwrap_or_else(|| HistogramSnapshot::without_recent(current));
+            let kept = same.unwrap_or_else(|| HistogramSnapshot::counts_alone(current));
             self.kept.push_back((time, Some(kept)));
         }
         while self
@@ -92,6 +96,36 @@ impl Windows {
         lengths
             .map(|window| self.window(*window, current))
             .collect()
+    }
+
+    /// The snapshot with what pages show of all windows in this second of the coarse clock: the same as before if that cannot have changed.
+    pub(crate) fn export(
+        &mut self,
+        second: u64,
+        current: &Arc<HistogramSnapshot>,
+    ) -> Arc<HistogramSnapshot> {
+        let stands = |exported: &&Arc<HistogramSnapshot>| {
+            let windows = exported.window_quantiles.as_ref();
+            windows.is_some_and(|windows| windows.second == second || windows.is_empty())
+        };
+        if let Some([made_of, exported]) = &self.exported
+            && Arc::ptr_eq(made_of, current)
+            && stands(&exported)
+        {
+            return Arc::clone(exported);
+        }
+        let windows = self.read(current).into_iter();
+        let windows = windows.map(|window| window.snapshot.exported_quantiles());
+        let windows = WindowQuantiles {
+            second,
+            windows: windows.collect(),
+        };
+        let exported = Arc::new(HistogramSnapshot {
+            window_quantiles: Some(Arc::new(windows)),
+            ..HistogramSnapshot::clone(current)
+        });
+        self.exported = Some([Arc::clone(current), Arc::clone(&exported)]);
+        exported
     }
 
     /// One of the windows; `None` if it is not among them.
@@ -118,6 +152,7 @@ impl Windows {
             snapshot: since.unwrap_or_else(|| HistogramSnapshot {
                 origin: None,
                 recent: None,
+                exemplars: Arc::default(),
                 ..current.clone()
             }),
         }

@@ -56,6 +56,8 @@ pub(crate) struct HistogramCore {
     pub(super) recorder: Recorder<Accumulator>,
     unit: Unit,
     pub(super) windows: Option<Box<Mutex<Windows>>>,
+    /// Pages show quantiles of the windows.
+    exports_windows: bool,
     pub(super) context: Arc<MetricContext>,
 }
 
@@ -83,11 +85,17 @@ impl HistogramCore {
         let created = context.now();
         let windows = (!options.windows.is_empty())
             .then(|| Mutex::new(Windows::new(options.windows.clone(), created)).into());
-        let recorder = Recorder::new(config, (digits, unit), created, ownership, promotion, dirty);
+        let kind = (digits, unit);
+        let mut recorder = Recorder::new(config, kind, created, ownership, promotion, dirty);
+        if options.exemplars {
+            let bounds = options.bounds.iter().map(|bound| bound.value);
+            recorder = recorder.with_exemplars(bounds.collect());
+        }
         Self {
             recorder,
             unit,
             windows,
+            exports_windows: options.export_windows,
             context,
         }
     }
@@ -97,11 +105,16 @@ impl SnapshotSource for HistogramCore {
     type Snapshot = HistogramSnapshot;
 
     fn validity(&self, snapshot: &HistogramSnapshot) -> Validity {
-        self.recorder.validity(snapshot, snapshot.uncertain)
+        let samples = self.recorder.validity(snapshot, snapshot.uncertain);
+        samples.and(Self::validity_of_windows(snapshot))
     }
 
     fn read_at(&self, now: Moment) -> Arc<HistogramSnapshot> {
-        self.recorder.read(|_, _| false, || now.exact)
+        if self.exports_windows {
+            self.read_with_windows(now)
+        } else {
+            self.value(now)
+        }
     }
 }
 
@@ -109,7 +122,7 @@ impl Object for HistogramCore {
     type Value = Arc<HistogramSnapshot>;
 
     fn value(&self, now: Moment) -> Self::Value {
-        self.read_at(now)
+        self.recorder.read(|_, _| false, || now.exact)
     }
 
     fn since(later: &Self::Value, earlier: &Self::Value) -> Self::Value {
@@ -153,6 +166,11 @@ impl Histogram {
     /// If the value is outside the range. It was counted as rejected.
     pub fn try_record(&self, value: u64) -> Result<(), RecordError> {
         self.record(value);
+        self.check_range(value)
+    }
+
+    /// Fails if a value is not recorded because it is outside the range.
+    pub(super) fn check_range(&self, value: u64) -> Result<(), RecordError> {
         let layout = &self.core.recorder.config().layout;
         let (min, max) = layout.range();
         if layout.contains(value) {
@@ -230,6 +248,10 @@ impl Histogram {
         let (min, max) = self.core.recorder.config().layout.range();
         let (low, high) = (low.max(min), high.min(max));
         low > high || self.core.recorder.warm(ThisThread, low, high)
+    }
+
+    pub(super) fn unit(&self) -> Unit {
+        self.core.unit
     }
 
     /// The time now, by the registry's clock.

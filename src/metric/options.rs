@@ -10,9 +10,10 @@ use crate::metric::window_lengths::valid_windows;
 use crate::ownership::Ownership;
 use crate::sample::bound::Bound;
 use crate::tuning::MIN_QUEUE;
+use std::fmt;
 use std::time::Duration;
 
-/// How a histogram of whole numbers records and exports. [`DurationOptions`] are those of a histogram of durations.
+/// How a histogram of whole numbers records and exports. [`DurationOptions`](crate::DurationOptions) are those of a histogram of durations.
 ///
 /// ```
 /// use epoch_metrics::{HistogramOptions, Unit};
@@ -22,38 +23,23 @@ use std::time::Duration;
 /// let latency = HistogramOptions::durations();
 /// # let _ = (any, size, latency);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[must_use = "options do nothing until a histogram is registered with them"]
 pub struct HistogramOptions {
     unit: Unit,
-    /// They come from [`DurationOptions`].
+    /// They come from [`DurationOptions`](crate::DurationOptions).
     durations: bool,
     /// `None`: every value.
     range: Option<(u64, u64)>,
     digits: u8,
     recent: Option<usize>,
     ownership: Option<Ownership>,
-    bounds: Option<Vec<u64>>,
+    pub(super) bounds: Option<Vec<u64>>,
     windows: Vec<Duration>,
+    pub(super) exemplars: bool,
+    pub(super) export_recent: bool,
+    pub(super) export_windows: bool,
 }
-
-/// How a histogram of durations records and exports.
-///
-/// Without [`range`](Self::range) it takes every duration from zero to 584 years, to the nanosecond.
-///
-/// ```
-/// use epoch_metrics::{HistogramOptions, Registry};
-/// use std::time::Duration;
-///
-/// let options = HistogramOptions::durations().export_bounds(&[5, 10, 25, 50, 100, 250].map(Duration::from_millis));
-/// let registry = Registry::new();
-/// registry.histogram("latency", "Time to answer.", options)?.record_duration(Duration::from_millis(60));
-/// assert!(registry.render_prometheus().contains("latency_seconds_bucket{le=\"0.1\"} 1\n"));
-/// # Ok::<(), epoch_metrics::RegisterError>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use = "options do nothing until a histogram is registered with them"]
-pub struct DurationOptions(HistogramOptions);
 
 /// Validated options.
 #[derive(Clone, Debug)]
@@ -67,6 +53,9 @@ pub(crate) struct ValidOptions {
     pub(crate) bounds: Vec<Bound>,
     /// Whole seconds; none if no snapshots are kept.
     pub(crate) windows: Box<[Duration]>,
+    pub(crate) exemplars: bool,
+    pub(crate) export_recent: bool,
+    pub(crate) export_windows: bool,
 }
 
 impl Default for HistogramOptions {
@@ -81,6 +70,9 @@ impl Default for HistogramOptions {
             ownership: None,
             bounds: None,
             windows: Vec::new(),
+            exemplars: false,
+            export_recent: false,
+            export_windows: false,
         }
     }
 }
@@ -95,13 +87,13 @@ impl HistogramOptions {
     /// The longest [window](Self::windows) that can be kept: 5 minutes.
     pub const MAX_WINDOW: Duration = Duration::from_secs(300);
 
-    /// Durations: see [`DurationOptions`].
-    pub fn durations() -> DurationOptions {
-        DurationOptions(Self {
+    /// Those of a histogram of durations.
+    pub(super) fn of_durations() -> Self {
+        Self {
             unit: Unit::Seconds,
             durations: true,
             ..Self::default()
-        })
+        }
     }
 
     /// Values from `min` to `max`, both included. Other values count as rejected, by series, and are in no other number.
@@ -191,88 +183,28 @@ impl HistogramOptions {
         self.ownership = Some(ownership);
         self
     }
-
-    /// Which bounds are exported as `le`, in the histogram's unit, in any order. They are exported as given, whatever the
-    /// range and the digits.
-    ///
-    /// Counts come from the buckets, so a value within half a bucket of a bound may count on the other side of it: with 2 digits
-    /// that is half a percent of the bound or less. Up to 2 × 10^digits every value has a bucket of its own, and counts are exact.
-    ///
-    /// Values beyond the last bound are exported as `le="+Inf"` alone: for a quantile among them, Prometheus' `histogram_quantile`
-    /// answers the last bound.
-    ///
-    /// The default is 1, 2 and 5 in each decade (1, 2.5 and 5 of [decimals](Unit::Decimal)): from 1 to 10^9 (from 10^-6 to 10^3), or,
-    /// with an explicit range, from the last step at or below its start to the first one at or above its end.
-    ///
-    /// ```
-    /// use epoch_metrics::{HistogramOptions, Registry};
-    ///
-    /// let registry = Registry::new();
-    /// registry.histogram("batch", "Batch sizes.", HistogramOptions::values(0, 64).export_bounds(&[8, 32]))?;
-    /// let page = registry.render_prometheus();
-    /// assert!(page.contains(r#"batch_bucket{le="8.0"} 0"#) && page.contains(r#"batch_bucket{le="32.0"} 0"#));
-    /// # Ok::<(), epoch_metrics::RegisterError>(())
-    /// ```
-    pub fn export_bounds(mut self, bounds: &[u64]) -> Self {
-        self.bounds = Some(bounds.to_vec());
-        self
-    }
 }
 
-impl DurationOptions {
-    /// The bounds that are exported by default: 1 µs to 1,000 s, as 1, 2.5 and 5 in each decade.
-    pub const DEFAULT_BOUNDS: [Duration; 28] = bounds::of_durations();
-
-    /// The durations that are recorded, both ends included. Others count as rejected, by series, and are in no other number.
-    /// Durations beyond 584 years become the largest that 64 bits of nanoseconds hold.
-    pub fn range(self, min: Duration, max: Duration) -> Self {
-        Self(self.0.range(nanos(min), nanos(max)))
-    }
-
-    /// [`HistogramOptions::significant_digits`].
-    pub fn significant_digits(self, digits: u8) -> Self {
-        Self(self.0.significant_digits(digits))
-    }
-
-    /// [`HistogramOptions::recent`].
-    ///
-    /// ```
-    /// use epoch_metrics::{HistogramOptions, Registry};
-    /// use std::time::Duration;
-    ///
-    /// let latency = Registry::new().histogram("latency", "Latency.", HistogramOptions::durations().recent(100))?;
-    /// latency.record_duration(Duration::from_millis(7));
-    /// assert_eq!(latency.snapshot().recent().map(|recent| recent.count()), Some(1));
-    /// # Ok::<(), epoch_metrics::RegisterError>(())
-    /// ```
-    pub fn recent(self, n: usize) -> Self {
-        Self(self.0.recent(n))
-    }
-
-    /// [`HistogramOptions::windows`].
-    pub fn windows(self, windows: &[Duration]) -> Self {
-        Self(self.0.windows(windows))
-    }
-
-    /// [`HistogramOptions::ownership`].
-    pub fn ownership(self, ownership: Ownership) -> Self {
-        Self(self.0.ownership(ownership))
-    }
-
-    /// Which bounds are exported as `le`, as [`HistogramOptions::export_bounds`] says.
-    ///
-    /// The default is [`DEFAULT_BOUNDS`](Self::DEFAULT_BOUNDS), or, with an explicit range, 1, 2.5 and 5 in each decade from the last step at or below
-    /// its start to the first one at or above its end. A service that answers within a second needs a third as many; one that
-    /// is measured in nanoseconds or hours needs others.
-    pub fn export_bounds(self, bounds: &[Duration]) -> Self {
-        let bounds: Vec<u64> = bounds.iter().map(|&bound| nanos(bound)).collect();
-        Self(self.0.export_bounds(&bounds))
-    }
-}
-
-impl From<DurationOptions> for HistogramOptions {
-    fn from(options: DurationOptions) -> Self {
-        options.0
+impl fmt::Debug for HistogramOptions {
+    /// One line: of what is `false` by default, what is asked for.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("HistogramOptions");
+        out.field("unit", &self.unit)
+            .field("range", &self.range)
+            .field("digits", &self.digits)
+            .field("recent", &self.recent)
+            .field("ownership", &self.ownership)
+            .field("bounds", &self.bounds)
+            .field("windows", &self.windows);
+        let flags = [
+            ("exemplars", self.exemplars),
+            ("export_recent", self.export_recent),
+            ("export_windows", self.export_windows),
+        ];
+        for (name, flag) in flags.into_iter().filter(|(_, flag)| *flag) {
+            out.field(name, &flag);
+        }
+        out.finish()
     }
 }
 
@@ -299,6 +231,9 @@ impl HistogramOptions {
             });
         }
         let windows = valid_windows(&self.windows, Self::MAX_WINDOW.as_secs())?;
+        if self.export_recent && recent == 0 || self.export_windows && windows.is_empty() {
+            return Err(OptionsError::NothingToExport);
+        }
         let layout = BucketLayout::new(min, max, digits);
         let queue = (2 * recent).next_power_of_two().max(MIN_QUEUE);
         let bounds = bounds::exported(&self.wanted_bounds(), unit, &layout);
@@ -314,6 +249,9 @@ impl HistogramOptions {
             ownership: self.ownership,
             bounds,
             windows,
+            exemplars: self.exemplars,
+            export_recent: self.export_recent,
+            export_windows: self.export_windows,
         })
     }
 
@@ -321,7 +259,7 @@ impl HistogramOptions {
         match (&self.bounds, self.range, self.durations) {
             (Some(bounds), _, _) => bounds.clone(),
             (None, Some((min, max)), _) => bounds::of_range(self.unit, min, max),
-            (None, None, true) => DurationOptions::DEFAULT_BOUNDS.map(nanos).to_vec(),
+            (None, None, true) => bounds::of_durations().map(nanos).to_vec(),
             (None, None, false) => bounds::of_values(self.unit),
         }
     }

@@ -134,13 +134,22 @@ impl<H: Borrow<Histogram>> Timer<H> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]
-    pub fn stop(mut self) -> Result<Duration, RecordError> {
+    pub fn stop(self) -> Result<Duration, RecordError> {
+        self.stop_by(Histogram::try_record_duration)
+    }
+
+    /// Records now, with `record`.
+    #[inline]
+    pub(super) fn stop_by(
+        mut self,
+        record: impl FnOnce(&Histogram, Duration) -> Result<(), RecordError>,
+    ) -> Result<Duration, RecordError> {
         let Some(histogram) = self.histogram.take() else {
             // Only `stop`, `discard` and `drop` take it, and each is the last call.
             return Ok(Duration::ZERO);
         };
         let elapsed = self.elapsed(histogram.borrow());
-        histogram.borrow().try_record_duration(elapsed)?;
+        record(histogram.borrow(), elapsed)?;
         Ok(elapsed)
     }
 

@@ -1,10 +1,13 @@
 //! The windows of a histogram.
 
+use crate::engine::readout::Validity;
+use crate::engine::throughput::Moment;
 use crate::fold::windows::Windows;
 use crate::metric::histogram::{Histogram, HistogramCore};
 use crate::snapshot::histogram::HistogramSnapshot;
 use crate::snapshot::window::HistogramWindow;
 use crate::sync::PoisonError;
+use std::sync::Arc;
 use std::time::Duration;
 
 impl HistogramCore {
@@ -33,6 +36,30 @@ impl HistogramCore {
             windows.observe(now, &current);
             return Some(read(&windows, &current));
         }
+    }
+
+    /// How long what pages show of the windows holds: they move on.
+    pub(super) fn validity_of_windows(snapshot: &HistogramSnapshot) -> Validity {
+        match snapshot.window_quantiles.as_deref() {
+            Some(windows) if !windows.is_empty() => Validity::InSecond(windows.second),
+            _ => Validity::Lasting,
+        }
+    }
+
+    /// A snapshot with what pages show of the windows. `now`: a time before this call; the clock is not asked.
+    pub(super) fn read_with_windows(&self, now: Moment) -> Arc<HistogramSnapshot> {
+        let read = || self.recorder.read(|_, _| false, || now.exact);
+        let Some(windows) = self.windows.as_deref() else {
+            return read();
+        };
+        let mut windows = windows.lock().unwrap_or_else(PoisonError::into_inner);
+        // Under the lock, so that kept snapshots are in the order of their times.
+        let current = read();
+        // Otherwise another reader asked the clock later, and came first. (A clock that went back is noticed by the next tick.)
+        if now.exact >= windows.clock() {
+            windows.observe(now.exact, &current);
+        }
+        windows.export(now.coarse.as_secs(), &current)
     }
 
     /// Empties the windows, after a reset at the time `now`.
@@ -70,7 +97,8 @@ impl Histogram {
     /// # Ok::<(), epoch_metrics::RegisterError>(())
     /// ```
     ///
-    /// Pages show them where an [observable summary](crate::Registry::observable_summary) reports them:
+    /// Pages show quantiles of them if the options say so ([`HistogramOptions::export_windows`](crate::HistogramOptions::export_windows)). Other
+    /// quantiles, or a summary of each window with its own count, are for an [observable summary](crate::Registry::observable_summary):
     ///
     /// ```
     /// use epoch_metrics::{HistogramOptions, Registry, Summary, Unit};

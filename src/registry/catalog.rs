@@ -13,12 +13,14 @@ use crate::engine::read_order::{Group, PageGroup};
 use crate::engine::slot::adaptive::Promotion;
 use crate::kind::MetricKind;
 use crate::metric::histogram::HistogramCore;
+use crate::metric::options::ValidOptions;
 use crate::metric::throughput::ThroughputCore;
 use crate::registry::own_labels::own_labels;
 use crate::sample::description::FamilyDescription;
 use crate::sample::value::Value;
 use crate::tuning::PAGE_CELLS;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Everything that is registered, each kind of storage in the order of registration.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +56,10 @@ pub(crate) enum Stored {
     Cells(CellValue, usize),
     /// One histogram, or a family of them.
     Histograms(usize),
+    /// Quantiles of the recent samples of one histogram, or of each of a family of them.
+    Recent(usize),
+    /// Quantiles of their windows: a series for each window. With the texts of the windows.
+    Windows(usize, Arc<[Box<str>]>),
     /// How many values of one histogram, or of each of a family of them, were rejected.
     Rejections(usize),
     /// The totals of one throughput, or of a family of them.
@@ -74,7 +80,10 @@ impl Stored {
     fn group(&self) -> (Groups, usize) {
         match self {
             Self::Cell(_, at, _) | Self::Cells(_, at) => (Groups::Pages, *at),
-            Self::Histograms(at) | Self::Rejections(at) => (Groups::Histograms, *at),
+            Self::Histograms(at)
+            | Self::Rejections(at)
+            | Self::Recent(at)
+            | Self::Windows(at, _) => (Groups::Histograms, *at),
             Self::Totals(at) | Self::Rates(at, _) => (Groups::Throughputs, *at),
         }
     }
@@ -82,7 +91,10 @@ impl Stored {
     fn number_of_group(&mut self) -> &mut usize {
         match self {
             Self::Cell(_, at, _) | Self::Cells(_, at) => at,
-            Self::Histograms(at) | Self::Rejections(at) => at,
+            Self::Histograms(at)
+            | Self::Rejections(at)
+            | Self::Recent(at)
+            | Self::Windows(at, _) => at,
             Self::Totals(at) | Self::Rates(at, _) => at,
         }
     }
@@ -168,15 +180,23 @@ impl Catalog {
         self.add_family(description, Stored::Cells(value, group));
     }
 
-    /// Adds a histogram, or a family of histograms.
+    /// Adds a histogram, or a family of histograms, and the summaries that the options ask for.
     pub(super) fn add_histograms(
         &mut self,
-        description: &Arc<FamilyDescription>,
+        families: &[Arc<FamilyDescription>],
+        options: &ValidOptions,
         group: Group<HistogramCore>,
     ) {
         self.histograms.push(group);
         let group = self.histograms.len() - 1;
-        self.add_family(description, Stored::Histograms(group));
+        let recent = options.export_recent.then_some(Stored::Recent(group));
+        let windows = || Stored::Windows(group, texts(&options.windows));
+        let windows = options.export_windows.then(windows);
+        let stored = [Stored::Histograms(group)].into_iter();
+        for (description, stored) in families.iter().zip(stored.chain(recent).chain(windows)) {
+            self.add_family(description, stored);
+        }
+        let description = &families[0];
         if let Some(rejected) = &self.rejected {
             let (constant, labels) = own_labels(description, true);
             let mut about = FamilyDescription::clone(rejected).open(description.open);
@@ -193,13 +213,13 @@ impl Catalog {
         &mut self,
         total: &Arc<FamilyDescription>,
         rates: &Arc<FamilyDescription>,
-        windows: Arc<[Box<str>]>,
+        windows: &[Duration],
         group: Group<ThroughputCore>,
     ) {
         self.throughputs.push(group);
         let group = self.throughputs.len() - 1;
         self.add_family(total, Stored::Totals(group));
-        self.add_family(rates, Stored::Rates(group, windows));
+        self.add_family(rates, Stored::Rates(group, texts(windows)));
     }
 
     /// Gives a family, which has this description's name, this description.
@@ -234,7 +254,11 @@ impl Catalog {
                 self.throughputs = without(&self.throughputs, at);
                 Some((Groups::Throughputs, at))
             }
-            Stored::Cell(..) | Stored::Rejections(_) | Stored::Rates(..) => None,
+            Stored::Cell(..)
+            | Stored::Rejections(_)
+            | Stored::Recent(_)
+            | Stored::Windows(..)
+            | Stored::Rates(..) => None,
         };
         let others = self.families.iter().filter(|family| !is(family));
         self.families = renumbered(others.cloned(), group);
@@ -259,11 +283,21 @@ impl Catalog {
                     Group::Family(family) => Capped::Throughputs(&**family),
                     Group::One(_) => return None,
                 },
-                Stored::Cell(..) | Stored::Rejections(_) | Stored::Rates(..) => return None,
+                Stored::Cell(..)
+                | Stored::Rejections(_)
+                | Stored::Recent(_)
+                | Stored::Windows(..)
+                | Stored::Rates(..) => return None,
             };
             Some((&family.description, capped))
         })
     }
+}
+
+/// Windows as the values of a label.
+fn texts(windows: &[Duration]) -> Arc<[Box<str>]> {
+    let text = |window: &Duration| format!("{}s", window.as_secs()).into_boxed_str();
+    windows.iter().map(text).collect()
 }
 
 fn without<T: Clone>(groups: &Chunked<T>, at: usize) -> Chunked<T> {

@@ -10,7 +10,7 @@ use crate::engine::family::objects::{Object, Objects};
 use crate::engine::family::{Family as EngineFamily, Members};
 use crate::engine::read_order::Group;
 use crate::error::RegisterError;
-use crate::kind::Unit;
+use crate::kind::{MetricKind, Unit};
 use crate::metric::counter::Counter;
 use crate::metric::family::{CheckNames, Family, Member, SeriesOf};
 use crate::metric::family_options::FamilyOptions;
@@ -145,18 +145,25 @@ impl Registry {
     ) -> Result<Family<Histogram>, RegisterError> {
         let (labels, options) = (labels.into(), options.into());
         let valid = options.validate(0)?;
-        let description = self.describe_histograms(name, help, &labels.labels, &valid)?;
-        let description = description.open(labels.open);
+        let families = self.describe_histograms(name, help, &labels.labels, &valid)?;
+        let open = |family: FamilyDescription| family.open(labels.open);
+        let families: Vec<_> = families.into_iter().map(open).collect();
+        let exported = valid.clone();
         let context = Arc::clone(&self.state.context);
         let create = move |dirty| Arc::new(HistogramCore::new(&valid, Arc::clone(&context), dirty));
         let of_none = create(DirtyBit::default());
         let empty = HistogramSnapshot::nothing_of(&of_none.value(self.state.context.moment()));
         let objects = Objects::new(Arc::new(empty), create, Histogram::new);
         let engine = self.family(objects, &labels, true);
-        let family = self.handle_of(&description, &[], Arc::clone(&engine) as _);
+        let taken: &[_] = match (exported.export_recent, exported.export_windows) {
+            (false, false) => &[],
+            (true, false) => &["quantile"],
+            (_, true) => &["quantile", "window"],
+        };
+        let family = self.handle_of(&families[0], taken, Arc::clone(&engine) as _);
         self.state
-            .register(vec![description], (options, labels), |catalog, families| {
-                catalog.add_histograms(&families[0], Group::Family(engine));
+            .register(families, (options, labels), |catalog, families| {
+                catalog.add_histograms(families, &exported, Group::Family(engine));
                 family
             })
     }
@@ -229,7 +236,11 @@ impl Registry {
         };
         let promotion = Arc::clone(&self.state.context.promotion);
         let page = move || Page::of_family(Arc::clone(&promotion));
-        let cells = Cells::new(kind, &self.state.rebuilds, page, handle, bits);
+        let mut cells = Cells::new(kind, &self.state.rebuilds, page, handle, bits);
+        if value.kind() == MetricKind::Counter && description.unix_origin.is_some() {
+            let context = Arc::clone(&self.state.context);
+            cells = cells.with_creation_times(move || context.now());
+        }
         let engine = self.family(cells, &options, overflows);
         let family = self.handle_of(&description, &[], Arc::clone(&engine) as _);
         self.state

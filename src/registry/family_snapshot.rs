@@ -91,9 +91,10 @@ impl<'a> FamilySnapshot<'a> {
         match &self.entry.stored {
             Stored::Cell(..) => 1,
             Stored::Cells(..) => self.cells().map_or(0, |read| read.list.series.len()),
-            Stored::Histograms(group) | Stored::Rejections(group) => {
+            Stored::Histograms(group) | Stored::Rejections(group) | Stored::Recent(group) => {
                 readout.histograms[*group].len()
             }
+            Stored::Windows(group, windows) => readout.histograms[*group].len() * windows.len(),
             Stored::Totals(group) => readout.throughputs[*group].len(),
             Stored::Rates(group, windows) => readout.throughputs[*group].len() * windows.len(),
         }
@@ -108,8 +109,11 @@ impl<'a> FamilySnapshot<'a> {
         match &self.entry.stored {
             Stored::Cell(..) => 1,
             Stored::Cells(..) => self.cells().map_or(0, |read| read.list.series.positions()),
-            Stored::Histograms(group) | Stored::Rejections(group) => {
+            Stored::Histograms(group) | Stored::Rejections(group) | Stored::Recent(group) => {
                 readout.histograms[*group].positions()
+            }
+            Stored::Windows(group, windows) => {
+                readout.histograms[*group].positions() * windows.len()
             }
             Stored::Totals(group) => readout.throughputs[*group].positions(),
             Stored::Rates(group, windows) => {
@@ -129,14 +133,17 @@ impl<'a> FamilySnapshot<'a> {
     /// The series at a position.
     pub(super) fn at(self, position: usize) -> Option<SeriesSnapshot<'a>> {
         let readout = self.readout;
+        let mut since = None;
         let (values, last, held) = match &self.entry.stored {
-            Stored::Cell(value, group, index) => (
-                None,
-                None,
-                Held::Cell(*value, readout.pages[*group].cell(*index)),
-            ),
+            Stored::Cell(value, group, index) => {
+                since = Some(self.entry.description.registered);
+                let bits = readout.pages[*group].cell(*index);
+                (None, None, Held::Cell(*value, bits))
+            }
             Stored::Cells(value, _) => {
-                let (labels, bits) = self.cells()?.series(position)?;
+                let read = self.cells()?;
+                since = read.list.created(position);
+                let (labels, bits) = read.series(position)?;
                 (Some(labels), None, Held::Cell(*value, bits))
             }
             Stored::Histograms(group) => {
@@ -146,6 +153,15 @@ impl<'a> FamilySnapshot<'a> {
             Stored::Rejections(group) => {
                 let (labels, held) = readout.histograms[*group].series(position)?;
                 (labels, None, Held::Rejections(held))
+            }
+            Stored::Recent(group) => {
+                let (labels, held) = readout.histograms[*group].series(position)?;
+                (labels, None, Held::Recent(held))
+            }
+            Stored::Windows(group, windows) => {
+                let (position, window) = (position / windows.len(), position % windows.len());
+                let (labels, held) = readout.histograms[*group].series(position)?;
+                (labels, Some(&*windows[window]), Held::Window(held, window))
             }
             Stored::Totals(group) => {
                 let (labels, held) = readout.throughputs[*group].series(position)?;
@@ -161,6 +177,7 @@ impl<'a> FamilySnapshot<'a> {
             description: &self.entry.description,
             labels: self.entry.description.label_set(values, last),
             held,
+            since,
         })
     }
 
@@ -192,6 +209,8 @@ impl<'a> FamilySnapshot<'a> {
     fn shares_part(self, other: Self, number: usize) -> bool {
         match (&self.entry.stored, &other.entry.stored) {
             (Stored::Histograms(group), Stored::Histograms(at))
+            | (Stored::Recent(group), Stored::Recent(at))
+            | (Stored::Windows(group, _), Stored::Windows(at, _))
             | (Stored::Rejections(group), Stored::Rejections(at)) => {
                 self.readout.histograms[*group].shares_part(&other.readout.histograms[*at], number)
             }
@@ -221,9 +240,14 @@ impl<'a> FamilySnapshot<'a> {
                 ours.pages[*group].cell(*index) == theirs.pages[*other].cell(*at)
             }
             (Stored::Histograms(group), Stored::Histograms(other))
+            | (Stored::Recent(group), Stored::Recent(other))
             | (Stored::Rejections(group), Stored::Rejections(other)) => same(
                 ours.histograms[*group].snapshot(position),
                 theirs.histograms[*other].snapshot(position),
+            ),
+            (Stored::Windows(group, windows), Stored::Windows(other, _)) => same(
+                ours.histograms[*group].snapshot(position / windows.len()),
+                theirs.histograms[*other].snapshot(position / windows.len()),
             ),
             (Stored::Totals(group), Stored::Totals(other)) => same(
                 ours.throughputs[*group].snapshot(position),
@@ -253,8 +277,11 @@ impl<'a> FamilySnapshot<'a> {
     fn part_len(self) -> usize {
         match &self.entry.stored {
             Stored::Cell(..) | Stored::Cells(..) => PAGE_CELLS,
-            Stored::Histograms(_) | Stored::Rejections(_) | Stored::Totals(_) => PART,
-            Stored::Rates(_, windows) => PART * windows.len().max(1),
+            Stored::Histograms(_)
+            | Stored::Rejections(_)
+            | Stored::Recent(_)
+            | Stored::Totals(_) => PART,
+            Stored::Windows(_, windows) | Stored::Rates(_, windows) => PART * windows.len().max(1),
         }
     }
 

@@ -6,6 +6,7 @@ use crate::sample::description::FamilyDescription;
 use crate::sample::escaping::{Escaping, is_legacy_label, is_legacy_name};
 use crate::sample::labels::SharedLabels;
 use std::collections::HashSet;
+use std::time::Duration;
 
 /// What a registry adds to every family: a prefix to its name, and constant labels to its series.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +15,8 @@ pub(super) struct Naming {
     constant: SharedLabels,
     /// Whether names may have characters that not every scraper takes.
     utf8: bool,
+    /// The zero of the clock, since 1970, if pages tell when series were created.
+    pub(super) unix_origin: Option<Duration>,
 }
 
 impl Naming {
@@ -64,6 +67,7 @@ impl Naming {
         check_unit(unit)?;
         Ok(FamilyDescription::new(&self.full_name(base), help, kind)
             .with_unit(unit)
+            .with_unix_origin(self.unix_origin)
             .with_utf8(self.utf8)
             .with_labels(&self.constant, labels))
     }

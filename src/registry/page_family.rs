@@ -72,6 +72,7 @@ impl<'a> PageFamily<'a> {
                 description: &family.description,
                 labels: labels.view(),
                 held: Held::Observed(value),
+                since: None,
             })
         });
         registered.into_iter().flatten().chain(observed)

@@ -23,7 +23,7 @@ pub(super) struct Registered {
 
 /// A registered metric, or a family.
 struct Known {
-    /// One, or the two of a throughput.
+    /// One, or the two of a throughput, or a histogram and its summaries.
     families: Vec<Arc<FamilyDescription>>,
     /// The handle and the options.
     metric: Box<dyn Any + Send + Sync>,
@@ -98,10 +98,9 @@ impl Registered {
     /// `None`: no metric is registered under this name.
     pub(super) fn describe(&mut self, name: &str, help: &str) -> Option<()> {
         let known = self.known.get_mut(name)?;
-        let help_of_rates = FamilyDescription::help_of_rates(help);
         let catalog = Arc::make_mut(&mut self.catalog);
-        for (family, help) in known.families.iter_mut().zip([help, &help_of_rates]) {
-            help.clone_into(&mut Arc::make_mut(family).help);
+        for family in &mut known.families {
+            Arc::make_mut(family).set_help(help);
             catalog.describe(family);
         }
         Some(())

@@ -18,6 +18,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::ptr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A family in another snapshot, and what it looked like.
 #[derive(Clone, Copy)]
@@ -195,14 +196,22 @@ impl<'a> Renderer<'a> {
     fn series(&mut self, family: FamilySnapshot<'_>, series: SeriesSnapshot<'_>) {
         let renamed = series.renamed();
         let labels = renamed.as_ref().map_or(series.labels, OwnedLabels::view);
-        self.encode(family.description(), labels, &series.value());
+        let created = series.created();
+        self.encode(family.description(), labels, &series.value(), created);
         self.rendered += 1;
     }
 
     /// Adds a series to the part.
-    fn encode(&mut self, family: &FamilyDescription, labels: LabelSet<'_>, value: &Value) {
+    fn encode(
+        &mut self,
+        family: &FamilyDescription,
+        labels: LabelSet<'_>,
+        value: &Value,
+        created: Option<Duration>,
+    ) {
         self.separate();
-        self.encoder.series(family, labels, value, &mut self.bytes);
+        self.encoder
+            .series(family, labels, value, created, &mut self.bytes);
         self.ends.push(self.bytes.len() as u32);
     }
 
@@ -238,7 +247,7 @@ impl<'a> Renderer<'a> {
         self.bytes.clear();
         self.ends.clear();
         for (labels, value) in &family.series {
-            self.encode(&family.description, labels.view(), value);
+            self.encode(&family.description, labels.view(), value, None);
         }
         let parts = vec![self.finish()];
         let text = FamilyText::new(parts, &family.description, self.encoder);

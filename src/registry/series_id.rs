@@ -35,7 +35,7 @@ enum Id {
         registration: Origin,
         /// A histogram between two resets.
         histogram: Option<Origin>,
-        /// The resets of a throughput so far; of a rate, its window.
+        /// The resets of a throughput so far; of a rate or a summary, its window.
         number: u64,
         labels: Option<SameLabels>,
     },
@@ -99,7 +99,8 @@ impl SeriesSnapshot<'_> {
             }
             Held::Cell(..) => (None, 0),
             Held::Histogram(histogram) => (histogram.origin.clone(), 0),
-            Held::Rejections(histogram) => (histogram.origin.clone(), 0),
+            Held::Rejections(histogram) | Held::Recent(histogram) => (histogram.origin.clone(), 0),
+            Held::Window(histogram, window) => (histogram.origin.clone(), window as u64),
             Held::Total(throughput) => (None, throughput.resets),
             Held::Rate(_, window) => (None, window as u64),
         };

@@ -4,11 +4,14 @@ use crate::registry::catalog::CellValue;
 use crate::registry::own_labels::renamed;
 use crate::sample::description::FamilyDescription;
 use crate::sample::labels::{LabelSet, OwnedLabels};
-use crate::sample::value::Value;
+use crate::sample::value::{Summary, Value};
+use crate::snapshot::exported::{QUANTILES, Quantiles};
 use crate::snapshot::histogram::HistogramSnapshot;
+use crate::snapshot::recent::Recent;
 use crate::snapshot::throughput::ThroughputSnapshot;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One series of a family.
 ///
@@ -29,6 +32,8 @@ pub struct SeriesSnapshot<'a> {
     pub(super) description: &'a FamilyDescription,
     pub(super) labels: LabelSet<'a>,
     pub(super) held: Held<'a>,
+    /// When the registry's clock was at the creation of a cell, if that is known.
+    pub(super) since: Option<Duration>,
 }
 
 /// Where a snapshot holds a value.
@@ -38,6 +43,10 @@ pub(super) enum Held<'a> {
     Histogram(&'a Arc<HistogramSnapshot>),
     /// How many values it rejected.
     Rejections(&'a HistogramSnapshot),
+    /// Quantiles of its recent samples.
+    Recent(&'a HistogramSnapshot),
+    /// Quantiles of its window of this number.
+    Window(&'a HistogramSnapshot, usize),
     Total(&'a ThroughputSnapshot),
     /// The number of the window.
     Rate(&'a ThroughputSnapshot, usize),
@@ -65,6 +74,14 @@ impl<'a> SeriesSnapshot<'a> {
             Held::Observed(value) => value.clone(),
             Held::Histogram(histogram) => Value::Histogram(Arc::clone(histogram)),
             Held::Rejections(histogram) => Value::Counter(histogram.rejected()),
+            Held::Recent(histogram) => {
+                let recent = histogram.recent();
+                quantiles(histogram, recent.map(Recent::exported_quantiles))
+            }
+            Held::Window(histogram, window) => {
+                let windows = histogram.window_quantiles.as_deref();
+                quantiles(histogram, windows.map(|windows| windows.windows[window]))
+            }
             Held::Total(throughput) => Value::Counter(throughput.total()),
             Held::Rate(throughput, window) => {
                 let rate = throughput.rates().get(window);
@@ -72,6 +89,38 @@ impl<'a> SeriesSnapshot<'a> {
                 Value::FloatGauge(per_second.unwrap_or(f64::NAN))
             }
         }
+    }
+
+    /// When it was created or last reset, since 1970 in UTC, if it counts something: what OpenMetrics shows as `_created`. `None` unless the
+    /// registry [keeps that](crate::RegistryBuilder::created_samples).
+    ///
+    /// ```
+    /// use epoch_metrics::{ManualClock, Registry};
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    ///
+    /// let clock = Arc::new(ManualClock::new());
+    /// clock.set_unix_time(Duration::from_secs(1_700_000_000));
+    /// let registry = Registry::builder().clock(clock).created_samples(true).build();
+    /// registry.counter("requests", "Requests answered.")?;
+    /// let snapshot = registry.snapshot();
+    /// let family = snapshot.family("requests").expect("it is registered");
+    /// let series = family.series().next().expect("it is one series");
+    /// assert_eq!(series.created(), Some(Duration::from_secs(1_700_000_000)));
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn created(&self) -> Option<Duration> {
+        let origin = self.description.unix_origin?;
+        let since = match self.held {
+            Held::Cell(CellValue::Counter | CellValue::FloatCounter, _) => self.since?,
+            Held::Histogram(histogram) => histogram.created,
+            Held::Recent(histogram) | Held::Window(histogram, _) => histogram.created,
+            Held::Total(throughput) => throughput.created,
+            Held::Cell(..) | Held::Rejections(_) | Held::Rate(..) | Held::Observed(_) => {
+                return None;
+            }
+        };
+        Some(origin.saturating_add(since))
     }
 
     /// The bounds that a histogram exports as `le`, rising, with the number of values at or below each; nothing for other
@@ -98,6 +147,15 @@ impl<'a> SeriesSnapshot<'a> {
         let counts = histogram.cumulative(bounds.iter().map(|bound| bound.cut));
         bounds.iter().map(|bound| bound.value).zip(counts).collect()
     }
+}
+
+/// A summary of all that was recorded, with quantiles of a part of it.
+fn quantiles(histogram: &HistogramSnapshot, values: Option<Quantiles>) -> Value {
+    let mut summary = Summary::new(histogram.count(), histogram.sum());
+    for (q, value) in QUANTILES.into_iter().zip(values.unwrap_or_default()) {
+        summary = summary.quantile(q, value);
+    }
+    summary.into()
 }
 
 impl fmt::Debug for SeriesSnapshot<'_> {

@@ -48,7 +48,8 @@ pub struct RegistrySnapshot {
 
 impl RegistrySnapshot {
     /// The families, in the order of registration. A throughput is two families: its total, a counter; and its rates, a gauge
-    /// with the label `window`.
+    /// with the label `window`. A histogram may be up to three: the quantiles of its recent samples, and of its windows, are summaries
+    /// ([`HistogramOptions::export_recent`](crate::HistogramOptions::export_recent), [`export_windows`](crate::HistogramOptions::export_windows)).
     pub fn families(&self) -> impl ExactSizeIterator<Item = FamilySnapshot<'_>> {
         let families = self.catalog.families.iter();
         let readout = &self.readout;

@@ -16,6 +16,8 @@ use std::time::Duration;
 /// The label of a rate.
 const WINDOW: &str = "window";
 
+const RATES: &str = "Per-second rate over the last whole seconds.";
+
 impl Registry {
     /// Registers a throughput with windows of 5, 30 and 60 seconds. It is exposed as a counter (`_total`) and a gauge
     /// (`_per_second`, with the label `window`).
@@ -53,7 +55,7 @@ impl Registry {
         self.state
             .register(families, windows.to_vec(), |catalog, families| {
                 let group = Group::One(Arc::clone(&core));
-                catalog.add_throughputs(&families[0], &families[1], texts(windows), group);
+                catalog.add_throughputs(&families[0], &families[1], windows, group);
                 Throughput::new(core)
             })
     }
@@ -97,7 +99,7 @@ impl Registry {
         let family = self.handle_of(&families[0], &[WINDOW], Arc::clone(&engine) as _);
         self.state.register(families, labels, |catalog, families| {
             let group = Group::Family(engine);
-            catalog.add_throughputs(&families[0], &families[1], texts(&windows), group);
+            catalog.add_throughputs(&families[0], &families[1], &windows, group);
             family
         })
     }
@@ -112,22 +114,14 @@ impl Registry {
         let naming = &self.state.naming;
         let base = naming.base_name(name, MetricKind::Counter, Unit::Unitless)?;
         let total = naming.describe(name, help, MetricKind::Counter, Unit::Unitless, labels)?;
-        let (name, help) = (
-            format!("{base}_per_second"),
-            FamilyDescription::help_of_rates(help),
-        );
+        let name = format!("{base}_per_second");
         let mut labels = labels.to_vec();
         labels.push(WINDOW.to_owned());
-        let rates = naming.describe(&name, &help, MetricKind::Gauge, Unit::Unitless, &labels)?;
-        Ok(vec![total, rates])
+        let rates = naming.describe(&name, help, MetricKind::Gauge, Unit::Unitless, &labels)?;
+        Ok(vec![total, rates.about(RATES)])
     }
 }
 
 fn default_windows() -> [Duration; 3] {
     [5, 30, 60].map(Duration::from_secs)
-}
-
-fn texts(windows: &[Duration]) -> Arc<[Box<str>]> {
-    let text = |window: &Duration| format!("{}s", window.as_secs()).into_boxed_str();
-    windows.iter().map(text).collect()
 }

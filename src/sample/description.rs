@@ -6,6 +6,7 @@ use crate::sample::bound::Bound;
 use crate::sample::labels::{LabelSet, SharedLabels};
 use crate::snapshot::origin::Origin;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Name, help, kind, unit, labels, and the exported bounds of a histogram.
 #[derive(Clone, Debug)]
@@ -13,6 +14,8 @@ pub(crate) struct FamilyDescription {
     /// Without the suffixes that a page adds.
     pub(crate) name: String,
     pub(crate) help: String,
+    /// What the help text of this family says beside that of the metric, if the metric is several families.
+    pub(crate) about: &'static str,
     pub(crate) kind: MetricKind,
     pub(crate) unit: Unit,
     /// The registry's constant labels, which every series has.
@@ -23,6 +26,10 @@ pub(crate) struct FamilyDescription {
     pub(crate) open: bool,
     /// The exported bounds of a histogram, rising.
     pub(crate) bounds: Box<[Bound]>,
+    /// The zero of the registry's clock, since 1970, if pages tell when series were created.
+    pub(crate) unix_origin: Option<Duration>,
+    /// When the registry's clock was at the registration, if pages tell it.
+    pub(crate) registered: Duration,
     /// Whether names of the family or its labels may have characters that not every scraper takes.
     pub(crate) utf8: bool,
     /// The same for each description of one registration, whatever help text comes late.
@@ -36,12 +43,15 @@ impl FamilyDescription {
         Self {
             name,
             help,
+            about: "",
             kind,
             unit: Unit::Unitless,
             constant: Arc::default(),
             labels: Arc::default(),
             open: false,
             bounds: Box::default(),
+            unix_origin: None,
+            registered: Duration::ZERO,
             utf8: false,
             registration: Origin::new(),
         }
@@ -68,10 +78,19 @@ impl FamilyDescription {
         }
     }
 
-    /// The help text of a throughput's rates.
-    pub(crate) fn help_of_rates(help: &str) -> String {
-        let separator = if help.is_empty() { "" } else { " " };
-        format!("{help}{separator}Per-second rate over the last whole seconds.")
+    /// Replaces the metric's help text.
+    pub(crate) fn set_help(&mut self, help: &str) {
+        let blank = help.is_empty() || self.about.is_empty();
+        let separator = if blank { "" } else { " " };
+        self.help = format!("{help}{separator}{}", self.about);
+    }
+
+    /// Adds to the help text.
+    pub(crate) fn about(mut self, about: &'static str) -> Self {
+        let help = std::mem::take(&mut self.help);
+        self.about = about;
+        self.set_help(&help);
+        self
     }
 
     pub(crate) fn open(mut self, open: bool) -> Self {
@@ -81,6 +100,11 @@ impl FamilyDescription {
 
     pub(crate) fn with_unit(mut self, unit: Unit) -> Self {
         self.unit = unit;
+        self
+    }
+
+    pub(crate) fn with_unix_origin(mut self, origin: Option<Duration>) -> Self {
+        self.unix_origin = origin;
         self
     }
 

@@ -13,6 +13,7 @@ pub(crate) mod value;
 use description::FamilyDescription;
 use escaping::Escaping;
 use labels::LabelSet;
+use std::time::Duration;
 use value::Value;
 
 /// Writes one format: a page is what [`Self::begin`] returns, its families, and what [`Self::end`] returns.
@@ -47,12 +48,13 @@ pub(crate) trait Encoder: Sync {
         b""
     }
 
-    /// Writes one series of a family.
+    /// Writes one series of a family. `created`: when it was created or last reset, since 1970, if pages tell that.
     fn series(
         &self,
         family: &FamilyDescription,
         labels: LabelSet<'_>,
         value: &Value,
+        created: Option<Duration>,
         out: &mut Vec<u8>,
     );
 

@@ -6,7 +6,7 @@ use crate::snapshot::histogram::{Bucket, HistogramSnapshot, Octave};
 use std::sync::Arc;
 
 impl HistogramSnapshot {
-    /// The values of both snapshots. Recent samples are left out: nothing tells how two histories interleave.
+    /// The values of both snapshots. Recent samples are left out, since nothing tells how two histories interleave, and so are exemplars.
     ///
     /// # Errors
     /// If the two have different buckets or units.
@@ -32,7 +32,7 @@ impl HistogramSnapshot {
         })
     }
 
-    /// What was recorded since `earlier`, a snapshot of the same histogram. Recent samples are left out.
+    /// What was recorded since `earlier`, a snapshot of the same histogram. Recent samples and exemplars are left out.
     ///
     /// Merged snapshots can be subtracted if they were merged from the same histograms. A difference cannot.
     ///
@@ -69,19 +69,21 @@ impl HistogramSnapshot {
     pub(crate) fn nothing_of(other: &Self) -> Self {
         Self {
             origin: None,
+            exemplars: Arc::default(),
             ..other.clone()
         }
     }
 
-    /// The same values without the recent samples: the same snapshot, if there are none.
-    pub(crate) fn without_recent(snapshot: &Arc<Self>) -> Arc<Self> {
-        match snapshot.recent {
-            None => Arc::clone(snapshot),
-            Some(_) => Arc::new(Self {
-                recent: None,
-                ..Self::clone(snapshot)
-            }),
+    /// The same values without recent samples and exemplars: the same snapshot, if there are none.
+    pub(crate) fn counts_alone(snapshot: &Arc<Self>) -> Arc<Self> {
+        if snapshot.recent.is_none() && snapshot.exemplars.is_empty() {
+            return Arc::clone(snapshot);
         }
+        Arc::new(Self {
+            recent: None,
+            exemplars: Arc::default(),
+            ..Self::clone(snapshot)
+        })
     }
 
     /// Whether another snapshot of the same histogram certainly holds the same values.
@@ -114,6 +116,8 @@ impl HistogramSnapshot {
             rejected: op(self.rejected, other.rejected),
             uncertain: self.uncertain.saturating_add(other.uncertain),
             recent: None,
+            exemplars: Arc::default(),
+            window_quantiles: None,
             ..self.clone()
         })
     }

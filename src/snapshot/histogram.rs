@@ -3,6 +3,8 @@
 use crate::engine::histogram::bucket_layout::BucketLayout;
 use crate::engine::histogram::counts::Counts;
 use crate::kind::Unit;
+use crate::snapshot::exemplar::Exemplar;
+use crate::snapshot::exported::{QUANTILES, Quantiles, WindowQuantiles};
 use crate::snapshot::origin::Origin;
 use crate::snapshot::rank::Fraction;
 use crate::snapshot::recent::Recent;
@@ -22,7 +24,7 @@ pub(crate) struct Octave {
 ///
 /// It holds a prefix of the samples of each thread, and everything that was recorded before the call that built it. Normally
 /// [`Self::uncertain`] is zero, and count, sum and buckets agree. Values are in the unit that was recorded: nanoseconds if the
-/// histogram takes durations. Two snapshots are equal if they hold the same values, whenever they were taken.
+/// histogram takes durations. Two snapshots are equal if they hold the same values, whenever they were taken and with whatever exemplars.
 ///
 /// ```
 /// use epoch_metrics::{HistogramOptions, Registry};
@@ -48,11 +50,17 @@ pub struct HistogramSnapshot {
     pub(crate) rejected: u64,
     pub(crate) uncertain: u64,
     pub(crate) recent: Option<Recent>,
+    /// The newest of each exported bucket that has one.
+    pub(crate) exemplars: Arc<[Arc<Exemplar>]>,
+    /// What pages show of its windows, if they show them.
+    pub(crate) window_quantiles: Option<Arc<WindowQuantiles>>,
     /// What it is a snapshot of; `None` for a difference of snapshots.
     pub(crate) origin: Option<Origin>,
-    /// The sum of the tails that were folded, and of the rejections.
+    /// The sum of the tails that were folded, of the rejections, and of the exemplars.
     pub(crate) epoch: u64,
     pub(crate) samples_folded: u64,
+    /// When the histogram was created or last reset.
+    pub(crate) created: Duration,
     pub(crate) taken: Duration,
 }
 
@@ -285,6 +293,19 @@ impl HistogramSnapshot {
         self.recent.as_ref()
     }
 
+    /// The newest exemplar of each bucket that is exported as `le` and has one, by rising values; none unless the options ask for
+    /// [exemplars](crate::HistogramOptions::exemplars).
+    ///
+    /// The snapshot holds the sample of each of them. Differences, merged snapshots and windows have no exemplars.
+    pub fn exemplars(&self) -> impl ExactSizeIterator<Item = &Exemplar> {
+        self.exemplars.iter().map(Arc::as_ref)
+    }
+
+    /// What pages show of the values.
+    pub(crate) fn exported_quantiles(&self) -> Quantiles {
+        QUANTILES.map(|q| (!self.is_empty()).then(|| self.quantile(q)))
+    }
+
     /// The same counts in HdrHistogram's own type, which computes more statistics.
     fn to_hdrhistogram(&self) -> hdrhistogram::Histogram<u64> {
         let highest = self.layout.high(self.layout.buckets() - 1).max(2);
@@ -300,10 +321,12 @@ impl HistogramSnapshot {
 
 #[cfg(feature = "serde")]
 impl serde::Serialize for HistogramSnapshot {
-    /// Count, sum, rejected, uncertain, unit, and the buckets that are not empty.
+    /// Count, sum, rejected, uncertain, unit, the buckets that are not empty, recent samples, and exemplars if there are any.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let mut out = serializer.serialize_struct("HistogramSnapshot", 7)?;
+        let exemplars = !self.exemplars.is_empty();
+        let mut out =
+            serializer.serialize_struct("HistogramSnapshot", 7 + usize::from(exemplars))?;
         out.serialize_field("unit", &self.unit)?;
         out.serialize_field("count", &self.count)?;
         out.serialize_field("sum", &self.sum)?;
@@ -311,6 +334,11 @@ impl serde::Serialize for HistogramSnapshot {
         out.serialize_field("uncertain", &self.uncertain)?;
         out.serialize_field("buckets", &self.buckets().collect::<Vec<_>>())?;
         out.serialize_field("recent", &self.recent)?;
+        if exemplars {
+            out.serialize_field("exemplars", &self.exemplars().collect::<Vec<_>>())?;
+        } else {
+            out.skip_field("exemplars")?;
+        }
         out.end()
     }
 }

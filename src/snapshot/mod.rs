@@ -2,6 +2,8 @@
 
 mod arithmetic;
 mod durations;
+pub(crate) mod exemplar;
+pub(crate) mod exported;
 pub(crate) mod histogram;
 pub(crate) mod latest;
 pub(crate) mod origin;

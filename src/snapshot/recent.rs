@@ -1,6 +1,7 @@
 //! The last N samples, exact.
 
 use crate::kind::Unit;
+use crate::snapshot::exported::{QUANTILES, Quantiles};
 use crate::snapshot::rank::Fraction;
 use std::sync::Arc;
 
@@ -72,6 +73,15 @@ impl Recent {
         let above = (below + 1).min(last);
         let (low, high) = (self.sorted[below], self.sorted[above]);
         Some(low as f64 + (high - low) as f64 * rest)
+    }
+
+    /// What pages show of the samples: of each nearest rank, as [`HistogramSnapshot::quantile`](crate::HistogramSnapshot::quantile) has
+    /// it, so that each is one of the samples.
+    pub(crate) fn exported_quantiles(&self) -> Quantiles {
+        QUANTILES.map(|q| {
+            let rank = Fraction::new(q).nearest_rank(self.sorted.len() as u64);
+            self.sorted.get(rank as usize - 1).copied()
+        })
     }
 
     /// The samples in rising order.

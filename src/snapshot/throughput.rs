@@ -64,6 +64,9 @@ pub struct ThroughputSnapshot {
     pub(crate) rates: Box<[Rate]>,
     #[cfg_attr(feature = "serde", serde(rename = "decaying_rates"))]
     pub(crate) decaying: Option<[f64; 3]>,
+    /// When the throughput was created or last reset.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(crate) created: Duration,
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) calls: u64,
     /// How often the throughput had been reset.

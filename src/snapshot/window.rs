@@ -37,6 +37,6 @@ pub struct HistogramWindow {
     /// recently; then it is the time since. It is longer than the window by less than a second with [upkeep](crate::Registry::start_upkeep), by less than two
     /// if the windows were read or [ticked](crate::Registry::tick) once in each second, and otherwise by as long as there was no read or tick.
     pub span: Duration,
-    /// The values, without recent samples. It cannot be subtracted from another one.
+    /// The values, without recent samples and exemplars. It cannot be subtracted from another one.
     pub snapshot: HistogramSnapshot,
 }

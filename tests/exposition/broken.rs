@@ -326,5 +326,6 @@ fn what_is_right_is_accepted() {
     let exemplar = families["a_seconds"].samples[0].exemplar.as_ref();
     let exemplar = exemplar.expect("an exemplar");
     assert_eq!((&*exemplar.labels["x"], exemplar.value), ("y", 0.5));
+    assert_eq!(exemplar.time, Some(1_700_000_000.123));
     valid(&format!("{quoted}# EOF\n"), OPEN_METRICS_UTF8);
 }

@@ -1,6 +1,6 @@
 //! OpenMetrics 1.0: the same samples as in Prometheus' text format, under OpenMetrics' rules.
 
-use crate::subjects::{busy_collector, registry_with_everything, whole_process};
+use crate::subjects::{busy_collector, registry_with_everything, whole_process, with_everything};
 use crate::validator::{Families, OPEN_METRICS, TEXT, valid};
 use epoch_metrics::{HistogramOptions, RegisterError, Registry, Summary, Unit};
 use std::time::Duration;
@@ -40,6 +40,35 @@ fn it_has_the_samples_of_the_text_format() {
             );
         }
     }
+}
+
+/// What counts tells when it was created, each series by itself, if that is asked for; nothing else changes.
+#[test]
+fn a_registry_may_tell_when_series_were_created() {
+    let registry = with_everything(Registry::builder().created_samples(true));
+    let open = valid(&registry.render_openmetrics(), OPEN_METRICS);
+    let (created, others): (Vec<Line>, Vec<Line>) = samples(&open)
+        .into_iter()
+        .partition(|(name, ..)| name.ends_with("_created"));
+    let text = valid(&registry.render_prometheus(), TEXT);
+    assert_eq!(others, samples(&text));
+    let counts = |(name, labels, _): &Line| {
+        let base = name.strip_suffix("_total").or(name.strip_suffix("_count"));
+        let own = name.starts_with("epoch_metrics");
+        base.filter(|_| !own)
+            .map(|base| (base.to_owned(), labels.clone()))
+    };
+    let expected: Vec<_> = others.iter().filter_map(counts).collect();
+    assert!(expected.len() > 50);
+    let mut series = Vec::new();
+    for (name, labels, value) in created {
+        assert_eq!(value, "1700000000.5");
+        series.push((name.strip_suffix("_created").unwrap().to_owned(), labels));
+    }
+    series.sort();
+    let mut expected = expected;
+    expected.sort();
+    assert_eq!(series, expected);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! One page of everything that a process has: two collectors, a registry of its own, constant labels.
 
 use crate::openmetrics::Line;
-use crate::subjects::{busy_collector, registry_with_everything, whole_process};
-use crate::validator::{OPEN_METRICS, TEXT, parse, valid, value};
+use crate::subjects::{busy_collector, registry_with_everything, whole_process, with_everything};
+use crate::validator::{OPEN_METRICS, Sample, TEXT, parse, valid, value};
+use epoch_metrics::Registry;
 use std::collections::HashSet;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -67,6 +68,11 @@ for family in families:
     assert family.type != 'unknown', family.name
     for sample in family.samples:
         print(json.dumps([sample.name, sorted(sample.labels.items()), repr(float(sample.value))]))
+        exemplar = sample.exemplar
+        if exemplar:
+            time = exemplar.timestamp and ('time', str(float(exemplar.timestamp)))
+            labels = sorted(exemplar.labels.items()) + ([time] if time else [])
+            print(json.dumps([sample.name + '#' + sample.labels['le'], labels, repr(float(exemplar.value))]))
 ";
 
 /// What Python's client library reads.
@@ -93,6 +99,22 @@ pub(crate) fn read_by_python(format: &str, text: &str) -> Vec<Line> {
     read.lines().map(line).collect()
 }
 
+/// A sample, and its exemplar.
+fn lines(sample: Sample) -> impl Iterator<Item = Line> {
+    let exemplar = sample.exemplar.map(|exemplar| {
+        let mut labels = Vec::from_iter(exemplar.labels);
+        let time = exemplar
+            .time
+            .map(|time| ("time".to_owned(), time.to_string()));
+        labels.extend(time);
+        let name = format!("{}#{}", sample.name, sample.labels["le"]);
+        (name, labels, exemplar.value.to_string())
+    });
+    let value = sample.value.to_string();
+    let line = (sample.name, Vec::from_iter(sample.labels), value);
+    [line].into_iter().chain(exemplar)
+}
+
 /// The parsers of Python's client library read the same samples as the validator of these tests.
 #[test]
 #[ignore = "needs Python's prometheus_client; with it: EPOCH_PYTHON=<python> cargo test --test exposition -- --ignored"]
@@ -100,6 +122,7 @@ fn pythons_client_library_reads_the_same() {
     let pages = [
         whole_process(),
         registry_with_everything().page(),
+        with_everything(Registry::builder().created_samples(true)).page(),
         busy_collector().page(),
     ];
     for page in pages {
@@ -109,12 +132,7 @@ fn pythons_client_library_reads_the_same() {
         ] {
             let samples = valid(&text, syntax).into_values();
             let samples = samples.flat_map(|family| family.samples);
-            let mut expected: Vec<Line> = samples
-                .map(|sample| {
-                    let value = sample.value.to_string();
-                    (sample.name, Vec::from_iter(sample.labels), value)
-                })
-                .collect();
+            let mut expected: Vec<Line> = samples.flat_map(lines).collect();
             let mut read = read_by_python(format, &text);
             read.sort();
             expected.sort();

@@ -1,7 +1,8 @@
 //! What is exposed and read back, here and by `tests/promtool.rs`.
 
 use epoch_metrics::{
-    DurationOptions, HistogramOptions, ManualClock, MetricsCollector, Page, Registry, Unit,
+    DurationOptions, HistogramOptions, ManualClock, MetricsCollector, Page, Registry,
+    RegistryBuilder, Unit,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +27,14 @@ pub(crate) const NASTY: [&str; 14] = [
 
 /// A registry with each kind of metric, extreme values, and [`NASTY`] help texts and labels.
 pub(crate) fn registry_with_everything() -> Registry {
+    with_everything(Registry::builder())
+}
+
+/// [`registry_with_everything`], of a builder with further options.
+pub(crate) fn with_everything(builder: RegistryBuilder) -> Registry {
     let clock = Arc::new(ManualClock::new());
-    let registry = Registry::builder().clock(clock.clone()).build();
+    clock.set_unix_time(Duration::from_millis(1_700_000_000_500));
+    let registry = builder.clock(clock.clone()).build();
     registry
         .counter("jobs", "Jobs \\ with a backslash\nand a second \"line\".")
         .unwrap()
@@ -74,10 +81,12 @@ pub(crate) fn registry_with_everything() -> Registry {
     }
     let size = HistogramOptions::values(0, u64::MAX)
         .unit(Unit::Bytes)
-        .export_bounds(&[0, 1, 10, 1_000_000, 1 << 40]);
+        .export_bounds(&[0, 1, 10, 1_000_000, 1 << 40])
+        .exemplars(true);
     let size = registry.histogram("size", "Sizes.", size).unwrap();
-    for value in [0, 1, 2, 11, 12, 1 << 20, 1 << 50] {
-        size.record(value);
+    for (value, text) in [0, 1, 2, 11, 12, 1 << 20, 1 << 50].into_iter().zip(NASTY) {
+        let labels = [("text", text), ("value", &value.to_string())];
+        size.record_with_exemplar(value, &labels).unwrap();
     }
     registry
         .histogram(
@@ -104,6 +113,15 @@ pub(crate) fn registry_with_everything() -> Registry {
         counters.with(&[text, "same"]).unwrap().add(i);
         counters.with(&["same", text]).unwrap().add(100 * i);
         histograms.with(&[text]).unwrap().record(i);
+    }
+    let options = HistogramOptions::durations().recent(4);
+    let options = options.windows(&[30, 60].map(Duration::from_secs));
+    let options = options.export_recent(true).export_windows(true);
+    let rests = registry.histogram_family("rest", "Resting.", options, &["of"]);
+    let rests = rests.unwrap();
+    for (i, text) in NASTY.iter().enumerate() {
+        let rest = rests.with(&[text]).unwrap();
+        (0..i as u64).for_each(|ms| rest.record_duration(Duration::from_millis(ms)));
     }
     let throughput = registry.throughput("finished", "Finished.").unwrap();
     throughput.add(5_000_000);

@@ -6,6 +6,7 @@
 mod bounds;
 mod counts;
 mod endpoint;
+mod exemplars;
 mod labels;
 mod monitor;
 #[cfg(feature = "protobuf")]
@@ -54,6 +55,12 @@ fn main() -> ExitCode {
         (
             "native_quantiles_are_near_the_truth",
             native::quantiles_are_near_the_truth,
+        ),
+        ("exemplars_come_back", exemplars::come_back),
+        #[cfg(feature = "protobuf")]
+        (
+            "exemplars_come_back_from_protobuf",
+            exemplars::come_back_from_protobuf,
         ),
         ("counts_are_what_was_counted", counts::are_what_was_counted),
         (

@@ -19,6 +19,7 @@
 use super::Members;
 use super::labels::LabelValues;
 use super::list::{Series, SeriesList};
+use crate::engine::chunked::Chunked;
 use crate::engine::counter::handles::CellHandle;
 use crate::engine::counter::page::Page;
 use crate::engine::rebuilds::{Mark, Rebuilds};
@@ -27,6 +28,7 @@ use crate::tuning::PAGE_CELLS;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Removed series that are looked at whenever one is created or removed: more than come, so that they do not pile up.
 const LOOKS: usize = 4;
@@ -67,6 +69,8 @@ pub(crate) struct CellList {
     pub(crate) kind: CellKind,
     pub(crate) series: SeriesList<u64>,
     pub(crate) pages: Arc<Vec<Arc<Page>>>,
+    /// When the series at each position was created, in nanoseconds of the registry's clock; empty if that is not kept.
+    created: Chunked<u64>,
 }
 
 /// A removed series whose cell may still be written to, or read.
@@ -82,6 +86,8 @@ struct Removed {
 pub(crate) struct Cells<H, V> {
     list: Arc<CellList>,
     new_page: Box<dyn Fn() -> Page + Send>,
+    /// The time now, if times of creation are kept.
+    now: Option<Box<dyn Fn() -> Duration + Send>>,
     handle: fn(CellHandle) -> H,
     value: fn(u64) -> V,
     /// Positions that another series can have.
@@ -97,6 +103,12 @@ impl CellList {
             &self.pages[position / PAGE_CELLS],
             (position % PAGE_CELLS) as u8,
         )
+    }
+
+    /// When the series at a position was created, if that is kept.
+    pub(crate) fn created(&self, position: usize) -> Option<Duration> {
+        let created = self.created.get(position);
+        created.map(|nanos| Duration::from_nanos(*nanos))
     }
 
     fn read(&self, position: usize) -> u64 {
@@ -119,14 +131,24 @@ impl<H, V> Cells<H, V> {
                 kind,
                 series: SeriesList::default(),
                 pages: Arc::default(),
+                created: Chunked::default(),
             }),
             new_page: Box::new(new_page),
+            now: None,
             handle,
             value,
             free: Vec::new(),
             removed: VecDeque::new(),
             detached: 0,
             rebuilds: Arc::clone(rebuilds),
+        }
+    }
+
+    /// Keeps when each series was created. Asks for the time while the family is locked.
+    pub(crate) fn with_creation_times(self, now: impl Fn() -> Duration + Send + 'static) -> Self {
+        Self {
+            now: Some(Box::new(now)),
+            ..self
         }
     }
 
@@ -195,6 +217,13 @@ impl<H: Clone + Send + Sync, V> Members for Cells<H, V> {
         let cell = CellHandle::new(Arc::clone(page), index);
         let labels = labels.clone();
         list.series.put(position, Series { labels, item });
+        if let Some(now) = &self.now {
+            let now = now().as_nanos() as u64;
+            match list.created.get_mut(position) {
+                Some(created) => *created = now,
+                None => list.created.push(now),
+            }
+        }
         ((self.handle)(cell), position)
     }
 

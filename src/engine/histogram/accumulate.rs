@@ -3,12 +3,13 @@
 use super::block::BlockConfig;
 use super::counts::Counts;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The result of all folds of a histogram so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FoldOutcome {
-    /// The sum of the tails up to which slots were folded, and of the rejections: the snapshot's epoch.
+    /// The sum of the tails up to which slots were folded, of the rejections, and of the exemplars: the snapshot's epoch.
     pub(crate) epoch: u64,
     /// Samples beyond the folded tails; the sum may lack some.
     pub(crate) uncertain: u64,
@@ -39,12 +40,16 @@ pub(crate) trait Accumulate: FoldTarget + Clone {
     type Snapshot: fmt::Debug;
     /// What it is told beside the histogram's options.
     type Kind: Copy + fmt::Debug;
+    /// What samples may come with.
+    type Exemplar: fmt::Debug;
 
     /// Made at the first read.
     fn new(config: &BlockConfig, kind: Self::Kind) -> Self;
     /// A snapshot of everything that was folded. `taken`: a time before the fold.
     fn publish(&mut self, outcome: FoldOutcome, taken: Duration) -> Self::Snapshot;
-    /// Forgets everything that was folded.
+    /// Replaces the newest exemplar of each exported bucket, of those that have one, in their order.
+    fn set_exemplars(&mut self, newest: Arc<[Arc<Self::Exemplar>]>);
+    /// Forgets everything that was folded, and the exemplars.
     fn clear(&mut self);
     /// The epoch of what was folded for a snapshot.
     fn epoch(snapshot: &Self::Snapshot) -> u64;

@@ -6,6 +6,7 @@
 //! [`reset`](super::reset) says what a reset does.
 
 use super::accumulate::{Accumulate, Both, FoldOutcome};
+use super::exemplars::Exemplars;
 use super::reader::BlockReader;
 use super::reset::{PendingReset, SharedCut};
 use super::shared::SharedBlock;
@@ -25,6 +26,8 @@ pub(crate) struct FoldState<A> {
     shared: Vec<SharedCursor>,
     /// Of threads that own no block.
     rejected: Rejections,
+    /// How many exemplars were stored before they were read.
+    exemplars: u64,
     /// The reset that is under way.
     reset: Option<PendingReset<A>>,
     buffers: Buffers,
@@ -37,13 +40,32 @@ impl<A: Accumulate> FoldState<A> {
             slots: Vec::new(),
             shared: Vec::new(),
             rejected: Rejections::default(),
+            exemplars: 0,
             reset: None,
             buffers: Buffers::default(),
         }
     }
 
+    /// Reads the exemplars, before what they belong to is folded.
+    fn read_exemplars(&mut self, exemplars: Option<&Exemplars<A::Exemplar>>) {
+        let Some(exemplars) = exemplars else {
+            return;
+        };
+        let stored = exemplars.stored();
+        if stored != self.exemplars {
+            self.exemplars = stored;
+            self.total.set_exemplars(exemplars.newest());
+        }
+    }
+
     /// Folds what is new, and makes a snapshot of everything.
-    pub(super) fn read(&mut self, storage: &Storage, taken: Duration) -> A::Snapshot {
+    pub(super) fn read(
+        &mut self,
+        storage: &Storage,
+        exemplars: Option<&Exemplars<A::Exemplar>>,
+        taken: Duration,
+    ) -> A::Snapshot {
+        self.read_exemplars(exemplars);
         match &mut self.reset {
             None => self.rejected.fold(storage.rejected(), &mut self.total),
             Some(reset) => {
@@ -153,7 +175,7 @@ impl<A: Accumulate> FoldState<A> {
     fn outcome(&self) -> FoldOutcome {
         let mut outcome = FoldOutcome {
             samples: self.buffers.samples,
-            epoch: self.rejected.folded,
+            epoch: self.rejected.folded.wrapping_add(self.exemplars),
             uncertain: 0,
         };
         let slots = self.slots.iter().map(|slot| {
@@ -208,7 +230,13 @@ impl<A: Accumulate> FoldState<A> {
     }
 
     /// Begins a reset. One that was begun before is given up.
-    pub(super) fn begin_reset(&mut self, storage: &Storage) {
+    pub(super) fn begin_reset(
+        &mut self,
+        storage: &Storage,
+        exemplars: Option<&Exemplars<A::Exemplar>>,
+    ) {
+        // Before the cuts: the samples of all that are stored by now are forgotten.
+        self.read_exemplars(exemplars);
         let (mut before, mut after) = (self.total.clone(), self.total.clone());
         after.clear();
         let mut uncut = 0;

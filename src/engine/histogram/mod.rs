@@ -10,7 +10,8 @@
 //! [`Storage`] decides which block a thread uses; [`Recorder`] ties all of it together. It has no ordering of its own.
 //!
 //! A snapshot carries the sum of the tails that were **folded** for it, and of the rejections. It is current while the tails
-//! still add up to that number: each tail only grows, so the sums are equal only if every tail is.
+//! still add up to that number: each tail only grows, so the sums are equal only if every tail is. Of a histogram with
+//! [`exemplars`], the number of those that were stored is in the sum as well.
 //!
 //! **Reset** stores into no cell that a writer uses. It cuts each slot where the slot's fold is exact ([`reset`]): forgetting half
 //! of a sample would leave the other half behind. When all slots are cut it publishes what came after the cuts, then bumps the
@@ -20,12 +21,14 @@
 //! | step | by | without it | model |
 //! |---|---|---|---|
 //! | a snapshot with samples in doubt is behind | its epoch | a registry's reading keeps the doubt | `read_order::what_is_in_doubt_is_read_again` |
+//! | the word once more, after an exemplar was stored | Release | a registry's reading is current without the exemplar | `exemplars::a_registry_shows_an_exemplar` |
 
 pub(crate) mod accumulate;
 pub(crate) mod block;
 pub(crate) mod bucket_layout;
 pub(crate) mod counts;
 mod cursor;
+mod exemplars;
 pub(crate) mod fold;
 mod octaves;
 pub(crate) mod reader;
@@ -50,6 +53,7 @@ use crate::sync::{Mutex, PoisonError, TryLockError, pause};
 use crate::tuning::RESET_ATTEMPTS;
 use accumulate::{Accumulate, FoldOutcome};
 use block::BlockConfig;
+use exemplars::Exemplars;
 use fold::FoldState;
 use std::cell::Cell;
 use std::sync::Arc;
@@ -68,6 +72,8 @@ pub(crate) struct Recorder<A: Accumulate> {
     /// The time of the first, empty snapshot.
     created: Duration,
     kind: A::Kind,
+    /// If they were asked for.
+    exemplars: Option<Box<Exemplars<A::Exemplar>>>,
 }
 
 /// What readers share.
@@ -94,7 +100,21 @@ impl<A: Accumulate> Recorder<A> {
             readers: OnceBox::default(),
             created,
             kind,
+            exemplars: None,
         }
+    }
+
+    /// Keeps exemplars. `bounds`: the highest value of each exported bucket but the last one, rising.
+    pub(crate) fn with_exemplars(self, bounds: Box<[u64]>) -> Self {
+        Self {
+            exemplars: Some(Box::new(Exemplars::new(bounds))),
+            ..self
+        }
+    }
+
+    /// Whether it keeps exemplars.
+    pub(crate) fn has_exemplars(&self) -> bool {
+        self.exemplars.is_some()
     }
 
     /// What readers share. Of two readers that come first at the same time, one makes it.
@@ -167,6 +187,23 @@ impl<A: Accumulate> Recorder<A> {
         );
     }
 
+    /// [`Self::record`], and keeps the exemplar, which is made after the record, unless the value is out of range.
+    pub(crate) fn record_with_exemplar(
+        &self,
+        thread: impl CurrentThread,
+        value: u64,
+        exemplar: impl FnOnce() -> A::Exemplar,
+    ) {
+        let record = || self.record(thread, value);
+        match self.exemplars.as_deref() {
+            Some(exemplars) if self.storage.config.layout.contains(value) => {
+                exemplars.record(value, record, exemplar);
+                self.storage.bump_word(thread.owner());
+            }
+            _ => record(),
+        }
+    }
+
     /// Makes what the calling thread needs to record values from `low` to `high`, which are within the range. `false`: there is no memory
     /// for it.
     #[cold]
@@ -192,7 +229,9 @@ impl<A: Accumulate> Recorder<A> {
     /// Whether a snapshot that was loaded before this call holds everything.
     #[inline]
     pub(crate) fn is_current(&self, snapshot: &A::Snapshot) -> bool {
-        A::epoch(snapshot) == self.storage.epoch()
+        let exemplars = self.exemplars.as_ref();
+        let stored = exemplars.map_or(0, |exemplars| exemplars.stored());
+        A::epoch(snapshot) == self.storage.epoch().wrapping_add(stored)
     }
 
     /// How long a snapshot that was read just now holds everything, if nothing is written. `uncertain`: how many of its samples are.
@@ -227,7 +266,9 @@ impl<A: Accumulate> Recorder<A> {
         let serves = |published: &_, newer| {
             newer || self.is_current(published) || within_staleness(published, now)
         };
-        let rebuild = |state: &mut FoldState<A>, _: &_| state.read(&self.storage, now);
+        let rebuild = |state: &mut FoldState<A>, _: &_| {
+            state.read(&self.storage, self.exemplars.as_deref(), now)
+        };
         cache.answer(cache.request(), serves, rebuild)
     }
 
@@ -272,16 +313,18 @@ impl<A: Accumulate> Recorder<A> {
         taken: Duration,
         generation: &Generation,
     ) -> Option<A::Snapshot> {
-        let cache = &self.readers().cache;
+        let (cache, exemplars) = (&self.readers().cache, self.exemplars.as_deref());
         for attempt in 0..attempts {
             if attempt > 0 {
                 pause();
             }
             let forgotten = cache.try_update(|state, _| {
                 if attempt == 0 {
-                    state.begin_reset(&self.storage);
+                    state.begin_reset(&self.storage, exemplars);
                 }
-                state.advance_reset(&self.storage, taken)
+                let cut = state.advance_reset(&self.storage, taken)?;
+                exemplars.into_iter().for_each(Exemplars::reset);
+                Some(cut)
             });
             if forgotten.is_some() {
                 // After the snapshot without what was forgotten was published.

@@ -19,6 +19,7 @@
 //! | step | by | without it | model |
 //! |---|---|---|---|
 //! | the word after the record, and after `rejected` | Release | a registry's reading is current without the sample | `read_order::a_write_shows` |
+//! | the series is marked once more, and then the word, after an exemplar was stored | Release | a reading of the family lacks the exemplar | `exemplars::a_family_shows_an_exemplar` |
 //!
 //! **Progress.** That of the blocks.
 
@@ -227,6 +228,13 @@ impl Storage {
         // SeqCst, hence Release: a reader that sees this sees what the thread did before.
         add_seq_cst(&self.rejected, values);
         self.dirty.mark();
+        self.promotion.changes.bump(owner);
+    }
+
+    /// The last step of what belongs to a record and comes after it.
+    pub(super) fn bump_word(&self, owner: Owner<'_>) {
+        // A reader of the family may have read the sample already.
+        self.dirty.mark_changed();
         self.promotion.changes.bump(owner);
     }
 

@@ -17,6 +17,9 @@ pub(super) struct Label {
 pub(super) struct Scalar {
     #[prost(double, tag = "1")]
     pub(super) value: f64,
+    /// Of a counter.
+    #[prost(message, optional, tag = "3")]
+    pub(super) created: Option<Timestamp>,
 }
 
 #[derive(Message)]
@@ -35,6 +38,8 @@ pub(super) struct Summary {
     pub(super) sum: f64,
     #[prost(message, repeated, tag = "3")]
     pub(super) quantiles: Vec<Quantile>,
+    #[prost(message, optional, tag = "4")]
+    pub(super) created: Option<Timestamp>,
 }
 
 /// A classic bucket.
@@ -44,6 +49,27 @@ pub(super) struct Bucket {
     pub(super) cumulative_count: u64,
     #[prost(double, tag = "2")]
     pub(super) upper_bound: f64,
+    #[prost(message, optional, tag = "3")]
+    pub(super) exemplar: Option<Exemplar>,
+}
+
+#[derive(Message)]
+pub(super) struct Exemplar {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) labels: Vec<Label>,
+    #[prost(double, tag = "2")]
+    pub(super) value: f64,
+    #[prost(message, optional, tag = "3")]
+    pub(super) time: Option<Timestamp>,
+}
+
+/// `google.protobuf.Timestamp`: a time since 1970.
+#[derive(Clone, Copy, Message)]
+pub(super) struct Timestamp {
+    #[prost(int64, tag = "1")]
+    pub(super) seconds: i64,
+    #[prost(int32, tag = "2")]
+    pub(super) nanos: i32,
 }
 
 /// Adjacent native buckets.
@@ -76,6 +102,11 @@ pub(super) struct Histogram {
     /// Each count less the one before.
     #[prost(sint64, repeated, tag = "13")]
     pub(super) deltas: Vec<i64>,
+    #[prost(message, optional, tag = "15")]
+    pub(super) created: Option<Timestamp>,
+    /// Of the native buckets: with their times, which servers order them by.
+    #[prost(message, repeated, tag = "16")]
+    pub(super) exemplars: Vec<Exemplar>,
 }
 
 /// One series.

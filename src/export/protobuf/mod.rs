@@ -10,9 +10,11 @@ use crate::sample::description::FamilyDescription;
 use crate::sample::escaping::Escaping;
 use crate::sample::labels::LabelSet;
 use crate::sample::value::{Summary, Value};
+use crate::snapshot::exemplar::Exemplar;
 use crate::snapshot::histogram::HistogramSnapshot;
-use messages::{Bucket, Histogram, Label, Metric, MetricFamily, Quantile, Scalar};
+use messages::{Bucket, Histogram, Label, Metric, MetricFamily, Quantile, Scalar, Timestamp};
 use prost::{Message, encode_length_delimiter};
+use std::time::Duration;
 
 /// The format, with the scheme by which names are written.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +52,7 @@ impl Encoder for Protobuf {
         family: &FamilyDescription,
         labels: LabelSet<'_>,
         value: &Value,
+        created: Option<Duration>,
         out: &mut Vec<u8>,
     ) {
         let labels = labels.iter().map(|(name, value)| Label {
@@ -60,14 +63,29 @@ impl Encoder for Protobuf {
             labels: labels.collect(),
             ..Metric::default()
         };
-        let scalar = |value| Some(Scalar { value });
+        let created = created.map(timestamp);
+        let counter = |value| Some(Scalar { value, created });
+        let gauge = |value| {
+            let created = None;
+            Some(Scalar { value, created })
+        };
         match value {
-            Value::Counter(value) => metric.counter = scalar(*value as f64),
-            Value::FloatCounter(value) => metric.counter = scalar(*value),
-            Value::Gauge(value) => metric.gauge = scalar(*value as f64),
-            Value::FloatGauge(value) => metric.gauge = scalar(*value),
-            Value::Histogram(snapshot) => metric.histogram = Some(histogram(family, snapshot)),
-            Value::Summary(summary) => metric.summary = Some(quantiles(family.unit, summary)),
+            Value::Counter(value) => metric.counter = counter(*value as f64),
+            Value::FloatCounter(value) => metric.counter = counter(*value),
+            Value::Gauge(value) => metric.gauge = gauge(*value as f64),
+            Value::FloatGauge(value) => metric.gauge = gauge(*value),
+            Value::Histogram(snapshot) => {
+                metric.histogram = Some(Histogram {
+                    created,
+                    ..histogram(family, snapshot)
+                });
+            }
+            Value::Summary(summary) => {
+                metric.summary = Some(messages::Summary {
+                    created,
+                    ..quantiles(family.unit, summary)
+                });
+            }
         }
         let part = MetricFamily {
             metrics: vec![metric],
@@ -80,19 +98,52 @@ impl Encoder for Protobuf {
 fn histogram(family: &FamilyDescription, snapshot: &HistogramSnapshot) -> Histogram {
     let scale = family.unit.scale();
     let counts = snapshot.cumulative(family.bounds.iter().map(|bound| bound.cut));
-    let bucket = |(value, cumulative_count)| Bucket {
-        cumulative_count,
-        upper_bound: value as f64 / scale,
-    };
+    let mut exemplars = snapshot.exemplars().peekable();
     let bounds = family.bounds.iter().map(|bound| bound.value);
+    let buckets = bounds.zip(counts).map(|(bound, cumulative_count)| {
+        let exemplar = exemplars.next_if(|exemplar| exemplar.value() <= bound);
+        Bucket {
+            cumulative_count,
+            upper_bound: bound as f64 / scale,
+            exemplar: exemplar.map(|it| message(it, scale)),
+        }
+    });
+    let mut buckets: Vec<_> = buckets.collect();
+    // Beyond the last bound. Without an exemplar, readers add this bucket themselves.
+    buckets.extend(exemplars.next().map(|exemplar| Bucket {
+        cumulative_count: snapshot.count(),
+        upper_bound: f64::INFINITY,
+        exemplar: Some(message(exemplar, scale)),
+    }));
+    let timed = snapshot.exemplars().filter(|it| it.time().is_some());
     let mut histogram = Histogram {
         count: snapshot.count(),
         sum: snapshot.sum() as f64 / scale,
-        buckets: bounds.zip(counts).map(bucket).collect(),
+        buckets,
+        exemplars: timed.map(|it| message(it, scale)).collect(),
         ..Histogram::default()
     };
     native::add_buckets(snapshot, &mut histogram);
     histogram
+}
+
+fn message(exemplar: &Exemplar, scale: f64) -> messages::Exemplar {
+    let label = |(name, value): (&str, &str)| Label {
+        name: name.to_owned(),
+        value: value.to_owned(),
+    };
+    messages::Exemplar {
+        labels: exemplar.labels().map(label).collect(),
+        value: exemplar.value() as f64 / scale,
+        time: exemplar.time().map(timestamp),
+    }
+}
+
+fn timestamp(time: Duration) -> Timestamp {
+    Timestamp {
+        seconds: time.as_secs() as i64,
+        nanos: time.subsec_nanos() as i32,
+    }
 }
 
 fn quantiles(unit: Unit, summary: &Summary) -> messages::Summary {
@@ -105,5 +156,6 @@ fn quantiles(unit: Unit, summary: &Summary) -> messages::Summary {
         count: summary.count(),
         sum: scaled(summary.sum() as f64),
         quantiles: summary.quantiles().iter().map(quantile).collect(),
+        created: None,
     }
 }

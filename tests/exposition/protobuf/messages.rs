@@ -14,6 +14,8 @@ pub(crate) struct Label {
 pub(crate) struct Value {
     #[prost(double, optional, tag = "1")]
     pub(crate) value: Option<f64>,
+    #[prost(message, optional, tag = "3")]
+    pub(crate) created_timestamp: Option<Timestamp>,
 }
 
 #[derive(Clone, Message)]
@@ -32,6 +34,8 @@ pub(crate) struct Summary {
     pub(crate) sample_sum: Option<f64>,
     #[prost(message, repeated, tag = "3")]
     pub(crate) quantile: Vec<Quantile>,
+    #[prost(message, optional, tag = "4")]
+    pub(crate) created_timestamp: Option<Timestamp>,
 }
 
 #[derive(Clone, Message)]
@@ -40,6 +44,26 @@ pub(crate) struct Bucket {
     pub(crate) cumulative_count: Option<u64>,
     #[prost(double, optional, tag = "2")]
     pub(crate) upper_bound: Option<f64>,
+    #[prost(message, optional, tag = "3")]
+    pub(crate) exemplar: Option<Exemplar>,
+}
+
+#[derive(Clone, Message)]
+pub(crate) struct Exemplar {
+    #[prost(message, repeated, tag = "1")]
+    pub(crate) label: Vec<Label>,
+    #[prost(double, optional, tag = "2")]
+    pub(crate) value: Option<f64>,
+    #[prost(message, optional, tag = "3")]
+    pub(crate) timestamp: Option<Timestamp>,
+}
+
+#[derive(Clone, Message)]
+pub(crate) struct Timestamp {
+    #[prost(int64, optional, tag = "1")]
+    pub(crate) seconds: Option<i64>,
+    #[prost(int32, optional, tag = "2")]
+    pub(crate) nanos: Option<i32>,
 }
 
 #[derive(Clone, Message)]
@@ -68,6 +92,10 @@ pub(crate) struct Histogram {
     pub(crate) positive_span: Vec<Span>,
     #[prost(sint64, repeated, tag = "13")]
     pub(crate) positive_delta: Vec<i64>,
+    #[prost(message, optional, tag = "15")]
+    pub(crate) created_timestamp: Option<Timestamp>,
+    #[prost(message, repeated, tag = "16")]
+    pub(crate) exemplars: Vec<Exemplar>,
 }
 
 #[derive(Clone, Message)]

@@ -4,7 +4,7 @@ mod messages;
 mod native;
 mod python;
 
-use crate::subjects::{busy_collector, registry_with_everything, whole_process};
+use crate::subjects::{busy_collector, registry_with_everything, whole_process, with_everything};
 use crate::validator::{OPEN_METRICS, TEXT, number, valid};
 use epoch_metrics::{Format, Page, Registry};
 use messages::{Histogram, Metric, MetricFamily, decode};
@@ -51,7 +51,10 @@ fn samples(family: &MetricFamily) -> Vec<Line> {
                     let bound = Some(("le", bucket.upper_bound()));
                     line("_bucket", bound, bucket.cumulative_count() as f64)
                 };
-                lines.extend(histogram.bucket.iter().map(bucket));
+                // One for +Inf is there if it has an exemplar.
+                let finite = histogram.bucket.iter();
+                let finite = finite.filter(|bucket| bucket.upper_bound().is_finite());
+                lines.extend(finite.map(bucket));
                 lines.extend(totals(histogram.sample_count(), histogram.sample_sum()));
             }
             other => panic!("{} is {other:?}", family.name()),
@@ -78,9 +81,10 @@ fn samples_of_text(text: &str) -> Vec<Line> {
     samples.map(line).filter(|line| !infinite(line)).collect()
 }
 
-fn subjects() -> [Page; 4] {
+fn subjects() -> [Page; 5] {
     [
         registry_with_everything().page(),
+        with_everything(Registry::builder().created_samples(true)).page(),
         busy_collector().page(),
         whole_process(),
         Registry::new().page(),
@@ -122,6 +126,79 @@ fn it_has_the_samples_of_the_text_format() {
             );
         }
     }
+}
+
+/// When series were created, in the order of the page, with their names in OpenMetrics.
+fn created(family: &MetricFamily) -> Vec<Line> {
+    let metrics = family.metric.iter();
+    let created = metrics.filter_map(|metric| {
+        let counter = metric.counter.as_ref().map(|it| &it.created_timestamp);
+        let summary = metric.summary.as_ref().map(|it| &it.created_timestamp);
+        let histogram = metric.histogram.as_ref().map(|it| &it.created_timestamp);
+        let time = counter.or(summary).or(histogram)?.as_ref()?;
+        let labels = metric.label.iter();
+        let labels = labels.map(|label| (label.name().to_owned(), label.value().to_owned()));
+        let mut labels = Vec::from_iter(labels);
+        labels.sort();
+        let name = family
+            .name()
+            .strip_suffix("_total")
+            .unwrap_or(family.name());
+        let seconds = time.seconds() as f64 + f64::from(time.nanos()) / 1e9;
+        Some((format!("{name}_created"), labels, seconds))
+    });
+    created.collect()
+}
+
+#[test]
+fn times_of_creation_are_those_of_openmetrics() {
+    for page in subjects() {
+        let open = valid(&page.render_openmetrics(), OPEN_METRICS);
+        for family in families(&page) {
+            let name = family
+                .name()
+                .strip_suffix("_total")
+                .unwrap_or(family.name());
+            let samples = open[name].samples.iter();
+            let expected = samples.filter(|it| it.name == format!("{name}_created"));
+            let expected = expected.map(|it| {
+                let labels = it.labels.clone().into_iter().collect();
+                (it.name.clone(), labels, it.value)
+            });
+            assert_eq!(created(&family), Vec::from_iter(expected));
+        }
+    }
+}
+
+/// The exemplars of the classic buckets are those of OpenMetrics, and the native ones are the same.
+#[test]
+fn it_has_the_exemplars_of_openmetrics() {
+    let page = registry_with_everything().page();
+    let open = valid(&page.render_openmetrics(), OPEN_METRICS);
+    let mut count = 0;
+    for family in families(&page) {
+        let Some(open) = open.get(family.name()) else {
+            continue;
+        };
+        let expected = open.samples.iter().filter_map(|it| it.exemplar.as_ref());
+        let expected = expected.map(|it| (it.labels.clone(), it.value, it.time));
+        let histograms = family.metric.iter().filter_map(|it| it.histogram.as_ref());
+        let classic = histograms.clone().flat_map(|it| &it.bucket);
+        let classic = classic.filter_map(|bucket| bucket.exemplar.as_ref());
+        let read = |it: &messages::Exemplar| {
+            let labels = it.label.iter();
+            let labels = labels.map(|it| (it.name().to_owned(), it.value().to_owned()));
+            let time = it.timestamp.as_ref();
+            let seconds = time.map(|time| time.seconds() as f64 + f64::from(time.nanos()) / 1e9);
+            (labels.collect(), it.value(), seconds)
+        };
+        let expected = Vec::from_iter(expected);
+        assert_eq!(Vec::from_iter(classic.map(read)), expected);
+        let native = histograms.flat_map(|it| &it.exemplars);
+        assert_eq!(Vec::from_iter(native.map(read)), expected);
+        count += expected.len();
+    }
+    assert_eq!(count, 6);
 }
 
 /// Every metric of every family, and its histogram.

@@ -1,7 +1,7 @@
 //! Google's own library for Python reads the same.
 
 use super::messages::MetricFamily;
-use super::{families, samples, subjects};
+use super::{created, families, samples, subjects};
 use crate::openmetrics::Line;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -15,13 +15,15 @@ from google.protobuf.internal.decoder import _DecodeVarint32
 messages = {
     'LabelPair': 'string name 1, string value 2',
     'Gauge': 'double value 1',
-    'Counter': 'double value 1',
+    'Counter': 'double value 1, Timestamp created_timestamp 3',
     'Quantile': 'double quantile 1, double value 2',
-    'Summary': 'uint64 sample_count 1, double sample_sum 2, *Quantile quantile 3',
-    'Bucket': 'uint64 cumulative_count 1, double upper_bound 2',
+    'Summary': 'uint64 sample_count 1, double sample_sum 2, *Quantile quantile 3, Timestamp created_timestamp 4',
+    'Timestamp': 'int64 seconds 1, int32 nanos 2',
+    'Exemplar': '*LabelPair label 1, double value 2, Timestamp timestamp 3',
+    'Bucket': 'uint64 cumulative_count 1, double upper_bound 2, Exemplar exemplar 3',
     'BucketSpan': 'sint32 offset 1, uint32 length 2',
     'Histogram': 'uint64 sample_count 1, double sample_sum 2, *Bucket bucket 3, sint32 schema 5, double zero_threshold 6, '
-        'uint64 zero_count 7, *BucketSpan positive_span 12, *sint64 positive_delta 13',
+        'uint64 zero_count 7, *BucketSpan positive_span 12, *sint64 positive_delta 13, Timestamp created_timestamp 15, *Exemplar exemplars 16',
     'Metric': '*LabelPair label 1, Gauge gauge 2, Counter counter 3, Summary summary 4, Histogram histogram 7',
     'MetricFamily': 'string name 1, string help 2, int32 type 3, *Metric metric 4, string unit 5',
 }
@@ -52,6 +54,10 @@ while at < len(body):
     assert not family.FindInitializationErrors()
     at += length
     for metric in family.metric:
+        for kind in [metric.counter, metric.summary, metric.histogram]:
+            if kind.HasField('created_timestamp'):
+                time = kind.created_timestamp
+                show(family.name.removesuffix('_total') + '_created', metric, repr(time.seconds + time.nanos / 1e9))
         if metric.HasField('counter'):
             show(family.name, metric, repr(metric.counter.value))
         if metric.HasField('gauge'):
@@ -63,7 +69,15 @@ while at < len(body):
             show(family.name + '_sum', metric, repr(metric.summary.sample_sum))
         if metric.HasField('histogram'):
             h = metric.histogram
+            shown = [b.exemplar for b in h.bucket if b.HasField('exemplar')]
+            assert shown == list(h.exemplars)
+            for b in shown:
+                time = b.timestamp.seconds + b.timestamp.nanos / 1e9
+                labels = {pair.name: pair.value for pair in b.label}
+                show(family.name + '_exemplar', metric, json.dumps([labels, b.value, time]))
             for b in h.bucket:
+                if b.upper_bound == float('inf'):
+                    continue
                 show(family.name + '_bucket', metric, repr(float(b.cumulative_count)), ('le', b.upper_bound))
             show(family.name + '_count', metric, repr(float(h.sample_count)))
             show(family.name + '_sum', metric, repr(h.sample_sum))
@@ -72,8 +86,15 @@ while at < len(body):
 "#;
 
 fn number(text: &str) -> String {
-    let number = text.parse::<f64>();
-    number.map_or_else(|_| text.to_owned(), |number| number.to_string())
+    if let Ok(number) = text.parse::<f64>() {
+        return number.to_string();
+    }
+    // A list, which Python writes with other blanks.
+    let list = serde_json::from_str(text);
+    list.map_or_else(
+        |_| text.to_owned(),
+        |list: serde_json::Value| list.to_string(),
+    )
 }
 
 fn expected(family: &MetricFamily) -> Vec<Line> {
@@ -90,9 +111,31 @@ fn expected(family: &MetricFamily) -> Vec<Line> {
         let (schema, zero) = (histogram.schema(), histogram.zero_count());
         let native = serde_json::json!([schema, zero, spans, histogram.positive_delta]);
         let name = format!("{}_native", family.name());
-        Some((name, labels, native.to_string().replace(',', ", ")))
+        Some((name, labels, native.to_string()))
     });
-    scalars.chain(natives).collect()
+    let exemplars = family.metric.iter().flat_map(|metric| {
+        let buckets = metric.histogram.iter().flat_map(|it| &it.bucket);
+        let exemplars = buckets.filter_map(|bucket| bucket.exemplar.as_ref());
+        exemplars.map(|it| {
+            let labels = it.label.iter().map(|label| (label.name(), label.value()));
+            let labels: std::collections::BTreeMap<_, _> = labels.collect();
+            let time = it.timestamp.as_ref().expect("the clock tells it");
+            let seconds = time.seconds() as f64 + f64::from(time.nanos()) / 1e9;
+            let shown = serde_json::json!([labels, it.value(), seconds]);
+            (
+                format!("{}_exemplar", family.name()),
+                Vec::new(),
+                shown.to_string(),
+            )
+        })
+    });
+    let created = created(family).into_iter();
+    let created = created.map(|(name, labels, seconds)| (name, labels, seconds.to_string()));
+    scalars
+        .chain(natives)
+        .chain(exemplars)
+        .chain(created)
+        .collect()
 }
 
 #[test]

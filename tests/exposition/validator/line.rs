@@ -107,11 +107,17 @@ impl<'a> Line<'a> {
         self.expect(" ", Rule::ExemplarSyntax)?;
         let value = self.until(&[' ']);
         let value = self.number(value)?;
+        let mut time = None;
         if self.take(" ") {
             let timestamp = self.until(&[]);
             self.timestamp(timestamp)?;
+            time = number(timestamp);
         }
-        Ok(Some(Exemplar { labels, value }))
+        Ok(Some(Exemplar {
+            labels,
+            value,
+            time,
+        }))
     }
 
     /// The labels behind `{`, and the closing brace.

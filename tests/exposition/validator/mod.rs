@@ -67,6 +67,8 @@ pub(crate) struct Sample {
 pub(crate) struct Exemplar {
     pub(crate) labels: Labels,
     pub(crate) value: f64,
+    /// In seconds.
+    pub(crate) time: Option<f64>,
 }
 
 /// A family that is being read.

@@ -22,6 +22,7 @@ pub use export::{Format, OPENMETRICS_CONTENT_TYPE, PROMETHEUS_CONTENT_TYPE, Scra
 pub use kind::{MetricKind, Unit};
 pub use metric::cached_value::{CacheStats, CachedValue};
 pub use metric::counter::Counter;
+pub use metric::duration_options::DurationOptions;
 pub use metric::family::{Family, Member};
 pub use metric::family_options::FamilyOptions;
 pub use metric::family_series::Labels;
@@ -30,14 +31,14 @@ pub use metric::gauge::{FloatGauge, Gauge};
 pub use metric::histogram::Histogram;
 pub use metric::in_flight::InFlight;
 pub use metric::label_set::LabelSet;
-pub use metric::options::{DurationOptions, HistogramOptions};
+pub use metric::options::HistogramOptions;
 pub use metric::throughput::Throughput;
 pub use metric::timer::Timer;
 pub use metric::typed_family::TypedFamily;
 pub use ownership::Ownership;
 pub use registry::{
-    FamilySnapshot, Observations, Page, PageError, Registry, RegistryBuilder, RegistrySnapshot,
-    SeriesSnapshot, Upkeep,
+    FamilySnapshot, Observations, Page, PageError, PageFamily, Registry, RegistryBuilder,
+    RegistrySnapshot, SeriesId, SeriesSnapshot, Upkeep,
 };
 pub use rendered::{Rendered, RenderedChunk};
 pub use sample::value::{Summary, Value};
