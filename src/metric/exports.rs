@@ -79,7 +79,7 @@ impl HistogramOptions {
     /// Values beyond the last bound are exported as `le="+Inf"` alone: for a quantile among them, Prometheus' `histogram_quantile`
     /// answers the last bound.
     ///
-    /// The default is 1, 2 and 5 in each decade (1, 2.5 and 5 of [decimals](Unit::Decimal)): from 1 to 10^9 (from 10^-6 to 10^3), or,
+    /// The default is 1, 2 and 5 in each decade (1, 2.5 and 5 of [decimals](crate::Unit::Decimal)): from 1 to 10^9 (from 10^-6 to 10^3), or,
     /// with an explicit range, from the last step at or below its start to the first one at or above its end.
     ///
     /// ```
