@@ -21,6 +21,12 @@ pub(crate) fn add_seq_cst(cell: &AtomicU64, amount: u64) -> u64 {
     before
 }
 
+pub(crate) fn add_seq_cst_u32(cell: &AtomicU32, amount: u32) -> u32 {
+    let before = cell.fetch_add(amount, Release);
+    fence(SeqCst);
+    before
+}
+
 pub(crate) fn load_seq_cst(cell: &AtomicU64) -> u64 {
     cell.load(Relaxed)
 }

@@ -22,6 +22,13 @@ pub(crate) fn add_seq_cst(cell: &AtomicU64, amount: u64) -> u64 {
     cell.fetch_add(amount, SeqCst)
 }
 
+/// [`add_seq_cst`], for a cell of 32 bits.
+#[inline(always)]
+pub(crate) fn add_seq_cst_u32(cell: &AtomicU32, amount: u32) -> u32 {
+    // SeqCst: see above.
+    cell.fetch_add(amount, SeqCst)
+}
+
 /// See [`add_seq_cst`].
 #[inline(always)]
 pub(crate) fn load_seq_cst(cell: &AtomicU64) -> u64 {

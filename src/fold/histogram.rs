@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Counts of everything that was folded so far, by octave. What did not change since the last snapshot is the snapshot's; octaves that
-/// did are unpacked until the next one.
+/// did are held aside until the next one.
 #[derive(Clone, Debug)]
 pub(crate) struct Accumulator {
     layout: BucketLayout,
@@ -22,7 +22,7 @@ pub(crate) struct Accumulator {
     /// As of the last snapshot; rising.
     published: Arc<[Octave]>,
     /// Those that changed since, in any order.
-    changed: Vec<Unpacked>,
+    changed: Vec<Changed>,
     /// The one that changed last.
     last: usize,
     count: u64,
@@ -36,26 +36,30 @@ pub(crate) struct Accumulator {
     created: Option<Duration>,
 }
 
-/// An octave that is being changed.
+/// An octave that changed.
 #[derive(Clone, Debug)]
-struct Unpacked {
+struct Changed {
     octave: usize,
     total: u64,
-    counts: Vec<u64>,
-    /// What a source holds of it. Often the only source, so that the two can share it.
-    offered: Option<Counts>,
+    counts: Form,
 }
 
-impl Unpacked {
+#[derive(Clone, Debug)]
+enum Form {
+    /// Those of the only source, which shares them.
+    Packed(Counts),
+    Unpacked(Vec<u64>),
+}
+
+impl Changed {
     fn pack(self) -> Octave {
-        let counts = Counts::new(&self.counts);
         Octave {
             octave: self.octave,
             total: self.total,
-            counts: self
-                .offered
-                .filter(|offered| *offered == counts)
-                .unwrap_or(counts),
+            counts: match self.counts {
+                Form::Packed(counts) => counts,
+                Form::Unpacked(counts) => Counts::new(&counts),
+            },
         }
     }
 }
@@ -64,34 +68,41 @@ impl Accumulator {
     #[inline]
     fn change(&mut self, bucket: usize, op: impl Fn(u64) -> u64) {
         let octave = self.layout.octave(bucket);
-        let is_it = |unpacked: &Unpacked| unpacked.octave == octave;
-        if !self.changed.get(self.last).is_some_and(is_it) {
-            self.last = self.changed.iter().position(is_it).unwrap_or_else(|| {
-                let unpacked = self.unpack(octave);
-                self.changed.push(unpacked);
-                self.changed.len() - 1
-            });
+        let at = self.changed(octave);
+        let changed = &mut self.changed[at];
+        if let Form::Packed(packed) = &changed.counts {
+            let mut counts = vec![0; self.layout.octave_len()];
+            let filled = packed.iter();
+            filled.for_each(|(index, count)| counts[index] = count);
+            changed.counts = Form::Unpacked(counts);
         }
-        let unpacked = &mut self.changed[self.last];
-        let count = &mut unpacked.counts[self.layout.index_in_octave(bucket)];
-        *count = op(*count);
-        unpacked.total = op(unpacked.total);
+        if let Form::Unpacked(counts) = &mut changed.counts {
+            let count = &mut counts[self.layout.index_in_octave(bucket)];
+            *count = op(*count);
+        }
+        changed.total = op(changed.total);
         self.count = op(self.count);
     }
 
-    fn unpack(&self, octave: usize) -> Unpacked {
-        let mut counts = vec![0; self.layout.octave_len()];
-        let published = self.published.iter().find(|it| it.octave == octave);
-        if let Some(published) = published {
-            let filled = published.counts.iter();
-            filled.for_each(|(index, count)| counts[index] = count);
+    /// Where an octave is among those that changed, to which it is added.
+    #[inline]
+    fn changed(&mut self, octave: usize) -> usize {
+        let is_it = |changed: &Changed| changed.octave == octave;
+        if !self.changed.get(self.last).is_some_and(is_it) {
+            self.last = self.changed.iter().position(is_it).unwrap_or_else(|| {
+                let published = self.published.iter().find(|it| it.octave == octave);
+                let (total, counts) = published
+                    .map(|published| (published.total, published.counts.clone()))
+                    .unwrap_or_default();
+                self.changed.push(Changed {
+                    octave,
+                    total,
+                    counts: Form::Packed(counts),
+                });
+                self.changed.len() - 1
+            });
         }
-        Unpacked {
-            octave,
-            total: published.map_or(0, |published| published.total),
-            counts,
-            offered: None,
-        }
+        self.last
     }
 
     /// Goes on from a snapshot, without its recent samples.
@@ -122,7 +133,7 @@ impl Accumulator {
         let is_changed = |it: &&Octave| changed.iter().any(|new| new.octave == it.octave);
         let unchanged = self.published.iter().filter(|it| !is_changed(it));
         let mut octaves: Vec<_> = unchanged.cloned().collect();
-        octaves.extend(changed.into_iter().map(Unpacked::pack));
+        octaves.extend(changed.into_iter().map(Changed::pack));
         octaves.sort_unstable_by_key(|it| it.octave);
         self.published = octaves.into();
     }
@@ -139,10 +150,21 @@ impl FoldTarget for Accumulator {
         self.change(bucket, |count| count.wrapping_sub(samples));
     }
 
-    fn offer(&mut self, octave: usize, counts: &Counts) {
-        let changed = self.changed.iter_mut().find(|it| it.octave == octave);
-        if let Some(changed) = changed {
-            changed.offered = Some(counts.clone());
+    fn grow(&mut self, first: usize, before: &Counts, counts: &Counts) {
+        let at = self.changed(self.layout.octave(first));
+        let changed = &mut self.changed[at];
+        match &mut changed.counts {
+            Form::Packed(held) if held.is(before) => {
+                let total = counts.total();
+                let new = total.wrapping_sub(changed.total);
+                self.count = self.count.wrapping_add(new);
+                (*held, changed.total) = (counts.clone(), total);
+            }
+            _ => {
+                for (index, new) in counts.since(before) {
+                    self.add(first + index, new);
+                }
+            }
         }
     }
 

@@ -25,8 +25,13 @@ pub(crate) trait FoldTarget {
     fn add(&mut self, bucket: usize, samples: u64);
     /// Subtracts samples from a bucket.
     fn remove(&mut self, bucket: usize, samples: u64);
-    /// Tells what one source holds of an octave, after what is new there was added. A target to which nothing else was added may share it.
-    fn offer(&mut self, _octave: usize, _counts: &Counts) {}
+    /// Adds what one source counts in the octave that begins with bucket `first` and did not count `before`. A target that holds
+    /// just what the source counted before may share its counts.
+    fn grow(&mut self, first: usize, before: &Counts, counts: &Counts) {
+        for (index, new) in counts.since(before) {
+            self.add(first + index, new);
+        }
+    }
     /// Adds to the sum of all values. Amounts of this one are modulo 2^128.
     fn add_sum(&mut self, amount: u128);
     /// Adds values that were rejected.
@@ -70,9 +75,9 @@ impl<A: FoldTarget> FoldTarget for Both<'_, A> {
         self.1.remove(bucket, samples);
     }
 
-    fn offer(&mut self, octave: usize, counts: &Counts) {
-        self.0.offer(octave, counts);
-        self.1.offer(octave, counts);
+    fn grow(&mut self, first: usize, before: &Counts, counts: &Counts) {
+        self.0.grow(first, before, counts);
+        self.1.grow(first, before, counts);
     }
 
     fn add_sum(&mut self, amount: u128) {

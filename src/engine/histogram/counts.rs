@@ -19,6 +19,16 @@ enum Cells {
     Eight(Arc<[u64]>),
 }
 
+impl Default for Counts {
+    /// No counts.
+    fn default() -> Self {
+        Self {
+            first: 0,
+            cells: Cells::One(Arc::default()),
+        }
+    }
+}
+
 impl Counts {
     /// Of one bucket after the other.
     pub(crate) fn new(counts: &[u64]) -> Self {
@@ -66,36 +76,45 @@ impl Counts {
         }
     }
 
-    /// Whether these are the counts, of one bucket after the other.
-    pub(crate) fn are(&self, counts: &[u64]) -> bool {
-        /// Without an early end, so that several are compared at once.
-        fn differ<T: Copy + Into<u64>>(cells: &[T], counts: &[u64]) -> bool {
-            let pairs = cells.iter().zip(counts);
-            pairs.fold(0, |bits, (cell, count)| bits | ((*cell).into() ^ count)) != 0
+    /// The sum of all counts.
+    pub(crate) fn total(&self) -> u64 {
+        self.up_to(self.end().saturating_sub(1))
+    }
+
+    /// Whether both are one object, or both are empty.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (&self.cells, &other.cells) {
+            (Cells::One(ours), Cells::One(theirs)) => {
+                Arc::ptr_eq(ours, theirs) || (ours.is_empty() && theirs.is_empty())
+            }
+            (Cells::Two(ours), Cells::Two(theirs)) => Arc::ptr_eq(ours, theirs),
+            (Cells::Four(ours), Cells::Four(theirs)) => Arc::ptr_eq(ours, theirs),
+            (Cells::Eight(ours), Cells::Eight(theirs)) => Arc::ptr_eq(ours, theirs),
+            _ => false,
         }
-        let (first, len) = (self.first as usize, self.len());
-        if counts.len() < first + len {
-            return false;
-        }
-        let (before, rest) = counts.split_at(first);
-        let (held, after) = rest.split_at(len);
-        let outside = before
-            .iter()
-            .chain(after)
-            .fold(0, |bits, count| bits | count);
-        let differs = match &self.cells {
-            Cells::One(cells) => differ(cells, held),
-            Cells::Two(cells) => differ(cells, held),
-            Cells::Four(cells) => differ(cells, held),
-            Cells::Eight(cells) => differ(cells, held),
+    }
+
+    /// The buckets whose counts differ from those in `before`, each with its number in the octave and what was added, modulo 2^64.
+    pub(crate) fn since(&self, before: &Self) -> impl Iterator<Item = (usize, u64)> {
+        let (first, end) = match (self.len(), before.len()) {
+            (_, 0) => (self.first, self.end()),
+            (0, _) => (before.first, before.end()),
+            _ => (self.first.min(before.first), self.end().max(before.end())),
         };
-        outside == 0 && !differs
+        (first as usize..end)
+            .map(|index| (index, self.get(index).wrapping_sub(before.get(index))))
+            .filter(|(_, new)| *new != 0)
     }
 
     /// The buckets that are not empty, each with its number in the octave, in rising order.
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (usize, u64)> + '_ {
         let counts = (0..self.len()).map(|at| (self.first as usize + at, self.at(at)));
         counts.filter(|(_, count)| *count != 0)
+    }
+
+    /// The first bucket behind them.
+    fn end(&self) -> usize {
+        self.first as usize + self.len()
     }
 
     fn len(&self) -> usize {
@@ -143,16 +162,25 @@ mod tests {
                 let back: Vec<u64> = (0..10).map(|index| counts.get(index)).collect();
                 assert_eq!(back[..8], all);
                 assert_eq!(back[8..], [0, 0]);
-                assert!(counts.are(&all) && counts.are(&[&all[..], &[0]].concat()));
+                assert!(counts.is(&counts.clone()) && counts.since(&counts).count() == 0);
                 for index in 0..8 {
                     let mut other = all;
                     other[index] ^= 1;
-                    assert!(!counts.are(&other));
+                    let (other, bit) = (Counts::new(&other), all[index] & 1);
+                    let change = if bit == 0 { 1 } else { u64::MAX };
+                    let since: Vec<_> = other.since(&counts).collect();
+                    assert_eq!(since, [(index, change)]);
+                    assert!(!counts.is(&other) && counts != other);
                     let sum = all[..=index]
                         .iter()
                         .fold(0_u64, |sum, count| sum.wrapping_add(*count));
                     assert_eq!(counts.up_to(index), sum);
                 }
+                assert_eq!(counts.total(), counts.up_to(7));
+                let nothing = Counts::default();
+                assert!(counts.since(&nothing).eq(counts.iter()));
+                assert_eq!(nothing.since(&counts).count(), counts.iter().count());
+                assert_eq!(counts.is(&nothing), largest == 0);
                 let filled: Vec<_> = all
                     .into_iter()
                     .enumerate()

@@ -3,7 +3,8 @@
 //! ```text
 //! SharedBlock       part of the histogram itself
 //!   generation      how often writers were sent to the other bank; its parity names the bank
-//!   bank 0          tail, sum, large, octaves, late   a writer adds to the bank of the generation that it loads
+//!   bank 0          tail, sum, touched, large, octaves, late
+//!                                 a writer adds to the bank of the generation that it loads
 //!   bank 1          the same                          made by the first reset, or read that finds samples uncertain
 //!   rates           how often each slot writes here: its owner is promoted to a block of its own when it pays
 //! ```
@@ -11,9 +12,10 @@
 //! From a handle there are three steps to the last line that a record needs: the histogram, and then side by side the counter, the
 //! rate and the slot's word.
 //!
-//! **Protocol.** bucket += 1; large += its part of a large value; sum += value; tail += 1, last: each a read-modify-write. A reader
-//! loads the tail, the sum and `large`, then the buckets ([`shared_cursor`](super::shared_cursor)). The buckets hold at least what the
-//! sum holds, and that at least what the tail counts. So if the buckets add up to the tail, all of them agree.
+//! **Protocol.** bucket += 1; the octave is touched; large += its part of a large value; sum += value; tail += 1, last: each addition a
+//! read-modify-write. A reader loads the tail, the sum and `large`, then the buckets of
+//! [touched](super::shared_octaves) octaves ([`shared_cursor`](super::shared_cursor)). The buckets hold at least what the sum holds, and that at least what the tail counts. So if
+//! the buckets add up to the tail, all of them agree.
 //!
 //! **Never cleared.** A reader remembers what it has counted, and adds differences. A writer that has chosen its bank and is stopped there
 //! is counted when it goes on, whatever happened to the bank in between.
@@ -30,7 +32,8 @@
 //! |---|---|---|---|---|
 //! | `generation`, flip | Relaxed | nothing: either bank counts, and banks and octaves are published by their own pointers | | |
 //! | a tail's generation | Relaxed | the tail's own order decides whether a record or the flip came first | | |
-//! | bucket, upper half | Relaxed | published by `large`, sum and tail | | |
+//! | bucket | sequentially consistent, as [`shared_octaves`](super::shared_octaves) needs it | the reader's fence | an octave is not looked at, and a sample is missing | `shared::a_touched_octave_is_read` |
+//! | upper half | Relaxed | nothing: the lower half tells whether it is behind | | |
 //! | `large` | Release | the reader's `large` | a sum too high by 2^64 | `shared::large_never_ahead` |
 //! | sum | Release | the reader's sum | a sum ahead of its buckets | `shared::writers_beside_a_reader` |
 //! | tail | sequentially consistent, as [`dirty`](crate::engine::family::dirty) needs it, hence Release | the reader's tail | a sample is counted that is not there yet | `shared::writers_beside_a_reader` |
@@ -40,16 +43,20 @@
 //! | `large` by a reader | Acquire | the writers' `large` | a sum too high by 2^64 | `shared::large_never_ahead` |
 //! | `late` by a reader, before the tail | Acquire | the writers' `late` | a late sample is held for folded | `shared::reads_that_flip` |
 //!
+//! | step | by | without it | model |
+//! |---|---|---|---|
+//! | the bucket before the bit | program order | an octave is not looked at, and a sample is missing | `shared::a_touched_octave_is_read` |
+//!
 //! **Progress.** Wait-free, once there is room: three read-modify-writes and no loop.
 
 use super::block::{LOW, join_halves};
 use super::bucket_layout::{BucketLayout, is_large};
-use super::shared_octaves::SharedOctaves;
+use super::shared_octaves::{SharedOctaves, Touched};
 use super::slot_table::SlotTable;
 use crate::engine::slot::adaptive::SlotRate;
 use crate::engine::slot::once_box::OnceBox;
 use crate::prefetch;
-use crate::sync::{Acquire, AtomicU32, AtomicU64, Relaxed, Release, add_seq_cst};
+use crate::sync::{Acquire, AtomicU32, AtomicU64, Relaxed, Release, add_seq_cst, add_seq_cst_u32};
 use crate::tuning::LARGE_SHIFT;
 use crate::zeroed::try_box;
 
@@ -71,6 +78,8 @@ pub(crate) struct SharedBank {
     tail: AtomicU64,
     /// Wraps at 2^64; see `widen` in [`cursor`](super::cursor).
     sum: AtomicU64,
+    /// The octaves to which samples were added since a reader looked.
+    pub(super) touched: Touched,
     octaves: SharedOctaves,
     /// As a [`Bank`](super::block::Bank) has it.
     large: AtomicU64,
@@ -92,6 +101,7 @@ impl SharedBank {
         Self {
             tail: AtomicU64::new(u64::from(generation as u16)),
             sum: AtomicU64::new(0),
+            touched: Touched::default(),
             large: AtomicU64::new(0),
             octaves: SharedOctaves::new(layout),
             late: AtomicU64::new(0),
@@ -128,14 +138,15 @@ impl SharedBlock {
         if highs.is_none() && low.load(Relaxed) & LOW > LOW / 2 {
             return false;
         }
-        // Relaxed: published by `large`, sum and tail.
-        let before = low.fetch_add(1, Relaxed);
+        // Published by `large`, sum and tail.
+        let before = add_seq_cst_u32(low, 1);
         if before & LOW == LOW
             && let Some(highs) = bank.octaves.highs(octave)
         {
-            // Relaxed: as the lower half.
+            // Relaxed: the lower half tells readers whether it is behind.
             highs[index].fetch_add(1, Relaxed);
         }
+        bank.touched.mark(octave);
         if is_large(value) {
             // Release: publishes the bucket, so that this is never ahead of it.
             bank.large.fetch_add(value >> LARGE_SHIFT, Release);

@@ -5,6 +5,10 @@
 //! look was exact. After a few that were not, the samples beyond the tail are reported as uncertain.
 //!
 //! The orderings are those of [`shared`](super::shared).
+//!
+//! | step | by | without it | model |
+//! |---|---|---|---|
+//! | touched octaves are taken after the tail | Acquire of the tail | another thread's unfinished record makes up for a sample that is missing | `shared::octaves_are_taken_after_the_tail` |
 
 use super::accumulate::FoldTarget;
 use super::bucket_layout::{BucketLayout, is_large};
@@ -19,6 +23,10 @@ use crate::tuning::SHARED_SCANS;
 pub(super) struct SharedCursor {
     /// What was counted, by octave; rising.
     counted: Vec<Counted>,
+    /// The samples that were counted.
+    samples: u64,
+    /// The least that their values add up to, large ones aside.
+    floor: u128,
     /// The tail of the last look.
     tail: u64,
     /// Samples that the last look found beyond the tail.
@@ -38,46 +46,6 @@ pub(super) struct SharedCursor {
 struct Counted {
     octave: u8,
     counts: Counts,
-    /// The sum of the counts.
-    samples: u64,
-    /// The least that the values add up to, large ones aside.
-    floor: u128,
-}
-
-impl Counted {
-    fn nothing_of(octave: u8) -> Self {
-        Self {
-            octave,
-            counts: Counts::new(&[]),
-            samples: 0,
-            floor: 0,
-        }
-    }
-
-    /// Counts what is new.
-    fn count(&mut self, counts: &[u64], layout: &BucketLayout, to: &mut impl FoldTarget) {
-        let octave = usize::from(self.octave);
-        let first = octave * layout.octave_len();
-        (self.samples, self.floor) = (0, 0);
-        for (index, count) in counts.iter().enumerate() {
-            let new = count.wrapping_sub(self.counts.get(index));
-            if new != 0 {
-                to.add(first + index, new);
-            }
-            if *count == 0 {
-                continue;
-            }
-            self.samples = self.samples.wrapping_add(*count);
-            let low = layout.low(first + index);
-            if !is_large(low) {
-                self.floor = self
-                    .floor
-                    .wrapping_add(u128::from(low) * u128::from(*count));
-            }
-        }
-        self.counts = Counts::new(counts);
-        to.offer(octave, &self.counts);
-    }
 }
 
 impl SharedCursor {
@@ -134,33 +102,52 @@ impl SharedCursor {
     ) {
         // In this order, and before the buckets.
         self.tail = bank.tail();
-        let (sum, mut floor) = (bank.sum(), bank.large());
-        let mut samples = 0_u64;
-        let mut at = 0;
-        for octave in 0..layout.octaves() {
-            if !bank.read_octave(octave, counts) {
-                continue;
+        let (sum, large) = (bank.sum(), bank.large());
+        let touched = bank.touched.take();
+        for octave in (0..layout.octaves()).filter(|octave| touched.contains(*octave)) {
+            if bank.read_octave(octave, counts) {
+                self.count(octave, counts, layout, to);
             }
-            let known = self.counted.get(at);
-            if known.is_none_or(|known| usize::from(known.octave) != octave) {
-                // Exactly: octaves are few, and there are many histograms.
-                self.counted.reserve_exact(1);
-                self.counted.insert(at, Counted::nothing_of(octave as u8));
-            }
-            let counted = &mut self.counted[at];
-            at += 1;
-            if !counted.counts.are(counts) {
-                counted.count(counts, layout, to);
-            }
-            samples = samples.wrapping_add(counted.samples);
-            floor = floor.wrapping_add(counted.floor);
         }
+        let floor = self.floor.wrapping_add(large);
         let wide = widen(sum, floor.wrapping_add(self.beyond_floor));
         to.add_sum(wide.wrapping_sub(self.sum));
         self.sum = wide;
-        self.uncertain = ahead_of(samples, self.tail);
+        self.uncertain = ahead_of(self.samples, self.tail);
         if self.uncertain == 0 {
             self.beyond_floor = wide.wrapping_sub(floor);
         }
+    }
+
+    /// Counts what is new in an octave.
+    fn count(
+        &mut self,
+        octave: usize,
+        counts: &[u64],
+        layout: &BucketLayout,
+        to: &mut impl FoldTarget,
+    ) {
+        let known = |counted: &Counted| usize::from(counted.octave).cmp(&octave);
+        let at = self.counted.binary_search_by(known).unwrap_or_else(|at| {
+            // Exactly: octaves are few, and there are many histograms.
+            self.counted.reserve_exact(1);
+            let (octave, counts) = (octave as u8, Counts::default());
+            self.counted.insert(at, Counted { octave, counts });
+            at
+        });
+        let first = octave * layout.octave_len();
+        let counts = Counts::new(counts);
+        let before = std::mem::replace(&mut self.counted[at].counts, counts);
+        let counts = &self.counted[at].counts;
+        for (index, new) in counts.since(&before) {
+            self.samples = self.samples.wrapping_add(new);
+            let low = layout.low(first + index);
+            if !is_large(low) {
+                // Negative, as long as a count has not carried.
+                let values = i128::from(low) * i128::from(new as i64);
+                self.floor = self.floor.wrapping_add(values as u128);
+            }
+        }
+        to.grow(first, &before, counts);
     }
 }

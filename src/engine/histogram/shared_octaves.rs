@@ -12,12 +12,23 @@
 //!
 //! **Protocol.** Take the place, or find out whose it is, by a compare-exchange; then as [`Place`] says.
 //!
+//! **Touched octaves.** A bit for each octave tells readers which ones to look at; two that are 64 apart share one. A writer adds to a
+//! bucket, then sets the bit unless it is set. A reader takes all bits, then loads buckets. At least one of the two has to see what the
+//! other did, as with [`dirty`](crate::engine::family::dirty): the addition and the look at the bit are sequentially consistent, and there
+//! is a fence between the reader's two steps. So the buckets of an octave that is not touched hold nothing that the tail or the sum
+//! counts and the reader does not know.
+//!
 //! | operation | ordering | pairs with | weaker: what breaks | model |
 //! |---|---|---|---|---|
+//! | addition to a bucket, and look at its octave's bit | sequentially consistent ([`sync`](crate::sync)) | the reader's fence | an octave is not looked at, and a sample is missing | `shared::a_touched_octave_is_read` |
+//! | fence, between taking the bits and the buckets | sequentially consistent ([`sync`](crate::sync)) | the writer's addition and look | the same | `shared::a_touched_octave_is_read` |
+//! | bit, set | Relaxed | nothing: published by `large`, sum and tail | | |
+//! | bits, taken | Relaxed | nothing: the fence orders it | | |
 //! | `owners` | Relaxed | nothing: a byte changes once, and the pointers publish the counters | | |
 //!
 //! | step | by | without it | model |
 //! |---|---|---|---|
+//! | the bucket before the bit | program order | an octave is not looked at, and a sample is missing | `shared::a_touched_octave_is_read` |
 //! | a place is taken by an exchange of the bytes that were checked | program order | one octave's samples count for another | `shared::two_take_a_place` |
 //!
 //! **Progress.** Wait-free, but for the allocation: an exchange is repeated at most once for each place.
@@ -25,8 +36,15 @@
 use super::bucket_layout::{BucketLayout, MAX_OCTAVES};
 use super::octaves::{Place, Table, table_or_alloc};
 use crate::engine::slot::once_box::OnceBox;
-use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, Relaxed};
+use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, Relaxed, fence_seq_cst, load_seq_cst};
 use crate::tuning::NEAR_OCTAVES;
+
+/// The octaves to which samples were added since a reader looked.
+#[derive(Debug, Default)]
+pub(super) struct Touched(AtomicU64);
+
+/// Octaves to look at: all to which samples were added, and perhaps others.
+pub(super) struct TouchedOctaves(u64);
 
 /// See the module's header.
 #[derive(Debug)]
@@ -47,6 +65,42 @@ fn near_place(octave: usize) -> (usize, u32) {
     // Not `%`: in models there is one place, and clippy objects to that.
     let place = octave.rem_euclid(NEAR_OCTAVES);
     (place, 8 * place as u32)
+}
+
+impl Touched {
+    /// Says that a sample was added to an octave, after [`add_seq_cst_u32`](crate::sync::add_seq_cst_u32).
+    #[inline(always)]
+    pub(super) fn mark(&self, octave: usize) {
+        if load_seq_cst(&self.0) & bit_of(octave) == 0 {
+            self.set(octave);
+        }
+    }
+
+    #[cold]
+    fn set(&self, octave: usize) {
+        // Relaxed: published by `large`, sum and tail.
+        self.0.fetch_or(bit_of(octave), Relaxed);
+    }
+
+    /// Takes the octaves that were touched since they were last taken. Call it after the tail, the sum and `large` were loaded, and load the buckets of
+    /// these octaves then.
+    pub(super) fn take(&self) -> TouchedOctaves {
+        // Relaxed: the fence orders it.
+        let touched = TouchedOctaves(self.0.swap(0, Relaxed));
+        // What those added who found a bit set is visible after this.
+        fence_seq_cst();
+        touched
+    }
+}
+
+impl TouchedOctaves {
+    pub(super) fn contains(&self, octave: usize) -> bool {
+        self.0 & bit_of(octave) != 0
+    }
+}
+
+fn bit_of(octave: usize) -> u64 {
+    1 << (octave % u64::BITS as usize)
 }
 
 impl SharedOctaves {

@@ -22,6 +22,11 @@ pub(crate) fn add_seq_cst(cell: &AtomicU64, amount: u64) -> u64 {
 }
 
 /// See [`add_seq_cst`].
+pub(crate) fn add_seq_cst_u32(cell: &AtomicU32, amount: u32) -> u32 {
+    cell.fetch_add(amount, Release)
+}
+
+/// See [`add_seq_cst`].
 pub(crate) fn load_seq_cst(cell: &AtomicU64) -> u64 {
     cell.load(Acquire)
 }
