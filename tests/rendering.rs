@@ -23,10 +23,19 @@ enum Step {
     Describe(u8),
     /// Lets so many seconds pass.
     Wait(u8),
-    Render(bool),
+    /// In the format of this number.
+    Render(usize),
     /// Renders a page that was made earlier.
     RenderOld,
 }
+
+const FORMATS: &[Format] = &[
+    Format::Prometheus,
+    Format::OpenMetrics,
+    Format::Json,
+    #[cfg(feature = "protobuf")]
+    Format::Protobuf,
+];
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
@@ -39,7 +48,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..4_u8).prop_map(Step::Unregister),
         1 => (0..4_u8).prop_map(Step::Describe),
         1 => (0..3_u8).prop_map(Step::Wait),
-        5 => any::<bool>().prop_map(Step::Render),
+        5 => (0..FORMATS.len()).prop_map(Step::Render),
         1 => Just(Step::RenderOld),
     ]
 }
@@ -60,11 +69,12 @@ struct Subject {
 }
 
 impl Subject {
-    fn new(keep: bool) -> Self {
+    fn new(keep: bool, created: bool) -> Self {
         let clock = Arc::new(ManualClock::new());
         let registry = Registry::builder()
             .clock(Arc::clone(&clock) as _)
             .keep_rendered(keep)
+            .created_samples(created)
             .build();
         let sizes = || HistogramOptions::values(0, 1_000).export_bounds(&[10, 100]);
         let windows = [1, 3].map(Duration::from_secs);
@@ -98,7 +108,11 @@ impl Subject {
                 // Each kind gets its share, so that families differ in what changed.
                 match series % 5 {
                     0 => self.floats.with(labels).unwrap().add(*by as f64 / 8.0),
-                    1 => self.gauges.with(labels).unwrap().set(*by as i64 - 1_000),
+                    1 => self
+                        .gauges
+                        .with(labels)
+                        .unwrap()
+                        .set(by.wrapping_sub(1_000) as i64 % 40 / 10),
                     2 => self.histograms.with(labels).unwrap().record(*by),
                     3 => self.throughputs.with(labels).unwrap().add(*by),
                     _ => {
@@ -149,17 +163,12 @@ impl Subject {
                 assert!(self.registry.describe(name, &help));
             }
             Step::Wait(seconds) => self.clock.advance(Duration::from_secs((*seconds).into())),
-            Step::Render(json) => {
-                let format = if *json {
-                    Format::Json
-                } else {
-                    Format::Prometheus
-                };
+            Step::Render(number) => {
                 let page = self.registry.page();
-                let rendered = page.render(format);
+                let rendered = page.render(FORMATS[*number]);
                 let bytes = rendered.to_vec();
                 assert_eq!(rendered.len(), bytes.len());
-                if *json {
+                if FORMATS[*number] == Format::Json {
                     serde_json::from_slice::<serde_json::Value>(&bytes).unwrap();
                 }
                 self.old.get_or_insert(page);
@@ -178,14 +187,17 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn pieces_make_the_page_that_nothing_was_kept_for(steps in prop::collection::vec(step(), 1..400)) {
-        let (mut keeps, mut keeps_not) = (Subject::new(true), Subject::new(false));
-        for step in steps.iter().chain(&[Step::Render(false), Step::Render(true)]) {
-            let (kept, not) = (keeps.take(step), keeps_not.take(step));
-            prop_assert_eq!(
-                kept.map(|bytes| String::from_utf8(bytes).unwrap()),
-                not.map(|bytes| String::from_utf8(bytes).unwrap())
-            );
+    fn pieces_make_the_page_that_nothing_was_kept_for(
+        steps in prop::collection::vec(step(), 1..400),
+        created in any::<bool>(),
+    ) {
+        let (mut keeps, mut keeps_not) = (Subject::new(true, created), Subject::new(false, created));
+        let all = (0..FORMATS.len()).map(Step::Render);
+        for step in steps.into_iter().chain(all) {
+            let (kept, not) = (keeps.take(&step), keeps_not.take(&step));
+            // As text where it is text, so that a difference can be read.
+            let readable = |bytes: Vec<u8>| String::from_utf8(bytes).map_err(|error| error.into_bytes());
+            prop_assert_eq!(kept.map(readable), not.map(readable));
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::sample::value::{Summary, Value};
 use crate::snapshot::exemplar::Exemplar;
 use crate::snapshot::histogram::HistogramSnapshot;
 use messages::{Bucket, Histogram, Label, Metric, MetricFamily, Quantile, Scalar, Timestamp};
-use prost::{Message, encode_length_delimiter};
+use prost::{Message, decode_length_delimiter, encode_length_delimiter};
 use std::time::Duration;
 
 /// The format, with the scheme by which names are written.
@@ -93,6 +93,47 @@ impl Encoder for Protobuf {
         };
         let _ = part.encode(out);
     }
+
+    fn overwrite(&self, value: &Value, series: &mut [u8]) -> bool {
+        let value = match value {
+            Value::Counter(value) => *value as f64,
+            Value::Gauge(value) => *value as f64,
+            Value::FloatCounter(value) | Value::FloatGauge(value) => *value,
+            Value::Histogram(_) | Value::Summary(_) => return false,
+        };
+        // A zero is left out.
+        let place = scalar_place(series).filter(|_| value != 0.0);
+        let Some(place) = place.and_then(|start| series.get_mut(start..start + 8)) else {
+            return false;
+        };
+        place.copy_from_slice(&value.to_le_bytes());
+        true
+    }
+}
+
+/// Where the number of a counter or a gauge stands in the bytes of its series; `None` if it was left out.
+fn scalar_place(series: &[u8]) -> Option<usize> {
+    /// Each is a field's number and the type of what follows.
+    const METRIC: u8 = 0x22;
+    const LABEL: u8 = 0x0A;
+    const GAUGE: u8 = 0x12;
+    const COUNTER: u8 = 0x1A;
+    const VALUE: u8 = 0x09;
+    let mut rest = series;
+    let length_after = |keys: &[u8], rest: &mut &[u8]| {
+        let (key, mut behind) = rest.split_first()?;
+        let length = decode_length_delimiter(&mut behind).ok();
+        let length = length.filter(|_| keys.contains(key))?;
+        *rest = behind;
+        Some(length)
+    };
+    length_after(&[METRIC], &mut rest)?;
+    while let Some(length) = length_after(&[LABEL], &mut rest) {
+        rest = rest.get(length..)?;
+    }
+    length_after(&[GAUGE, COUNTER], &mut rest)?;
+    let (key, value) = rest.split_first()?;
+    (*key == VALUE).then_some(series.len() - value.len())
 }
 
 fn histogram(family: &FamilyDescription, snapshot: &HistogramSnapshot) -> Histogram {
