@@ -1,9 +1,8 @@
 //! One page as OTLP's metrics, compared with what was delivered before.
 
+use crate::histogram_point::{HistogramPoint, exemplars};
 use crate::points::{Point, attributes, nanos, unit_code, whole};
-use epoch_metrics::{
-    HistogramSnapshot, MetricKind, Page, PageFamily, SeriesId, SeriesSnapshot, Unit, Value,
-};
+use epoch_metrics::{MetricKind, Page, PageFamily, SeriesId, SeriesSnapshot, Unit, Value};
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use opentelemetry_proto::tonic::metrics::v1::{
@@ -54,9 +53,6 @@ impl Known {
         }
     }
 }
-
-/// A data point of a histogram in the making: the values, and how many are at or below each exported bound.
-type HistogramPoint = (Point, Arc<HistogramSnapshot>, Vec<(u64, u64)>);
 
 /// One collection under way.
 pub(crate) struct Collection<'a> {
@@ -114,22 +110,16 @@ impl Collection<'_> {
                 data_points: series.filter_map(|series| self.gauge(&series)).collect(),
             }),
             (MetricKind::Histogram, HistogramForm::Explicit) => {
-                let points = series.filter_map(|series| {
-                    let (point, snapshot, cumulative) = self.histogram(&series)?;
-                    Some(point.explicit(&snapshot, &cumulative))
-                });
+                let points = series.filter_map(|series| self.histogram(&series));
                 Data::Histogram(Histogram {
-                    data_points: points.collect(),
+                    data_points: points.map(HistogramPoint::explicit).collect(),
                     aggregation_temporality,
                 })
             }
             (MetricKind::Histogram, HistogramForm::Exponential) => {
-                let points = series.filter_map(|series| {
-                    let (point, snapshot, _) = self.histogram(&series)?;
-                    Some(point.exponential(&snapshot))
-                });
+                let points = series.filter_map(|series| self.histogram(&series));
                 Data::ExponentialHistogram(ExponentialHistogram {
-                    data_points: points.collect(),
+                    data_points: points.map(HistogramPoint::exponential).collect(),
                     aggregation_temporality,
                 })
             }
@@ -215,28 +205,40 @@ impl Collection<'_> {
         };
         let id = series.id();
         let start = self.start(&id, false);
+        let cumulative = series.cumulative();
         if !self.is_delta {
             self.next.insert(id, Known::new(start, None, Vec::new()));
-            return Some((self.point(series, start), snapshot, series.cumulative()));
+            return Some(HistogramPoint {
+                point: self.point(series, start),
+                exemplars: exemplars(&snapshot, None),
+                values: snapshot,
+                cumulative,
+            });
         }
-        let cumulative = series.cumulative();
         let (mut difference, mut counts) = (Arc::clone(&snapshot), cumulative.clone());
         let known = self.known.get(&id);
-        if let Some(Value::Histogram(earlier)) = known.and_then(|known| known.value.as_ref()) {
-            // Two snapshots of one id are of the same histogram, without a reset in between, and the later one was taken later.
-            if let Ok(since) = snapshot.since(earlier) {
-                difference = Arc::new(since);
-            }
+        let earlier = match known.and_then(|known| known.value.as_ref()) {
+            Some(Value::Histogram(earlier)) => Some(&**earlier),
+            _ => None,
+        };
+        // Two snapshots of one id are of the same histogram, without a reset in between, and the later one was taken later.
+        if let Some(Ok(since)) = earlier.map(|earlier| snapshot.since(earlier)) {
+            difference = Arc::new(since);
         }
-        let earlier = known.iter().flat_map(|known| &known.cumulative);
-        for ((_, count), (_, earlier)) in counts.iter_mut().zip(earlier) {
-            *count = count.wrapping_sub(*earlier);
+        let exemplars = exemplars(&snapshot, earlier);
+        let before = known.iter().flat_map(|known| &known.cumulative);
+        for ((_, count), (_, before)) in counts.iter_mut().zip(before) {
+            *count = count.wrapping_sub(*before);
         }
         let known = Known::new(start, Some(Value::Histogram(snapshot)), cumulative);
         self.next.insert(id, known);
         let is_nothing = difference.buckets().next().is_none();
-        let point = || self.point(series, self.since);
-        (!is_nothing).then(|| (point(), difference, counts))
+        (!is_nothing).then(|| HistogramPoint {
+            point: self.point(series, self.since),
+            values: difference,
+            cumulative: counts,
+            exemplars,
+        })
     }
 
     /// A summary is sent as it is, since it has no temporality.

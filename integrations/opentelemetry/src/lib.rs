@@ -4,6 +4,7 @@ mod collection;
 mod error;
 mod exponential;
 mod exporter;
+mod histogram_point;
 mod http;
 mod points;
 mod producer;
@@ -15,3 +16,6 @@ pub use exporter::Exporter;
 pub use http::HttpSender;
 pub use producer::Producer;
 pub use running::RunningExporter;
+
+#[doc = include_str!("guide.md")]
+pub mod guide {}

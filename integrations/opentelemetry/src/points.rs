@@ -1,15 +1,11 @@
 //! OTLP's data points, made of values and of differences of values.
 
-use crate::exponential::Exponential;
-use epoch_metrics::{HistogramSnapshot, SeriesSnapshot, Summary, Unit};
+use epoch_metrics::{SeriesSnapshot, Summary, Unit};
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
-use opentelemetry_proto::tonic::metrics::v1::exponential_histogram_data_point::Buckets;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point;
 use opentelemetry_proto::tonic::metrics::v1::summary_data_point::ValueAtQuantile;
-use opentelemetry_proto::tonic::metrics::v1::{
-    ExponentialHistogramDataPoint, HistogramDataPoint, NumberDataPoint, SummaryDataPoint,
-};
-use std::time::{SystemTime, UNIX_EPOCH};
+use opentelemetry_proto::tonic::metrics::v1::{NumberDataPoint, SummaryDataPoint};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What all data points of one series have in common.
 pub(crate) struct Point {
@@ -27,57 +23,6 @@ impl Point {
             time_unix_nano: self.time,
             value: Some(value),
             ..NumberDataPoint::default()
-        }
-    }
-
-    /// `cumulative`: the exported bounds, with the number of values at or below each.
-    pub(crate) fn explicit(
-        self,
-        snapshot: &HistogramSnapshot,
-        cumulative: &[(u64, u64)],
-    ) -> HistogramDataPoint {
-        let one = divisor(snapshot.unit());
-        let count = count(snapshot);
-        let ends = cumulative.iter().map(|(_, count)| *count).chain([count]);
-        let mut before = 0;
-        let counts = ends.map(|end| end.saturating_sub(std::mem::replace(&mut before, end)));
-        let (min, max) = extremes(snapshot, one);
-        HistogramDataPoint {
-            attributes: self.attributes,
-            start_time_unix_nano: self.start,
-            time_unix_nano: self.time,
-            count,
-            sum: Some(snapshot.sum() as f64 / one),
-            bucket_counts: counts.collect(),
-            explicit_bounds: cumulative
-                .iter()
-                .map(|(bound, _)| *bound as f64 / one)
-                .collect(),
-            min,
-            max,
-            ..HistogramDataPoint::default()
-        }
-    }
-
-    pub(crate) fn exponential(self, snapshot: &HistogramSnapshot) -> ExponentialHistogramDataPoint {
-        let one = divisor(snapshot.unit());
-        let exponential = Exponential::new(snapshot, one);
-        let (min, max) = extremes(snapshot, one);
-        ExponentialHistogramDataPoint {
-            attributes: self.attributes,
-            start_time_unix_nano: self.start,
-            time_unix_nano: self.time,
-            count: count(snapshot),
-            sum: Some(snapshot.sum() as f64 / one),
-            scale: exponential.scale,
-            zero_count: exponential.zero_count,
-            positive: Some(Buckets {
-                offset: exponential.offset,
-                bucket_counts: exponential.counts,
-            }),
-            min,
-            max,
-            ..ExponentialHistogramDataPoint::default()
         }
     }
 
@@ -110,23 +55,6 @@ pub(crate) fn whole(value: u64) -> number_data_point::Value {
     }
 }
 
-/// The values in all buckets: OTLP wants the count to be the sum of the buckets. It is [`HistogramSnapshot::count`], unless a record
-/// was not finished when it was read.
-fn count(snapshot: &HistogramSnapshot) -> u64 {
-    snapshot
-        .buckets()
-        .fold(0, |sum, bucket| sum.wrapping_add(bucket.count))
-}
-
-/// The low end of the first fine bucket that is not empty, and the high end of the last one.
-fn extremes(snapshot: &HistogramSnapshot, one: f64) -> (Option<f64>, Option<f64>) {
-    let scaled = |value: u64| value as f64 / one;
-    if snapshot.buckets().next().is_none() {
-        return (None, None);
-    }
-    (Some(scaled(snapshot.min())), Some(scaled(snapshot.max())))
-}
-
 /// The labels as attributes. Names of labels that clash, which happens where the library's own metrics speak of a series that has a label
 /// `metric`, get `exported_` before them, as in the other formats.
 pub(crate) fn attributes(series: &SeriesSnapshot<'_>) -> Vec<KeyValue> {
@@ -136,15 +64,19 @@ pub(crate) fn attributes(series: &SeriesSnapshot<'_>) -> Vec<KeyValue> {
         while attributes.iter().any(|other| other.key == key) {
             key.insert_str(0, "exported_");
         }
-        attributes.push(KeyValue {
-            key,
-            value: Some(AnyValue {
-                value: Some(any_value::Value::StringValue(value.to_owned())),
-            }),
-            ..KeyValue::default()
-        });
+        attributes.push(attribute(key, value));
     }
     attributes
+}
+
+pub(crate) fn attribute(key: String, value: &str) -> KeyValue {
+    KeyValue {
+        key,
+        value: Some(AnyValue {
+            value: Some(any_value::Value::StringValue(value.to_owned())),
+        }),
+        ..KeyValue::default()
+    }
 }
 
 /// The unit in UCUM's notation. Counters and gauges have no unit of their own: what their name ends in tells it, if anything does.
@@ -161,7 +93,7 @@ pub(crate) fn unit_code(unit: Unit, is_distribution: bool, name: &str) -> &'stat
 }
 
 /// What a recorded value is divided by.
-fn divisor(unit: Unit) -> f64 {
+pub(crate) fn divisor(unit: Unit) -> f64 {
     match unit {
         Unit::Seconds => 1e9,
         Unit::Decimal(places) => 10_f64.powi(places.into()),
@@ -171,6 +103,10 @@ fn divisor(unit: Unit) -> f64 {
 
 /// Nanoseconds since 1970, as OTLP has them. 0 for earlier times.
 pub(crate) fn nanos(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    nanos_since(time.duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+/// A time since 1970 in nanoseconds.
+pub(crate) fn nanos_since(epoch: Duration) -> u64 {
+    u64::try_from(epoch.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -4,7 +4,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequ
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
-use opentelemetry_proto::tonic::metrics::v1::{Metric, NumberDataPoint};
+use opentelemetry_proto::tonic::metrics::v1::{Exemplar, Metric, NumberDataPoint, exemplar};
 use serde_json::{Map, Value, json};
 
 /// A line for each resource with its scope, then one for each data point.
@@ -52,6 +52,22 @@ fn number(point: &NumberDataPoint) -> Value {
     }
 }
 
+pub(crate) fn exemplars(exemplars: &[Exemplar]) -> Value {
+    let lines = exemplars.iter().map(|found| {
+        let Some(exemplar::Value::AsDouble(value)) = found.value else {
+            panic!("{found:?}");
+        };
+        let [trace, span] = [&found.trace_id, &found.span_id].map(|id| {
+            id.iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>()
+        });
+        let others = attributes(&found.filtered_attributes);
+        json!([value, found.time_unix_nano, trace, span, others])
+    });
+    lines.collect()
+}
+
 fn of_metric(metric: &Metric) -> Vec<Value> {
     let line = |kind: &str, temporality: i32, labels: &[KeyValue], value: Value| {
         json!([
@@ -94,7 +110,8 @@ fn of_metric(metric: &Metric) -> Vec<Value> {
                     point.min,
                     point.max,
                     point.explicit_bounds,
-                    point.bucket_counts
+                    point.bucket_counts,
+                    exemplars(&point.exemplars)
                 ]);
                 line(
                     "histogram",
@@ -117,7 +134,8 @@ fn of_metric(metric: &Metric) -> Vec<Value> {
                     point.scale,
                     point.zero_count,
                     positive.offset,
-                    positive.bucket_counts
+                    positive.bucket_counts,
+                    exemplars(&point.exemplars)
                 ]);
                 line(
                     "exponential",

@@ -4,7 +4,7 @@ mod lines;
 mod python;
 mod subject;
 
-use epoch_metrics::{FamilyOptions, HistogramOptions, Registry};
+use epoch_metrics::{FamilyOptions, HistogramOptions, ManualClock, Registry};
 use epoch_metrics_opentelemetry::{Exporter, HistogramForm, Producer};
 use opentelemetry::KeyValue;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -37,6 +37,19 @@ fn request(form: HistogramForm, temporality: Temporality) -> Vec<u8> {
         .build();
     exporter.resource(resource).export().unwrap();
     sent.lock().unwrap().clone()
+}
+
+/// The subject's exemplars: labels that are identifiers have fields of their own.
+fn exemplars() -> Value {
+    let time = 1_700_000_000_123_456_789_u64;
+    let (trace, span) = (subject::TRACE, subject::SPAN);
+    let invalid =
+        json!({"trace_id": "4bf92f3577b34da6a3ce929d0e0e473g", "span_id": "0000000000000000"});
+    json!([
+        [0.0008, time, trace, span, {"user": "ü\""}],
+        [0.005, time, "", "", {"trace_id": span, "span_id": trace}],
+        [0.07, time, "", "", invalid],
+    ])
 }
 
 /// The lines of one metric, without its name.
@@ -118,7 +131,15 @@ fn each_kind_is_what_opentelemetry_calls_it() {
         "histogram",
         2,
         zone_only,
-        [5, 0.0808, 0.0, 0.070254591, [0.001, 0.01], [2, 2, 1]],
+        [
+            5,
+            0.0808,
+            0.0,
+            0.070254591,
+            [0.001, 0.01],
+            [2, 2, 1],
+            exemplars()
+        ],
     ]);
     assert_eq!(of(&lines, "http_latency_seconds"), [latency]);
     let body = json!([
@@ -127,7 +148,7 @@ fn each_kind_is_what_opentelemetry_calls_it() {
         "histogram",
         2,
         zone_only,
-        [1, 512.0, 512.0, 515.0, [1024.0], [1, 0]]
+        [1, 512.0, 512.0, 515.0, [1024.0], [1, 0], []]
     ]);
     assert_eq!(of(&lines, "body_bytes"), [body]);
     let bounds: Vec<f64> = [1.0, 2.0, 5.0, 10.0].into();
@@ -137,7 +158,7 @@ fn each_kind_is_what_opentelemetry_calls_it() {
         "histogram",
         2,
         zone_only,
-        [0, 0.0, null, null, bounds, [0, 0, 0, 0, 0]]
+        [0, 0.0, null, null, bounds, [0, 0, 0, 0, 0], []]
     ]);
     assert_eq!(of(&lines, "empty"), [empty]);
     let wait = json!([
@@ -165,9 +186,10 @@ fn exponential_histograms_hold_the_same_values() {
         point[..4],
         [json!(5), json!(0.0808), json!(0.0), json!(0.070254591)]
     );
-    let [scale, zero, offset, counts] = &point[4..] else {
+    let [scale, zero, offset, counts, examples] = &point[4..] else {
         panic!("{point:?}");
     };
+    assert_eq!(*examples, exemplars());
     assert_eq!(zero, 1);
     // 0.8 ms to 70 ms are 6.5 octaves: with 16 buckets for each they are 104.
     assert_eq!(scale, 4);
@@ -223,6 +245,61 @@ fn starts_tell_where_values_began() {
     sizes.reset();
     assert_eq!(collect(30), [(20, 30), (10, 30)]);
     assert_eq!(collect(40), [(20, 40), (10, 40)]);
+}
+
+/// A difference has the exemplars that no delivered collection had; a clock without the time of day leaves their time out.
+#[test]
+fn differences_have_new_exemplars() {
+    let builder = Registry::builder().without_own_metrics();
+    let registry = builder.clock(Arc::new(ManualClock::new())).build();
+    let options = HistogramOptions::values(0, 100)
+        .export_bounds(&[10, 20])
+        .exemplars(true);
+    let sizes = registry.histogram("sizes", "", options).unwrap();
+    let record = |value, id: &str| {
+        let labels = [("id", id)];
+        sizes.record_with_exemplar(value, &labels).unwrap();
+    };
+    for form in [HistogramForm::Explicit, HistogramForm::Exponential] {
+        sizes.reset();
+        let mut producer = Producer::new()
+            .temporality(Temporality::Delta)
+            .histograms(form);
+        let mut collect = |is_delivered: bool| {
+            let scope = producer.collect(&registry.page());
+            if is_delivered {
+                producer.delivered();
+            }
+            let found = match scope
+                .metrics
+                .first()
+                .and_then(|metric| metric.data.as_ref())
+            {
+                Some(Data::Histogram(histogram)) => histogram.data_points[0].exemplars.clone(),
+                Some(Data::ExponentialHistogram(it)) => it.data_points[0].exemplars.clone(),
+                _ => return Value::Null,
+            };
+            lines::exemplars(&found)
+        };
+        record(5, "a");
+        record(15, "b");
+        let [a, b] =
+            [(5.0, "a"), (15.0, "b")].map(|(value, id)| json!([value, 0, "", "", {"id": id}]));
+        assert_eq!(collect(false), json!([a, b]));
+        assert_eq!(collect(true), json!([a, b]));
+        assert_eq!(collect(true), Value::Null);
+        // The exemplar of the second bucket is old; that of the first one has a new one after it.
+        record(4, "c");
+        sizes.record(14);
+        let c = json!([4.0, 0, "", "", {"id": "c"}]);
+        assert_eq!(collect(true), json!([c]));
+        sizes.record(3);
+        assert_eq!(collect(true), json!([]));
+        // What was before a reset is gone, and the same sample after it is a new one.
+        sizes.reset();
+        record(4, "c");
+        assert_eq!(collect(true), json!([c]));
+    }
 }
 
 /// Labels that clash in the library's own metrics get another name, as in the other formats.

@@ -24,6 +24,12 @@ def attributes(pairs):
 def optional(point, field):
     return getattr(point, field) if point.HasField(field) else None
 
+def exemplars(point):
+    return [
+        [e.as_double, e.time_unix_nano, e.trace_id.hex(), e.span_id.hex(), attributes(e.filtered_attributes)]
+        for e in point.exemplars if e.WhichOneof('value') == 'as_double'
+    ]
+
 def show(metric, kind, temporality, point, value):
     print(json.dumps([metric.name, metric.unit, metric.description, kind, temporality, attributes(point.attributes), value]))
 
@@ -49,6 +55,7 @@ for resource in request.resource_metrics:
                     else:
                         which = 'exponential'
                         value += [point.scale, point.zero_count, point.positive.offset, list(point.positive.bucket_counts)]
+                    value.append(exemplars(point))
                     show(metric, which, data.aggregation_temporality, point, value)
 "#;
 

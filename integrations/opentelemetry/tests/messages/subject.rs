@@ -1,10 +1,39 @@
 //! A registry with a metric of each kind.
 
-use epoch_metrics::{HistogramOptions, Page, Registry, Summary, Unit};
+use epoch_metrics::{Histogram, HistogramOptions, ManualClock, Page, Registry, Summary, Unit};
+use std::sync::Arc;
 use std::time::Duration;
 
+/// When the exemplars were recorded, since 1970.
+const TIME: Duration = Duration::new(1_700_000_000, 123_456_789);
+pub(crate) const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+pub(crate) const SPAN: &str = "00f067aa0ba902b7";
+
+/// One exemplar for each bucket: of a trace, of something like a trace, and of something else.
+fn record_exemplars(latency: &Histogram) {
+    let record = |micros, labels: &[(&str, &str)]| {
+        let duration = Duration::from_micros(micros);
+        latency
+            .record_duration_with_exemplar(duration, labels)
+            .unwrap();
+    };
+    let of_a_trace = [("trace_id", TRACE), ("user", "ü\""), ("span_id", SPAN)];
+    record(800, &of_a_trace);
+    // Too short for identifiers, too long, not hexadecimal, or nothing but zeros.
+    record(5_000, &[("trace_id", SPAN), ("span_id", TRACE)]);
+    record(
+        70_000,
+        &[
+            ("trace_id", "4bf92f3577b34da6a3ce929d0e0e473g"),
+            ("span_id", "0000000000000000"),
+        ],
+    );
+}
+
 fn registry() -> Registry {
-    let builder = Registry::builder().without_own_metrics();
+    let clock = Arc::new(ManualClock::new());
+    clock.set_unix_time(TIME);
+    let builder = Registry::builder().without_own_metrics().clock(clock);
     let registry = builder.constant_label("zone", "b\"1\"").unwrap().build();
     let requests = ["200", "ü\n"].map(|status| ("http_requests", status));
     let family = registry.counter_family("http_requests", "Requests \"answered\".", &["status"]);
@@ -31,13 +60,16 @@ fn registry() -> Registry {
     let tokens = registry.throughput("tokens", "Tokens.").unwrap();
     tokens.add(70);
     let bounds = [Duration::from_millis(1), Duration::from_millis(10)];
-    let options = HistogramOptions::durations().export_bounds(&bounds);
+    let options = HistogramOptions::durations()
+        .export_bounds(&bounds)
+        .exemplars(true);
     let latency = registry
         .histogram("http_latency", "Time to answer.", options)
         .unwrap();
-    [0, 800_000, 5_000_000, 5_000_000, 70_000_000]
+    [0, 5_000_000]
         .into_iter()
         .for_each(|nanos| latency.record_duration(Duration::from_nanos(nanos)));
+    record_exemplars(&latency);
     let options = HistogramOptions::values(0, 1 << 20)
         .unit(Unit::Bytes)
         .export_bounds(&[1 << 10]);
