@@ -325,6 +325,7 @@ fn reset_forgets_everything_and_keeps_the_configuration() {
     let windows = [Duration::from_secs(2)];
     let collector = MetricsCollector::builder()
         .prefix("gpu")
+        .unwrap()
         .recent(5)
         .windows(&windows)
         .clock(clock.clone());
@@ -532,7 +533,7 @@ fn impossible_collectors_are_refused() {
     let refused = |builder: epoch_metrics::CollectorBuilder| builder.build().unwrap_err();
     let builder = MetricsCollector::builder;
     assert!(matches!(
-        refused(builder().prefix("1 x")),
+        builder().prefix("1 x").unwrap_err(),
         RegisterError::InvalidName { .. }
     ));
     assert!(matches!(

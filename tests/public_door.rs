@@ -22,6 +22,7 @@ use std::time::Duration;
 fn the_collector_works_outside_the_crate() {
     let metrics = collector::MetricsCollector::builder()
         .prefix("outside")
+        .unwrap()
         .build()
         .unwrap();
     metrics.record_latency(Duration::from_millis(3));

@@ -16,7 +16,7 @@ pub(super) const MAX_BATCH: u64 = 1 << 20;
 /// use epoch_metrics::MetricsCollector;
 /// use std::time::Duration;
 ///
-/// let metrics = MetricsCollector::builder().prefix("inference").max_staleness(Duration::from_secs(1)).build()?;
+/// let metrics = MetricsCollector::builder().prefix("inference")?.max_staleness(Duration::from_secs(1)).build()?;
 /// metrics.record_batch_size(8);
 /// assert!(metrics.render_prometheus().contains("inference_batch_size_count 1\n"));
 /// # Ok::<(), epoch_metrics::RegisterError>(())
@@ -27,24 +27,77 @@ pub struct CollectorBuilder {
     prefix: String,
     recent: usize,
     windows: Vec<Duration>,
+    latency: DurationOptions,
     registry: RegistryBuilder,
 }
 
 impl Default for CollectorBuilder {
     fn default() -> Self {
+        let [shortest, longest] = [Duration::from_nanos(1), Duration::from_secs(3600)];
         Self {
             prefix: "server".to_owned(),
             recent: 1000,
             windows: [5, 30, 60].map(Duration::from_secs).to_vec(),
+            latency: HistogramOptions::durations()
+                .range(shortest, longest - Duration::from_nanos(1))
+                .export_bounds(&DurationOptions::DEFAULT_BOUNDS),
             registry: Registry::builder(),
         }
     }
 }
 
 impl CollectorBuilder {
-    /// What exposed names begin with; defaults to `server`.
-    pub fn prefix(mut self, prefix: &str) -> Self {
+    /// What the names of the collector's metrics begin with; defaults to `server`.
+    ///
+    /// # Errors
+    /// [`RegisterError::InvalidName`] if no metric could have this name.
+    pub fn prefix(mut self, prefix: &str) -> Result<Self, RegisterError> {
+        // A prefix of a registry has to meet the same condition.
+        let _ = Registry::builder().prefix(prefix)?;
         prefix.clone_into(&mut self.prefix);
+        Ok(self)
+    }
+
+    /// Changes the options of the latency histogram, which by default takes more than 0 and less than 1 hour, exports
+    /// [`DurationOptions::DEFAULT_BOUNDS`], and keeps [`recent`](Self::recent) samples, whatever this says of them.
+    ///
+    /// ```
+    /// use epoch_metrics::MetricsCollector;
+    /// use std::time::Duration;
+    ///
+    /// let ten_seconds = Duration::from_secs(10);
+    /// let metrics = MetricsCollector::builder()
+    ///     .latency_options(|options| options.exemplars(true).windows(&[ten_seconds]).export_windows(true))
+    ///     .build()?;
+    /// metrics.record_latency_with_exemplar(Duration::from_millis(12), &[("trace_id", "4bf92f35")])?;
+    /// let page = metrics.render_prometheus();
+    /// assert!(page.contains("server_request_latency_window_seconds_count{window=\"10s\"} 1\n"), "{page}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn latency_options(
+        mut self,
+        change: impl FnOnce(DurationOptions) -> DurationOptions,
+    ) -> Self {
+        self.latency = change(self.latency);
+        self
+    }
+
+    /// Changes the options of the collector's registry: those that this builder does not have itself.
+    ///
+    /// ```
+    /// use epoch_metrics::MetricsCollector;
+    ///
+    /// let metrics = MetricsCollector::builder()
+    ///     .registry_options(|options| options.created_samples(true))
+    ///     .build()?;
+    /// assert!(metrics.page().render_openmetrics().contains("server_requests_created "));
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn registry_options(
+        mut self,
+        change: impl FnOnce(RegistryBuilder) -> RegistryBuilder,
+    ) -> Self {
+        self.registry = change(self.registry);
         self
     }
 
@@ -113,15 +166,10 @@ impl CollectorBuilder {
         let registry = self.registry.build();
         let name = |metric: &str| format!("{}_{metric}", self.prefix);
 
-        let [shortest, longest] = [Duration::from_nanos(1), Duration::from_secs(3600)];
-        let latency = HistogramOptions::durations()
-            .range(shortest, longest - Duration::from_nanos(1))
-            .export_bounds(&DurationOptions::DEFAULT_BOUNDS)
-            .recent(self.recent);
         let latency = registry.histogram(
             &name("request_latency"),
             "Time from arrival to answer.",
-            latency,
+            self.latency.recent(self.recent),
         )?;
         let batch = HistogramOptions::values(0, MAX_BATCH)
             .significant_digits(3)

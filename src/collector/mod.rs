@@ -13,7 +13,7 @@ pub use modes::{ModeSnapshot, Transition};
 pub use sections::CollectorCacheStats;
 pub use snapshot::{BatchSnapshot, CollectorSnapshot, LatencySnapshot, ThroughputSection};
 
-use crate::{Histogram, Page, RegisterError, Registry, Scrape, Timer};
+use crate::{Histogram, Page, RecordError, RegisterError, Registry, Scrape, Timer};
 use builder::MAX_BATCH;
 use sections::Sections;
 use std::fmt;
@@ -47,8 +47,8 @@ impl CollectorBuilder {
     /// The collector.
     ///
     /// # Errors
-    /// If the prefix does not make valid names, a window is not 1 to 60 whole seconds, more recent samples are wanted than a
-    /// histogram keeps, or a constant label is one that the collector uses itself.
+    /// If a window is not 1 to 60 whole seconds, more recent samples are wanted than a histogram keeps, the options of latencies do not go
+    /// together, or a constant label is one that the collector uses itself.
     pub fn build(self) -> Result<MetricsCollector, RegisterError> {
         let (registry, sections) = self.register()?;
         Ok(MetricsCollector { registry, sections })
@@ -78,7 +78,22 @@ impl MetricsCollector {
         self.sections.latency.record_duration(latency);
     }
 
-    /// Records a latency in milliseconds. NaN, infinite, zero and negative values count as rejected.
+    /// [`Self::record_latency`], with labels such as the identifier of a trace. They are kept if
+    /// [`latency_options`](CollectorBuilder::latency_options) ask for exemplars.
+    ///
+    /// # Errors
+    /// As [`Histogram::record_duration_with_exemplar`](crate::Histogram::record_duration_with_exemplar).
+    pub fn record_latency_with_exemplar(
+        &self,
+        latency: Duration,
+        labels: &[(&str, &str)],
+    ) -> Result<(), RecordError> {
+        self.sections
+            .latency
+            .record_duration_with_exemplar(latency, labels)
+    }
+
+    /// Records a latency in milliseconds, for callers that compute with floating-point numbers. NaN, infinite, zero and negative values count as rejected.
     ///
     /// ```
     /// let metrics = epoch_metrics::MetricsCollector::new();
@@ -189,7 +204,7 @@ impl MetricsCollector {
     /// ```
     /// use epoch_metrics::{MetricsCollector, Page, Registry};
     ///
-    /// let [chat, search] = ["chat", "search"].map(|model| MetricsCollector::builder().prefix(model).build());
+    /// let [chat, search] = ["chat", "search"].map(|model| MetricsCollector::builder().prefix(model)?.build());
     /// let (chat, search, process) = (chat?, search?, Registry::new());
     /// process.gauge("threads", "Threads.")?.set(8);
     /// let page = Page::merge([chat.page(), search.page(), process.page()])?;

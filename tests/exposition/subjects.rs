@@ -150,7 +150,7 @@ pub(crate) fn busy_collector() -> MetricsCollector {
 }
 
 fn collector(prefix: &str) -> MetricsCollector {
-    let builder = MetricsCollector::builder().prefix(prefix);
+    let builder = MetricsCollector::builder().prefix(prefix).unwrap();
     let builder = builder.constant_label("host", "a \"host\"\n").unwrap();
     builder.build().unwrap()
 }
