@@ -8,7 +8,7 @@ use serde_json::Value;
 use served::{INFERRED, PATIENCE, Response, Server, output};
 use std::io::Write;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const HITS: &str = "server_model_reads_total{result=\"hit\"}";
 const MISSES: &str = "server_model_reads_total{result=\"miss\"}";
@@ -101,6 +101,64 @@ fn parts_of_a_body_are_answered_one_by_one() {
     server.await_metric("server_parts_total{status=\"400\"}", 7.0);
     server.await_metric("http_requests_total{route=\"/batch\",status=\"200\"}", 1.0);
     assert_eq!(server.metric(INFERRED), 0.0);
+}
+
+/// The exemplars of the latency, as OpenMetrics shows them.
+fn exemplars(server: &Server) -> Vec<String> {
+    let page = server.send(
+        b"GET /metrics HTTP/1.1\r\nhost: test\r\naccept: application/openmetrics-text\r\nconnection: close\r\n\r\n",
+    );
+    assert!(
+        page.body.contains("server_requests_created "),
+        "{}",
+        page.body
+    );
+    let lines = page.body.lines();
+    let lines = lines.filter(|line| line.starts_with("server_request_latency_seconds_bucket"));
+    lines
+        .filter_map(|line| Some(line.split_once(" # ")?.1.split_once(' ')?.0.to_owned()))
+        .collect()
+}
+
+#[test]
+fn sampled_traces_of_clients_become_exemplars() {
+    let server = Server::start();
+    let send = |target: &str, trace: &str, flags: &str| {
+        let body = "{\"text\": \"one\"}\n{\"text\": \"two\"}\n";
+        let length = body.len();
+        let request = format!(
+            "POST {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {length}\r\n\
+             traceparent: 00-{trace}-00f067aa0ba902b7-{flags}\r\n\r\n{body}"
+        );
+        assert_eq!(server.send(request.as_bytes()).status, 200);
+    };
+    send("/infer", &"1".repeat(32), "00"); // not sampled
+    server.await_metric(
+        "server_request_latency_window_seconds_count{window=\"10s\"}",
+        1.0,
+    );
+    assert_eq!(exemplars(&server), [] as [String; 0]);
+
+    for (target, digit, inferences) in [("/infer", "2", 2.0), ("/batch", "3", 4.0)] {
+        let trace = digit.repeat(32);
+        send(target, &trace, "01");
+        server.await_metric("server_request_latency_seconds_count", inferences);
+        let expected = format!("{{trace_id=\"{trace}\",span_id=\"00f067aa0ba902b7\"}}");
+        let found = exemplars(&server);
+        assert!(found.contains(&expected), "{found:?}");
+    }
+}
+
+#[test]
+fn the_built_in_load_sends_batches_too() {
+    let server = Server::start_with(&["--load", "2000"]);
+    let started = Instant::now();
+    let parts = || server.metric("server_parts_total{status=\"200\"}");
+    while parts() == 0.0 {
+        assert!(started.elapsed() < PATIENCE, "no batch");
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(server.metric("load_requests_total{result=\"failed\"}"), 0.0);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::metrics::Metrics;
 use crate::models::KINDS;
 use crate::parts;
 use crate::queue::Refused;
-use crate::record::Record;
+use crate::record::{Origin, Record};
 use crate::service::Server;
 use crate::waiting::Waiting;
 use hyper::body::{Body, Incoming};
@@ -63,6 +63,10 @@ pub(crate) async fn one<R: Record>(
     waiting: &Waiting,
 ) -> Answer {
     let query = request.uri().query().unwrap_or_default().to_owned();
+    let origin = Origin {
+        is_part: false,
+        trace: server.record.trace(request.headers()),
+    };
     let (model, in_query) = model_of(&query);
     // Everything but a body takes its words from the query, so that load generators need no body.
     let wanted = if request.body().is_end_stream() {
@@ -74,7 +78,7 @@ pub(crate) async fn one<R: Record>(
         }
     };
     begin(waiting).await;
-    match infer(server, &wanted, false).await {
+    match infer(server, &wanted, &origin).await {
         Ok(answer) => respond(StatusCode::OK, "application/json", answer),
         Err(Failure::Queue(refused)) => unavailable(refused),
         Err(failure) => text(failure.status(), failure.reason()),
@@ -87,12 +91,16 @@ pub(crate) async fn several<R: Record>(
     request: Request<Incoming>,
     waiting: &Waiting,
 ) -> Answer {
+    let origin = Origin {
+        is_part: true,
+        trace: server.record.trace(request.headers()),
+    };
     let body = match body::read(request.into_body()).await {
         Ok(body) => body,
         Err(error) => return refuse(&server.metrics, error),
     };
     begin(waiting).await;
-    parts::answer(server, &body).await
+    parts::answer(server, &body, &origin).await
 }
 
 /// Marks the request as complete. From now on its connection is not closed to make room for another one.
@@ -107,7 +115,7 @@ async fn begin(waiting: &Waiting) {
 pub(crate) async fn infer<R: Record>(
     server: &Server<R>,
     wanted: &Wanted,
-    part: bool,
+    origin: &Origin,
 ) -> Result<String, Failure> {
     let record = &*server.record;
     let model = server.models.get(&wanted.model, record).await;
@@ -117,7 +125,7 @@ pub(crate) async fn infer<R: Record>(
     let turns = wanted.tokens.saturating_mul(model.turns_per_token);
     let answer = server.queue.submit(turns).map_err(Failure::Queue)?;
     let answer = answer.await.map_err(|_| Failure::Queue(Refused::Closed))?;
-    let latency = record.inferred(arrived, answer.id, wanted.tokens, part);
+    let latency = record.inferred(arrived, answer.id, wanted.tokens, origin);
     Ok(format!(
         "{{\"id\":{},\"batch\":{},\"tokens\":{},\"model\":\"{}\",\"latency_ms\":{:.3}}}\n",
         answer.id,

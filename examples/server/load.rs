@@ -21,6 +21,13 @@ const BURST: u64 = 7;
 /// Requests that may be due and not sent. Beyond this the server cannot keep up, and more would only be sent later.
 const OVERDUE: usize = 1000;
 const TEXT: &str = "the quick brown fox jumps over the lazy dog";
+/// One of so many requests goes to `/batch`, with [`PARTS`].
+const BATCH_EVERY: u64 = 64;
+const PARTS: &str = r#"{"text": "to be or not to be"}
+{"text": "that is the question"}
+{"text": "print 1", "model": "code"}
+{"text": "one and one", "model": "math"}
+"#;
 
 /// What became of the requests.
 #[derive(Clone, Debug)]
@@ -79,17 +86,23 @@ async fn pace(rate: u32, due: &Semaphore) {
     }
 }
 
-/// Sends the requests that are due, one at a time. Three of four use the first model, three of four of the rest the second one, and so
-/// on, so the last models are rarely in the cache.
+/// Sends the requests that are due, one at a time, one of [`BATCH_EVERY`] with several parts. Of the others three of four use the first
+/// model, three of four of the rest the second one, and so on, so the last models are rarely in the cache.
 async fn client(address: SocketAddr, due: Arc<Semaphore>, results: Results, seed: u64) {
     let targets = KINDS.map(|model| format!("/infer?model={}", model.name));
     let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     let mut client = Client::new(address);
     while let Ok(request) = due.acquire().await {
         request.forget();
-        let model = random.next().trailing_zeros() as usize / 2;
-        let target = &targets[model.min(KINDS.len() - 1)];
-        match client.post(target, TEXT).await {
+        let sent = if random.next().is_multiple_of(BATCH_EVERY) {
+            client.post("/batch", PARTS).await
+        } else {
+            let model = random.next().trailing_zeros() as usize / 2;
+            client
+                .post(&targets[model.min(KINDS.len() - 1)], TEXT)
+                .await
+        };
+        match sent {
             Ok(()) => results.answered.inc(),
             Err(_) => {
                 results.failed.inc();

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Where to look:
-//! - `metrics.rs`, `record.rs`: the metrics, and what each request and each batch records;
+//! - `metrics.rs`, `record.rs`, `trace.rs`: the metrics, what each request and each batch records, and traces as exemplars;
 //! - `batcher.rs`: collects requests into batches: the window, the fast path while nothing is under way, the modes;
 //! - `controller.rs`, `tuner.rs`: read p99 after every batch and tune the batches; this is why reads must be cheap as well;
 //! - `infer.rs`, `parts.rs`, `models.rs`: one inference, several in one body, and the cache of prepared models;
@@ -39,6 +39,7 @@ mod queue;
 mod record;
 mod report;
 mod service;
+mod trace;
 mod tuner;
 mod waiting;
 
@@ -150,6 +151,8 @@ async fn report_each_second(report: &mut Report, metrics: &Metrics) {
     seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         seconds.tick().await;
+        // The windows of the latency begin at full seconds.
+        metrics.collector.registry().tick();
         say(report.line(metrics));
     }
 }

@@ -1,14 +1,16 @@
 //! What the server measures: the collector, and metrics of its own in the collector's registry.
 //!
 //! Everything known beforehand is looked up once, here. The implementation of [`Record`] is what each request executes: two counters, a
-//! latency and two throughputs, without a lock, a look-up or an atomic read-modify-write.
+//! latency and two throughputs, without a lock, a look-up or an atomic read-modify-write. A request whose client sends the identifier of
+//! a sampled trace becomes an exemplar of its latency as well, which allocates.
 
-use crate::record::Record;
+use crate::record::{Origin, Record};
+use crate::trace::Trace;
 use epoch_metrics::{
-    CollectorBuilder, Counter, Family, FloatGauge, Gauge, Histogram, HistogramOptions,
-    MetricsCollector, RegisterError, Registry,
+    CollectorBuilder, Counter, DurationOptions, Family, FloatGauge, Gauge, Histogram,
+    HistogramOptions, MetricsCollector, RegisterError, Registry,
 };
-use hyper::StatusCode;
+use hyper::{HeaderMap, StatusCode};
 use std::error::Error;
 use std::time::{Duration, Instant};
 
@@ -19,6 +21,9 @@ use std::time::{Duration, Instant};
 /// one. A reading of an eighth of that age is as good as a fresh one, and so only four in a second have to be built. The
 /// price: a scrape may be behind by as much.
 pub(crate) const MAX_STALENESS: Duration = Duration::from_millis(250);
+
+/// Spans of time over which pages show quantiles of the latency.
+const WINDOWS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(60)];
 
 /// Of so many answers, one has its recording timed: reading the clock twice costs about as much as what it measures.
 const TIME_EVERY: u64 = 64;
@@ -153,7 +158,17 @@ impl Metrics {
     }
 
     fn build(collector: CollectorBuilder) -> Result<Self, Box<dyn Error>> {
-        let collector = collector.max_staleness(MAX_STALENESS).build()?;
+        let latency = |options: DurationOptions| {
+            options
+                .exemplars(true)
+                .windows(&WINDOWS)
+                .export_windows(true)
+        };
+        let collector = collector
+            .max_staleness(MAX_STALENESS)
+            .latency_options(latency)
+            .registry_options(|options| options.created_samples(true))
+            .build()?;
         let registry = collector.registry();
         let requests = registry.counter_family(
             "http_requests",
@@ -210,14 +225,23 @@ impl Metrics {
     }
 
     #[inline]
-    fn record(&self, latency: Duration, tokens: u64, part: bool) {
-        let counter = if part {
+    fn record(&self, latency: Duration, tokens: u64, origin: &Origin) {
+        let counter = if origin.is_part {
             &self.inferred_parts
         } else {
             &self.inferred
         };
         counter.inc();
-        self.collector.record_latency(latency);
+        match &origin.trace {
+            None => self.collector.record_latency(latency),
+            // The labels are valid, and a latency out of range is counted.
+            Some(trace) => {
+                let labels = trace.labels();
+                let _ = self
+                    .collector
+                    .record_latency_with_exemplar(latency, &labels);
+            }
+        }
         self.collector.record_throughput(tokens, 1);
     }
 
@@ -252,18 +276,23 @@ impl Record for Metrics {
         Instant::now()
     }
 
+    #[inline]
+    fn trace(&self, headers: &HeaderMap) -> Option<Trace> {
+        Trace::of(headers)
+    }
+
     /// Inferences are counted here only.
     ///
     /// For one in [`TIME_EVERY`] the recording itself is timed, and the cost of the clock subtracted.
     #[inline]
-    fn inferred(&self, since: Instant, id: u64, tokens: u64, part: bool) -> Duration {
+    fn inferred(&self, since: Instant, id: u64, tokens: u64, origin: &Origin) -> Duration {
         let latency = since.elapsed().max(Duration::from_nanos(1));
         if !id.is_multiple_of(TIME_EVERY) {
-            self.record(latency, tokens, part);
+            self.record(latency, tokens, origin);
             return latency;
         }
         let started = Instant::now();
-        self.record(latency, tokens, part);
+        self.record(latency, tokens, origin);
         let took = started.elapsed().saturating_sub(self.clock_cost);
         // Less than the clock can see is short, not invalid.
         self.recording

@@ -20,7 +20,7 @@
 
 use crate::answers::{Answer, respond, text};
 use crate::infer::{self, Failure, Wanted};
-use crate::record::Record;
+use crate::record::{Origin, Record};
 use crate::service::Server;
 use hyper::StatusCode;
 use serde_json::{Map, Value};
@@ -34,7 +34,11 @@ const MAX_PARTS: usize = 64;
 type Problem = (StatusCode, &'static str);
 
 /// Serves all parts concurrently. If the client hangs up, the remaining ones are cancelled.
-pub(crate) async fn answer<R: Record>(server: &Arc<Server<R>>, body: &[u8]) -> Answer {
+pub(crate) async fn answer<R: Record>(
+    server: &Arc<Server<R>>,
+    body: &[u8],
+    origin: &Origin,
+) -> Answer {
     let lines = body.split(|byte| *byte == b'\n');
     let lines: Vec<_> = lines.filter(|line| !line.trim_ascii().is_empty()).collect();
     if lines.is_empty() {
@@ -51,8 +55,8 @@ pub(crate) async fn answer<R: Record>(server: &Arc<Server<R>>, body: &[u8]) -> A
     for (at, line) in lines.into_iter().enumerate() {
         match wanted(line) {
             Ok(wanted) => {
-                let server = Arc::clone(server);
-                serving.spawn(async move { (at, infer::infer(&*server, &wanted, true).await) });
+                let (server, origin) = (Arc::clone(server), origin.clone());
+                serving.spawn(async move { (at, infer::infer(&*server, &wanted, &origin).await) });
             }
             Err(reason) => answers[at] = failed(server, (StatusCode::BAD_REQUEST, reason)),
         }

@@ -1,5 +1,7 @@
 //! The interface that requests record through, so that the benchmark can run the same server without metrics.
 
+use crate::trace::Trace;
+use hyper::HeaderMap;
 use std::time::Duration;
 
 /// Records requests and batches.
@@ -13,9 +15,11 @@ pub(crate) trait Record: Send + Sync + 'static {
     /// The current time.
     fn now(&self) -> Self::Moment;
 
-    /// Records the `id`th inference, which began at `since` and is about to be answered, and returns its latency. `part` tells whether it
-    /// was a part of a body.
-    fn inferred(&self, since: Self::Moment, id: u64, tokens: u64, part: bool) -> Duration;
+    /// The trace that a request with these headers belongs to, if inferences are recorded with it.
+    fn trace(&self, headers: &HeaderMap) -> Option<Trace>;
+
+    /// Records the `id`th inference, which began at `since` and is about to be answered, and returns its latency.
+    fn inferred(&self, since: Self::Moment, id: u64, tokens: u64, origin: &Origin) -> Duration;
 
     /// Records a read of the cache of models, and whether it was a hit.
     fn model_read(&self, hit: bool);
@@ -33,6 +37,14 @@ pub(crate) trait Record: Send + Sync + 'static {
     fn mode(&self, mode: &str);
 }
 
+/// The request that an inference belongs to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Origin {
+    /// The inference was a part of a body.
+    pub(crate) is_part: bool,
+    pub(crate) trace: Option<Trace>,
+}
+
 /// Records nothing, and reads no clock.
 #[derive(Debug)]
 pub(crate) struct Nothing;
@@ -42,7 +54,11 @@ impl Record for Nothing {
 
     fn now(&self) {}
 
-    fn inferred(&self, (): (), _: u64, _: u64, _: bool) -> Duration {
+    fn trace(&self, _: &HeaderMap) -> Option<Trace> {
+        None
+    }
+
+    fn inferred(&self, (): (), _: u64, _: u64, _: &Origin) -> Duration {
         Duration::ZERO
     }
 

@@ -5,9 +5,11 @@
 
 use crate::controller::Controller;
 use crate::metrics::Metrics;
-use crate::record::Record;
+use crate::record::{Origin, Record};
 use crate::tuner::Observed;
 use epoch_metrics::MetricsCollector;
+use hyper::HeaderMap;
+use hyper::header::{CONTENT_LENGTH, HOST, HeaderValue};
 use std::error::Error;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -21,7 +23,7 @@ const BETWEEN: usize = 512 << 10;
 /// Mean times in nanoseconds. The slowest hundredth of the calls is left out: they were interrupted.
 #[derive(Debug)]
 pub(super) struct Cost {
-    /// Recording a request, with the two readings of the clock that time it.
+    /// Recording a request, with the two readings of the clock that time it and a look for the header of a trace.
     pub(super) request: f64,
     /// Recording a batch, and a read of p99 that returns the current snapshot.
     pub(super) batch: f64,
@@ -47,13 +49,22 @@ pub(super) fn measure() -> Result<Cost, Box<dyn Error>> {
         .max_staleness(Duration::ZERO)
         .build()?;
     let memory = vec![1_u64; BETWEEN / size_of::<u64>()];
+    // Those that the load sends; no trace is among them.
+    let mut headers = HeaderMap::new();
+    for name in [HOST, CONTENT_LENGTH] {
+        headers.insert(name, HeaderValue::from_static("43"));
+    }
     let mut times = [const { Vec::new() }; 4];
     for call in 0..CALLS {
         times[0].push(timed(&memory, || ()));
         times[1].push(timed(&memory, || {
+            let origin = Origin {
+                is_part: false,
+                trace: metrics.trace(&headers),
+            };
             let since = metrics.now();
             metrics.model_read(true);
-            metrics.inferred(since, call, 32, false)
+            metrics.inferred(since, call, 32, &origin)
         }));
         times[2].push(timed(&memory, || {
             metrics.batch(1, 0, true);
