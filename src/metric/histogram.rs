@@ -230,26 +230,6 @@ impl Histogram {
         self.core.recorder.reject(ThisThread);
     }
 
-    /// Makes what the calling thread needs to record values from `low` to `high`: its own cells, unless the options or
-    /// [`RegistryBuilder::ownership`](crate::RegistryBuilder::ownership) say never, and counters for the values, in the histogram's unit
-    /// (nanoseconds for [`Unit::Seconds`]). Not even the first record of such a value allocates then. The part of the values that is outside of
-    /// the histogram's range is left out.
-    ///
-    /// Returns `false` if there was no memory for it.
-    ///
-    /// ```
-    /// use epoch_metrics::{HistogramOptions, Registry};
-    ///
-    /// let latency = Registry::new().histogram("latency", "Latency.", HistogramOptions::durations())?;
-    /// assert!(latency.warm(1_000, 1_000_000_000)); // a microsecond to a second
-    /// # Ok::<(), epoch_metrics::RegisterError>(())
-    /// ```
-    pub fn warm(&self, low: u64, high: u64) -> bool {
-        let (min, max) = self.core.recorder.config().layout.range();
-        let (low, high) = (low.max(min), high.min(max));
-        low > high || self.core.recorder.warm(ThisThread, low, high)
-    }
-
     pub(super) fn unit(&self) -> Unit {
         self.core.unit
     }

@@ -21,5 +21,6 @@ pub(crate) mod options;
 pub(crate) mod throughput;
 pub(crate) mod timer;
 pub(crate) mod typed_family;
+mod warm;
 mod window;
 mod window_lengths;

@@ -163,7 +163,7 @@ impl Throughput {
     }
 
     /// Forgets everything added so far and returns it. An amount that is added at the same time is either in the total of
-    /// what is returned or in the next one, never in both and never in neither. Rates begin again with the next whole second.
+    /// what is returned or in the next one, never in both and never in neither. Rates begin again with the next whole second. It waits for no writer.
     pub fn reset(&self) -> ThroughputSnapshot {
         let context = &self.core.context;
         self.core

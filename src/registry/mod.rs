@@ -193,6 +193,17 @@ impl Registry {
         Page::new(self.snapshot(), &observers, own, usage, caches, selection)
     }
 
+    /// What all names begin with, before a `_`: the [prefix](RegistryBuilder::prefix) of the registry, if it has one.
+    ///
+    /// ```
+    /// let registry = epoch_metrics::Registry::builder().prefix("app")?.build();
+    /// assert_eq!(registry.prefix(), Some("app"));
+    /// # Ok::<(), epoch_metrics::RegisterError>(())
+    /// ```
+    pub fn prefix(&self) -> Option<&str> {
+        self.state.naming.prefix()
+    }
+
     /// The time source.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.state.context.clock

@@ -52,8 +52,6 @@ const REFUSED: &str = "metrics_facade_refused_operations";
 
 struct State {
     registry: Registry,
-    /// What the names on a page begin with.
-    prefix: String,
     settings: Settings,
     counters: Families<Counter, (), metrics::Counter>,
     gauges: Families<FloatGauge, (), metrics::Gauge>,
@@ -96,11 +94,7 @@ impl PrometheusRecorder {
             "Operations of the metrics facade on metrics that could not be registered.",
             &["metric", "reason"],
         )?;
-        let snapshot = registry.snapshot();
-        let mut names = snapshot.families().map(|family| family.name());
-        let prefix = names.find_map(|name| name.strip_suffix(REFUSED));
         let state = State {
-            prefix: sanitize_metric(prefix.unwrap_or_default()),
             registry,
             settings,
             counters: Families::default(),
@@ -190,12 +184,14 @@ impl State {
         if self.settings.recommended {
             return HashSet::new();
         }
+        let prefix = self.registry.prefix().map(sanitize_metric);
+        let prefix = prefix.map_or(String::new(), |prefix| prefix + "_");
         let names = self.counters.names().into_iter();
         names
             .map(|name| format!("{name}_total"))
             // One that was given both names has the longer one.
             .filter(|name| !name.ends_with("_total_total") && !self.counters.has(name))
-            .map(|name| format!("{}{name}", self.prefix))
+            .map(|name| format!("{prefix}{name}"))
             .collect()
     }
 
