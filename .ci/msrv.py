@@ -9,7 +9,7 @@ def version(text):
     return tuple(int(part) for part in (text.split(".") + ["0", "0"])[:3])
 
 
-metadata = json.loads(subprocess.check_output(["cargo", "metadata", "--format-version", "1"]))
+metadata = json.loads(subprocess.check_output(["cargo", "metadata", "--all-features", "--format-version", "1"]))
 packages = {(package["name"], package["version"]): package["rust_version"] for package in metadata["packages"]}
 stated = next(rust for (name, _), rust in packages.items() if name == "epoch-metrics")
 
@@ -17,7 +17,7 @@ stated = next(rust for (name, _), rust in packages.items() if name == "epoch-met
 # only other members of the workspace ask for. Loom is only ever compiled for the models.
 tree = ["cargo", "tree", "--all-features", "--target", "all", "--edges", "normal,build"]
 tree += ["--prune", "loom", "--prefix", "none", "--no-dedupe", "--format", "{p}"]
-tree += [f"--package=epoch-metrics{crate}" for crate in ["", "-facade", "-tower", "-axum"]]
+tree += [f"--package=epoch-metrics{crate}" for crate in ["", "-axum", "-facade", "-opentelemetry", "-page", "-push", "-tower"]]
 lines = subprocess.check_output(tree, text=True).splitlines()
 reached = {(line.split()[0], line.split()[1].removeprefix("v")) for line in lines if line}
 
