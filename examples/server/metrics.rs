@@ -167,7 +167,6 @@ impl Metrics {
         let collector = collector
             .max_staleness(MAX_STALENESS)
             .latency_options(latency)
-            .registry_options(|options| options.created_samples(true))
             .build()?;
         let registry = collector.registry();
         let requests = registry.counter_family(
