@@ -26,7 +26,6 @@ const BATCH_EVERY: u64 = 64;
 const PARTS: &str = r#"{"text": "to be or not to be"}
 {"text": "that is the question"}
 {"text": "print 1", "model": "code"}
-{"text": "one and one", "model": "math"}
 "#;
 
 /// What became of the requests.

@@ -69,19 +69,18 @@ impl Models {
         let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let place = match places.iter().position(|place| place.name == name) {
             Some(at) => places.remove(at),
-            None => {
-                let loaded = |place: &Arc<Place>| place.model.initialized();
-                while places.len() >= PREPARED
-                    && let Some(oldest) = places.iter().rposition(loaded)
-                {
-                    places.remove(oldest);
-                }
-                Arc::new(Place {
-                    name,
-                    model: OnceCell::new(),
-                })
-            }
+            None => Arc::new(Place {
+                name,
+                model: OnceCell::new(),
+            }),
         };
+        // More than one place can be too many: models that were loaded at the same time did not evict each other.
+        let loaded = |place: &Arc<Place>| place.model.initialized();
+        while places.len() >= PREPARED
+            && let Some(oldest) = places.iter().rposition(loaded)
+        {
+            places.remove(oldest);
+        }
         places.insert(0, Arc::clone(&place));
         place
     }

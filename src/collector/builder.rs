@@ -3,6 +3,7 @@
 use crate::collector::derived;
 use crate::collector::sections::Sections;
 use crate::{Clock, DurationOptions, HistogramOptions, RegisterError, Registry, RegistryBuilder};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ pub(super) const MAX_BATCH: u64 = 1 << 20;
 /// assert!(metrics.render_prometheus().contains("inference_batch_size_count 1\n"));
 /// # Ok::<(), epoch_metrics::RegisterError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct CollectorBuilder {
     prefix: String,
@@ -195,5 +196,15 @@ impl CollectorBuilder {
         ));
         derived::register(&sections, &registry, &self.prefix)?;
         Ok((registry, sections))
+    }
+}
+
+impl fmt::Debug for CollectorBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CollectorBuilder")
+            .field("prefix", &self.prefix)
+            .field("recent", &self.recent)
+            .field("windows", &self.windows)
+            .finish_non_exhaustive()
     }
 }
