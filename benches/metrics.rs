@@ -59,7 +59,7 @@ fn write(c: &mut Criterion) {
 }
 
 /// A snapshot and three quantiles of it.
-fn read_quantiles(histogram: &Histogram) -> [u64; 3] {
+fn read_quantiles(histogram: &Histogram) -> [Option<u64>; 3] {
     let snapshot = histogram.snapshot();
     [0.5, 0.95, 0.99].map(|q| snapshot.quantile(q))
 }

@@ -78,7 +78,7 @@ impl Report {
             quantile(0.99),
             millis(latency.max_duration().unwrap_or_default()),
             collector.batch().lifetime.count(),
-            collector.batch().lifetime.mean(),
+            collector.batch().lifetime.mean().unwrap_or_default(),
             collector.mode_transitions().count,
             errors.malformed.get(),
             errors.oversized_body.get() + errors.oversized_head.get(),

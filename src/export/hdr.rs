@@ -102,8 +102,8 @@ impl HistogramSnapshot {
                 false => writeln!(out)?,
             }
         }
-        let (mean, deviation) = (scaled(self.mean()), scaled(hdr.stdev()));
-        let (max, count) = (scaled(self.max() as f64), self.count);
+        let (mean, deviation) = (scaled(self.mean().unwrap_or_default()), scaled(hdr.stdev()));
+        let (max, count) = (scaled(self.max().unwrap_or_default() as f64), self.count);
         let (buckets, sub_buckets) = (hdr.buckets(), 2 * self.layout.octave_len());
         writeln!(out, "#[Mean    = {mean}, StdDeviation   = {deviation}]")?;
         writeln!(out, "#[Max     = {max}, Total count    = {count:12}]")?;

@@ -137,10 +137,9 @@ impl JsonWriter {
             writer.key("count").number(histogram.count());
             writer.key("rejected").number(histogram.rejected());
             writer.key("sum").number(Scaled(histogram.sum(), unit));
-            let filled = !histogram.is_empty();
-            let mean = if filled { histogram.mean() } else { f64::NAN };
+            let mean = histogram.mean().unwrap_or(f64::NAN);
             writer.key("mean").float(mean / unit.scale());
-            let in_unit = |value: u64| filled.then_some(Scaled(value.into(), unit));
+            let in_unit = |value: Option<u64>| Some(Scaled(value?.into(), unit));
             writer.key("min").optional(in_unit(histogram.min()));
             writer.key("max").optional(in_unit(histogram.max()));
             for (key, quantile) in [

@@ -23,7 +23,7 @@ use std::sync::Arc;
 /// let sizes = Registry::new().histogram("sizes", "Sizes.", HistogramOptions::values(0, 100))?;
 /// let build = || {
 ///     let source = sizes.snapshot();
-///     Health { slow: source.quantile(0.99) > 50, source }
+///     Health { slow: source.quantile(0.99) > Some(50), source }
 /// };
 /// let health = CachedValue::new(build());
 /// let read = || health.read(|health| Arc::ptr_eq(&health.source, &sizes.snapshot()), build);

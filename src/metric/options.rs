@@ -158,7 +158,7 @@ impl HistogramOptions {
     /// let options = HistogramOptions::values(0, 64).windows(&[minute]);
     /// let sizes = Registry::new().histogram("batch", "Batch sizes.", options)?;
     /// sizes.record(7);
-    /// assert_eq!(sizes.window(minute).map(|window| window.snapshot.max()), Some(7));
+    /// assert_eq!(sizes.window(minute).and_then(|window| window.snapshot.max()), Some(7));
     /// # Ok::<(), epoch_metrics::RegisterError>(())
     /// ```
     pub fn windows(mut self, windows: &[Duration]) -> Self {

@@ -111,8 +111,7 @@ impl Histogram {
     /// registry.observable_summary("latency_recent", "Latency of late.", Unit::Seconds, &["window"], move |_, observations| {
     ///     for window in read.windows() {
     ///         let held = &window.snapshot;
-    ///         let value = |q| (!held.is_empty()).then(|| held.quantile(q));
-    ///         let summary = Summary::new(held.count(), held.sum()).quantile(0.5, value(0.5)).quantile(0.99, value(0.99));
+    ///         let summary = Summary::new(held.count(), held.sum()).quantile(0.5, held.quantile(0.5)).quantile(0.99, held.quantile(0.99));
     ///         // Fails only if a window is reported twice.
     ///         let _ = observations.observe(&[&format!("{}s", window.window.as_secs())], summary);
     ///     }

@@ -24,17 +24,17 @@ use std::time::Duration;
 impl HistogramSnapshot {
     /// [`Self::quantile`] as a duration.
     pub fn quantile_duration(&self, q: f64) -> Option<Duration> {
-        self.duration(self.quantile(q).into())
+        self.duration(self.quantile(q)?.into())
     }
 
     /// [`Self::min`] as a duration.
     pub fn min_duration(&self) -> Option<Duration> {
-        self.duration(self.min().into())
+        self.duration(self.min()?.into())
     }
 
     /// [`Self::max`] as a duration.
     pub fn max_duration(&self) -> Option<Duration> {
-        self.duration(self.max().into())
+        self.duration(self.max()?.into())
     }
 
     /// The mean as a duration, rounded down to whole nanoseconds.

@@ -78,15 +78,16 @@ pub struct Bucket {
 }
 
 impl fmt::Debug for HistogramSnapshot {
-    /// One line: the totals, not the buckets.
+    /// One line: the totals, and quantiles if there are values, not the buckets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("HistogramSnapshot");
-        out.field("count", &self.count)
-            .field("sum", &self.sum)
-            .field("p50", &self.quantile(0.5));
-        out.field("p99", &self.quantile(0.99))
-            .field("max", &self.max())
-            .field("uncertain", &self.uncertain);
+        out.field("count", &self.count).field("sum", &self.sum);
+        for (name, q) in [("p50", 0.5), ("p99", 0.99), ("max", 1.0)] {
+            if let Some(value) = self.quantile(q) {
+                out.field(name, &value);
+            }
+        }
+        out.field("uncertain", &self.uncertain);
         out.finish_non_exhaustive()
     }
 }
@@ -152,22 +153,18 @@ impl HistogramSnapshot {
         self.unit
     }
 
-    /// The arithmetic mean of the values, exact up to the rounding of `f64`; 0 if the histogram is empty.
-    pub fn mean(&self) -> f64 {
-        if self.count == 0 {
-            0.0
-        } else {
-            self.sum as f64 / self.count as f64
-        }
+    /// The arithmetic mean of the values, exact up to the rounding of `f64`; `None` if the histogram is empty.
+    pub fn mean(&self) -> Option<f64> {
+        (!self.is_empty()).then(|| self.sum as f64 / self.count as f64)
     }
 
-    /// The low end of the first bucket that is not empty; 0 if the histogram is empty.
-    pub fn min(&self) -> u64 {
-        self.buckets().next().map_or(0, |bucket| bucket.low)
+    /// The low end of the first bucket that is not empty; `None` if the histogram is empty.
+    pub fn min(&self) -> Option<u64> {
+        self.buckets().next().map(|bucket| bucket.low)
     }
 
-    /// The high end of the last bucket that is not empty; 0 if the histogram is empty.
-    pub fn max(&self) -> u64 {
+    /// The high end of the last bucket that is not empty; `None` if the histogram is empty.
+    pub fn max(&self) -> Option<u64> {
         self.quantile(1.0)
     }
 
@@ -179,19 +176,19 @@ impl HistogramSnapshot {
     /// of half a second leave the 99th percentile at a millisecond. What decides something now reads
     /// [`Self::recent`], or a [window](crate::HistogramOptions::windows).
     ///
-    /// `q` is clamped to 0 to 1; NaN counts as 0. The answer is 0 if the histogram is empty.
+    /// `q` is clamped to 0 to 1; NaN counts as 0. The answer is `None` if the histogram is empty.
     ///
     /// ```
     /// use epoch_metrics::{HistogramOptions, Registry};
     ///
     /// let sizes = Registry::new().histogram("sizes", "Sizes.", HistogramOptions::values(0, 100))?;
     /// (1..=100).for_each(|size| sizes.record(size));
-    /// assert_eq!(sizes.snapshot().quantile(0.95), 95);
+    /// assert_eq!(sizes.snapshot().quantile(0.95), Some(95));
     /// # Ok::<(), epoch_metrics::RegisterError>(())
     /// ```
-    pub fn quantile(&self, q: f64) -> u64 {
-        if self.count == 0 {
-            return 0;
+    pub fn quantile(&self, q: f64) -> Option<u64> {
+        if self.is_empty() {
+            return None;
         }
         let rank = Fraction::new(q).nearest_rank(self.count);
         let mut before = 0_u64;
@@ -204,12 +201,12 @@ impl HistogramSnapshot {
             for (index, count) in octave.counts.iter() {
                 before = before.saturating_add(count);
                 if before >= rank {
-                    return self.high_end(octave, index);
+                    return Some(self.high_end(octave, index));
                 }
             }
         }
         // A merged count may have wrapped.
-        self.octaves.last().map_or(0, |octave| {
+        self.octaves.last().map(|octave| {
             let last = octave.counts.iter().next_back();
             self.high_end(octave, last.map_or(0, |(index, _)| index))
         })
@@ -282,9 +279,9 @@ impl HistogramSnapshot {
         })
     }
 
-    /// The standard deviation, computed from the buckets by HdrHistogram; 0 if the histogram is empty.
-    pub fn stdev(&self) -> f64 {
-        self.to_hdrhistogram().stdev()
+    /// The standard deviation, computed from the buckets by HdrHistogram; `None` if the histogram is empty.
+    pub fn stdev(&self) -> Option<f64> {
+        (!self.is_empty()).then(|| self.to_hdrhistogram().stdev())
     }
 
     /// The newest samples, exact; `None` if the histogram does not keep them
@@ -303,7 +300,7 @@ impl HistogramSnapshot {
 
     /// What pages show of the values.
     pub(crate) fn exported_quantiles(&self) -> Quantiles {
-        QUANTILES.map(|q| (!self.is_empty()).then(|| self.quantile(q)))
+        QUANTILES.map(|q| self.quantile(q))
     }
 
     /// The same counts in HdrHistogram's own type, which computes more statistics.

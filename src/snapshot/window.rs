@@ -23,8 +23,8 @@ use std::time::Duration;
 /// }
 /// let window = sizes.window(five).expect("a window of this histogram");
 /// assert_eq!((window.span, window.snapshot.count()), (five, 5));
-/// assert_eq!(window.snapshot.quantile(0.01), 50);
-/// assert_eq!(sizes.snapshot().quantile(0.01), 1); // since the start
+/// assert_eq!(window.snapshot.quantile(0.01), Some(50));
+/// assert_eq!(sizes.snapshot().quantile(0.01), Some(1)); // since the start
 /// # Ok::<(), epoch_metrics::RegisterError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]

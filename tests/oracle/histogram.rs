@@ -171,11 +171,7 @@ pub(crate) fn check_distribution(
     );
     assert_eq!(
         snapshot.mean(),
-        if count == 0 {
-            0.0
-        } else {
-            sum as f64 / count as f64
-        }
+        (count > 0).then(|| sum as f64 / count as f64)
     );
     let error = |value: u64| value / 10_u64.pow(u32::from(digits));
 
@@ -210,24 +206,24 @@ pub(crate) fn check_distribution(
     let (Some(&min), Some(&max)) = (sorted.first(), sorted.last()) else {
         assert_eq!(
             (snapshot.min(), snapshot.max(), snapshot.quantile(0.5)),
-            (0, 0, 0)
+            (None, None, None)
         );
         return;
     };
+    let [lowest, highest] = [snapshot.min(), snapshot.max()].map(Option::unwrap);
     assert!(
-        snapshot.min() <= min && min - snapshot.min() <= error(min),
-        "{} for {min}",
-        snapshot.min()
+        lowest <= min && min - lowest <= error(min),
+        "{lowest} for {min}"
     );
     assert!(
-        max <= snapshot.max() && snapshot.max() - max <= error(max),
-        "{} for {max}",
-        snapshot.max()
+        max <= highest && highest - max <= error(max),
+        "{highest} for {max}"
     );
     for (numerator, denominator) in QUANTILES {
         let rank = (numerator * count).div_ceil(denominator).max(1);
         let exact = sorted[rank as usize - 1];
         let quantile = snapshot.quantile(numerator as f64 / denominator as f64);
+        let quantile = quantile.unwrap();
         assert!(
             exact <= quantile && quantile - exact <= error(exact),
             "{numerator}/{denominator} of {count} values: {quantile} for {exact}"

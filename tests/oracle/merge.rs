@@ -81,8 +81,8 @@ fn everything(snapshot: &HistogramSnapshot) -> impl PartialEq + std::fmt::Debug 
         (
             snapshot.min(),
             snapshot.max(),
-            snapshot.mean().to_bits(),
-            snapshot.stdev().to_bits(),
+            snapshot.mean().map(f64::to_bits),
+            snapshot.stdev().map(f64::to_bits),
         ),
         (quantiles, snapshot.buckets().collect::<Vec<_>>()),
     )

@@ -106,7 +106,7 @@ async fn measure(
     let page = metrics.collector.snapshot();
     Ok(Measured {
         seen,
-        batch: page.batch.lifetime.mean(),
-        latency: page.latency.lifetime.mean(),
+        batch: page.batch.lifetime.mean().unwrap_or_default(),
+        latency: page.latency.lifetime.mean().unwrap_or_default(),
     })
 }

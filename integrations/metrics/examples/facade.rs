@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let family = snapshot.family("query_duration").ok_or("it was recorded")?;
     for series in family.series() {
         if let Value::Histogram(durations) = series.value() {
-            let p99 = Duration::from_nanos(durations.quantile(0.99));
+            let p99 = durations.quantile(0.99).map(Duration::from_nanos);
             println!("p99 of {:?}: {p99:?}", series.labels().collect::<Vec<_>>());
         }
     }

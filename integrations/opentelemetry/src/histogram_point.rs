@@ -79,10 +79,7 @@ fn count(snapshot: &HistogramSnapshot) -> u64 {
 /// The low end of the first fine bucket that is not empty, and the high end of the last one.
 fn extremes(snapshot: &HistogramSnapshot, one: f64) -> (Option<f64>, Option<f64>) {
     let scaled = |value: u64| value as f64 / one;
-    if snapshot.buckets().next().is_none() {
-        return (None, None);
-    }
-    (Some(scaled(snapshot.min())), Some(scaled(snapshot.max())))
+    (snapshot.min().map(scaled), snapshot.max().map(scaled))
 }
 
 /// The exemplars of a snapshot, without those that an earlier snapshot of the same histogram had.
