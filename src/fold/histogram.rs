@@ -133,7 +133,9 @@ impl Accumulator {
         let is_changed = |it: &&Octave| changed.iter().any(|new| new.octave == it.octave);
         let unchanged = self.published.iter().filter(|it| !is_changed(it));
         let mut octaves: Vec<_> = unchanged.cloned().collect();
-        octaves.extend(changed.into_iter().map(Changed::pack));
+        let changed = changed.into_iter().map(Changed::pack);
+        // An octave may have been looked at, or added to and subtracted from, and hold nothing.
+        octaves.extend(changed.filter(|it| it.total != 0));
         octaves.sort_unstable_by_key(|it| it.octave);
         self.published = octaves.into();
     }
