@@ -5,9 +5,10 @@ use crate::engine::readout::{CellsRead, PART};
 use crate::kind::{MetricKind, Unit};
 use crate::metric::histogram::HistogramCore;
 use crate::metric::throughput::ThroughputCore;
-use crate::registry::catalog::{CellValue, FamilyEntry, Stored};
+use crate::registry::catalog::{FamilyEntry, Stored};
 use crate::registry::series_snapshot::{Held, SeriesSnapshot};
 use crate::sample::description::FamilyDescription;
+use crate::sample::value::Value;
 use crate::tuning::PAGE_CELLS;
 use std::fmt;
 use std::ops::Range;
@@ -180,10 +181,10 @@ impl<'a> FamilySnapshot<'a> {
         })
     }
 
-    /// What the cells of a family of cells hold.
-    pub(super) fn cell_kind(self) -> Option<CellValue> {
+    /// The value of the series at a position of a family of cells.
+    pub(super) fn cell_at(self, position: usize) -> Option<Value> {
         match self.entry.stored {
-            Stored::Cells(kind, _) => Some(kind),
+            Stored::Cells(value, _) => Some(value.of(self.cells()?.series(position)?.1)),
             _ => None,
         }
     }

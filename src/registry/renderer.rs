@@ -136,18 +136,19 @@ impl<'a> Renderer<'a> {
         before: FamilySnapshot<'_>,
         part: &Part,
     ) -> Option<Part> {
+        let positions = family.positions_of(number);
         let (ours, theirs) = family.bits(number).zip(before.bits(number))?;
-        let kind = family.cell_kind()?;
         // Otherwise a position is not the number of a series.
-        if part.ends.len() != family.positions_of(number).len() {
+        if part.ends.len() != positions.len() {
             return None;
         }
         let mut bytes = part.bytes.clone();
         let mut overwritten = 0;
-        let cells = ours.iter().zip(theirs).take(part.ends.len()).enumerate();
-        for (series, (ours, _)) in cells.filter(|(_, (ours, theirs))| ours != theirs) {
+        let cells = ours.iter().zip(theirs).zip(positions).enumerate();
+        let changed = cells.filter(|(_, ((ours, theirs), _))| ours != theirs);
+        for (series, (_, position)) in changed {
             let place = part.range(series, self.encoder);
-            let value = kind.of(*ours);
+            let value = family.cell_at(position)?;
             if !self.encoder.overwrite(&value, &mut bytes[place]) {
                 return None;
             }
