@@ -80,8 +80,8 @@ fn a_touched_octave_is_read() {
     });
 }
 
-/// Two threads record into different octaves, of which only one is touched when a reader comes. Fails if the reader takes the touched octaves before it
-/// loads the tail.
+/// Two threads record into different octaves while a reader reads; only one octave was touched before. Fails if the reader takes the
+/// touched octaves before it loads the tail.
 #[test]
 fn octaves_are_taken_after_the_tail() {
     explore("shared::octaves_are_taken_after_the_tail", 2, 100, || {

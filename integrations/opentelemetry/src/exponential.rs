@@ -36,7 +36,7 @@ impl Exponential {
             }
             let further = bucket.high - bucket.low;
             if further > 0 {
-                // So many fine buckets are in an octave, of which the first are the widest in proportion.
+                // The number of fine buckets in an octave. The first ones are the widest relative to their values.
                 let per_octave = (bucket.low / (further + 1)).max(1).ilog2();
                 finest = finest.min(per_octave as i32 - 1);
             }

@@ -217,7 +217,7 @@ fn a_running_exporter_sends_what_is_left_at_the_end() {
     files.add(1);
     let (failed, failures) = channel();
     let running = exporter.start(Duration::from_millis(20), move |error| {
-        // Further intervals find nobody who listens.
+        // The receiver is gone when later intervals end.
         let _ = failed.send(error.to_string());
     });
     let running = running.unwrap();

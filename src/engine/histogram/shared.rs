@@ -14,8 +14,8 @@
 //!
 //! **Protocol.** bucket += 1; the octave is touched; large += its part of a large value; sum += value; tail += 1, last: each addition a
 //! read-modify-write. A reader loads the tail, the sum and `large`, then the buckets of
-//! [touched](super::shared_octaves) octaves ([`shared_cursor`](super::shared_cursor)). The buckets hold at least what the sum holds, and that at least what the tail counts. So if
-//! the buckets add up to the tail, all of them agree.
+//! [touched](super::shared_octaves) octaves ([`shared_cursor`](super::shared_cursor)). The buckets hold at least what the sum holds, and
+//! the sum at least what the tail counts. So if the buckets add up to the tail, they all agree.
 //!
 //! **Never cleared.** A reader remembers what it has counted, and adds differences. A writer that has chosen its bank and is stopped there
 //! is counted when it goes on, whatever happened to the bank in between.

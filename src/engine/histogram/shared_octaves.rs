@@ -28,7 +28,6 @@
 //!
 //! | step | by | without it | model |
 //! |---|---|---|---|
-//! | the bucket before the bit | program order | an octave is not looked at, and a sample is missing | `shared::a_touched_octave_is_read` |
 //! | a place is taken by an exchange of the bytes that were checked | program order | one octave's samples count for another | `shared::two_take_a_place` |
 //!
 //! **Progress.** Wait-free, but for the allocation: an exchange is repeated at most once for each place.
