@@ -1,4 +1,4 @@
-//! Memory that may be refused: here it never is. Cells are made one by one, since an atomic of loom or shuttle is no plain number. The
+//! Memory that may be refused: here a box is to a thread that asked for that. Cells are made one by one, since an atomic of loom or shuttle is no plain number. The
 //! crate asks for the counters of an octave during a record, so a thread can have that do what an allocator that records does.
 //!
 //! `tests/shuttle` compiles this file as well.
@@ -8,6 +8,7 @@ use std::cell::Cell;
 
 thread_local! {
     static ON_ALLOCATION: Cell<Option<Box<dyn FnOnce()>>> = Cell::new(None);
+    static REFUSES: Cell<bool> = Cell::new(false);
 }
 
 pub(crate) fn zeroed_u32(len: usize) -> Option<Box<[AtomicU32]>> {
@@ -22,7 +23,13 @@ pub(crate) fn zeroed_u64(len: usize) -> Option<Box<[AtomicU64]>> {
 }
 
 pub(crate) fn try_box<T>(value: T) -> Option<Box<T>> {
-    Some(Box::new(value))
+    (!REFUSES.with(Cell::get)).then(|| Box::new(value))
+}
+
+/// From now on this thread is refused every box: a reader of a shared block has no other bank then to send writers to.
+#[allow(dead_code, reason = "only models call it")]
+pub(crate) fn refuse_boxes() {
+    REFUSES.with(|refuses| refuses.set(true));
 }
 
 /// The next time that this thread allocates the counters of an octave, `call` is called.

@@ -1,6 +1,10 @@
 //! Which threads own cells: what is promised, as users see it.
 
 use epoch_metrics::{Counter, Ownership, Page, Registry, RegistryBuilder};
+use std::time::{Duration, Instant};
+
+/// What takes a second or two has failed by then.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A registry, and a counter in it.
 fn counter(options: RegistryBuilder) -> (Registry, Counter) {
@@ -30,8 +34,9 @@ fn refused(registry: &Registry) -> u64 {
 
 /// Counts until `done`, looking now and then. Returns how often it counted.
 fn count_until(counters: &[&Counter], done: impl Fn() -> bool) -> u64 {
-    let mut counted = 0;
+    let (mut counted, since) = (0, Instant::now());
     while !done() {
+        assert!(since.elapsed() < PATIENCE, "it never comes");
         for _ in 0..100_000 {
             counters.iter().for_each(|counter| counter.inc());
         }

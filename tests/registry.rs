@@ -913,11 +913,21 @@ fn many_metrics_keep_their_values_apart() {
     let members: Vec<_> = (0..2_000)
         .map(|i| family.with(&[&i.to_string()]).unwrap())
         .collect();
+    let singles: Vec<_> = (0..600)
+        .map(|i| registry.counter(&format!("single_{i}"), "").unwrap())
+        .collect();
     std::thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| (0..).zip(&members).for_each(|(i, member)| member.add(i)));
+            scope.spawn(|| (0..).zip(&singles).for_each(|(i, single)| single.add(i)));
         }
     });
+    let snapshot = registry.snapshot();
+    for (i, single) in (0..).zip(&singles) {
+        assert_eq!(single.get(), 3 * i);
+        let shown = counters(&snapshot, &format!("single_{i}"));
+        assert_eq!(shown.collect::<Vec<_>>(), [3 * i]);
+    }
     let shown: Vec<u64> = counters(&registry.snapshot(), "a").collect();
     let expected: Vec<u64> = (0..2_000).map(|i| 3 * i).collect();
     assert_eq!(shown, expected);

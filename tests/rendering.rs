@@ -2,7 +2,7 @@
 
 use epoch_metrics::{
     Counter, Family, FamilyOptions, FloatCounter, Format, Gauge, Histogram, HistogramOptions,
-    ManualClock, Page, Registry, Throughput, Value,
+    ManualClock, Page, Registry, Rendered, Throughput, Value,
 };
 use proptest::prelude::*;
 use std::collections::HashMap;
@@ -249,6 +249,77 @@ fn what_did_not_change_is_not_rendered_again() {
             registry.counter(&format!("{format:?}"), "").unwrap();
         });
         assert_eq!(another_family, 2, "{format:?}");
+    }
+}
+
+/// Where the first large piece of a page is, and how long it is.
+fn first_part(page: &Rendered) -> (*const u8, usize) {
+    let mut chunks = page.chunks();
+    let part = chunks.find(|chunk| chunk.len() > 4_000).unwrap();
+    (part.as_ptr(), part.len())
+}
+
+/// New values are put into the text of the page before the last one, unless somebody holds it.
+#[test]
+fn a_text_that_nobody_holds_is_written_to_again() {
+    let registry = Registry::builder().without_own_metrics().build();
+    let jobs = registry.counter_family("jobs", "", &["id"]).unwrap();
+    let handles: Vec<_> = (0..300)
+        .map(|id: u32| jobs.with(&[&id.to_string()]).unwrap())
+        .collect();
+    handles.iter().for_each(|handle| handle.add(1_000));
+    let next = |format| {
+        handles[7].inc();
+        registry.page().render(format)
+    };
+    for &format in FORMATS.iter().filter(|format| **format != Format::Json) {
+        next(format);
+        // So that no memory is free where a text was.
+        let mut taken = Vec::new();
+        let [first, second, third] = [(); 3].map(|()| {
+            let part = first_part(&next(format));
+            taken.extend((0..16).map(|_| vec![1_u8; part.1]));
+            part
+        });
+        assert_ne!(first, second, "{format:?}: the published page is changed");
+        assert_eq!(first, third, "{format:?}");
+        let held = next(format);
+        let bytes = held.to_vec();
+        next(format);
+        assert_ne!(first_part(&held), first_part(&next(format)), "{format:?}");
+        assert_eq!(
+            held.to_vec(),
+            bytes,
+            "{format:?}: a page is changed that is held"
+        );
+    }
+}
+
+/// The text of the page before the last one may be of a series that is gone.
+#[test]
+fn a_text_of_other_series_is_not_written_to_again() {
+    let registry = Registry::builder().without_own_metrics().build();
+    let jobs = registry.counter_family("jobs", "", &["id"]).unwrap();
+    let first = jobs.with(&["first"]).unwrap();
+    first.add(10);
+    jobs.with(&["other"]).unwrap().add(10);
+    let next = || {
+        first.inc();
+        registry.render_prometheus()
+    };
+    next();
+    next();
+    jobs.remove(&["other"]).unwrap();
+    next();
+    jobs.with(&["another"]).unwrap().add(10);
+    for count in 14..20 {
+        let lines = next();
+        assert!(
+            lines.ends_with(&format!(
+                "jobs_total{{id=\"first\"}} {count}\njobs_total{{id=\"another\"}} 10\n"
+            )),
+            "{lines}"
+        );
     }
 }
 

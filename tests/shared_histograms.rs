@@ -2,6 +2,7 @@
 
 use epoch_metrics::{Histogram, HistogramOptions, Ownership, Registry};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 fn histogram(registry: &Registry, ownership: Ownership) -> Histogram {
     let options = HistogramOptions::values(0, 1 << 20).recent(0);
@@ -50,7 +51,12 @@ fn a_thread_that_records_for_a_second_is_promoted() {
     let histogram = histogram(&registry, Ownership::Adaptive);
     histogram.record(1);
     assert_eq!(owners(&registry), 0);
-    let (count, sum) = record_until(&histogram, value, || owners(&registry) > 0);
+    let since = Instant::now();
+    let (count, sum) = record_until(&histogram, value, || {
+        // What takes a second or two has failed by then.
+        assert!(since.elapsed() < Duration::from_secs(60), "it never comes");
+        owners(&registry) > 0
+    });
     // Some into its own block as well.
     (0..1_000).for_each(|_| histogram.record(7));
     let snapshot = histogram.snapshot();

@@ -336,8 +336,8 @@ fn gauge_publishes_by(change: Change, read: Read) {
     assert_eq!(pages.read(&mut cache).0, [[7, 0]]);
 }
 
-/// Two threads change a gauge whose page has no shared cells yet: both add to the same cell. Fails if the second one to create
-/// the cells uses its own, or (loom reports the cell) does not acquire the other's.
+/// Two threads change a gauge whose page has no epochs of gauges yet: both changes count. Fails if the second one to create the epochs uses
+/// its own, or (loom reports the cell) does not acquire the other's.
 #[test]
 fn two_make_one_page() {
     explore("counter::two_make_one_page", 3, 20, || {
@@ -349,7 +349,7 @@ fn two_make_one_page() {
         });
         first.join().unwrap();
         second.join().unwrap();
-        assert_eq!(pages.value(A), 2);
+        assert_eq!((pages.value(A), pages.pages[0].epoch()), (2, 2));
     });
 }
 

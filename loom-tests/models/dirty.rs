@@ -131,17 +131,18 @@ fn record(thread: ModelThread<'_>, histogram: &Histogram, value: u64) {
     histogram.record(thread, value);
 }
 
-/// A thread records into a series, or has a value rejected, whose bit is set or not, while a registry reads. A reading that is current
+/// A thread records into a series, or has a value rejected, while a registry reads; the series' bit is not set, or was set by a record, or by a
+/// rejection, which leaves the tail as it is. A reading that is current
 /// after the join shows the write, and so does the next one. Fails if the bit is not set, without the fence or the sequentially
 /// consistent addition, with the bit Relaxed on either side, if the bit is set after the word, and if it is cleared after the read.
 #[test]
 fn a_write_is_read() {
     for (value, knows_word) in [(1, false), (1, true), (REJECTED, false)] {
-        for is_set in [false, true] {
+        for set_by in [None, Some(1), Some(REJECTED)] {
             explore("dirty::a_write_is_read", 3, 10, move || {
                 let model = Arc::new(Model::new(1, Ownership::Never));
                 let histogram = model.with(0, "x");
-                let write = move |model: &Model, histogram: &Histogram| {
+                let write = move |model: &Model, histogram: &Histogram, value| {
                     in_slot(0, |thread| {
                         let word = model.promotion.changes.word(thread.owner());
                         if let Some(word) = word.filter(|_| knows_word) {
@@ -155,13 +156,13 @@ fn a_write_is_read() {
                 in_slot(0, |thread| record(thread, &histogram, 1));
                 let mut cache = Cache::default();
                 model.read(&mut cache);
-                let before = 1 + u64::from(is_set);
-                if is_set {
-                    write(&model, &histogram);
+                let before = 1 + u64::from(set_by.is_some());
+                if let Some(value) = set_by {
+                    write(&model, &histogram, value);
                 }
                 let writer = spawn(&model, {
                     let histogram = std::sync::Arc::clone(&histogram);
-                    move |model| write(model, &histogram)
+                    move |model| write(model, &histogram, value)
                 });
                 let reader = spawn(&model, |model| {
                     let readout = model.read(&mut cache);

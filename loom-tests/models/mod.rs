@@ -256,7 +256,11 @@ fn recorder_of(
     promotion: Arc<Promotion>,
     dirty: DirtyBit,
 ) -> Recorder<Tally> {
-    Recorder::new(config, (), Duration::ZERO, ownership, promotion, dirty)
+    let recorder = Recorder::new(config, (), Duration::ZERO, ownership, promotion, dirty);
+    // The first reader makes what readers share. If that were a thread of the model, another one that loads the pointer would see what the
+    // first one did before, and nothing else would have to order it.
+    recorder.latest();
+    recorder
 }
 
 /// Records as a thread that owns the slot `by`.

@@ -4,7 +4,9 @@ use super::{ModelThread, claiming, explore, in_slot, only, spawn};
 use crate::engine::counter::page::Page;
 use crate::engine::slot::adaptive::Promotion;
 use crate::engine::slot::claims::SlotClaims;
-use crate::engine::slot::owner::{CurrentThread, Owner, ThreadSlot, first_write_of_value};
+use crate::engine::slot::owner::{
+    CurrentThread, NO_REGISTRY, Owner, ThreadSlot, first_write_of_value,
+};
 use crate::ownership::Ownership;
 use loom::sync::Arc;
 use std::cell::RefCell;
@@ -77,7 +79,10 @@ fn a_word_is_forgotten_with_its_slot() {
                 };
                 for _ in 0..lives {
                     (0..2).for_each(|_| process.page.add(thread, 0, 1));
+                    assert_ne!(thread.word().0, NO_REGISTRY, "the short way was not taken");
                     own.release(&process.claims);
+                    // Otherwise the next write would be counted by a word that may be another thread's by then.
+                    assert_eq!(thread.word().0, NO_REGISTRY);
                 }
             })
         });

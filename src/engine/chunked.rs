@@ -40,6 +40,11 @@ impl<T> Chunked<T> {
         self.chunks.get(number).map_or(&[], |chunk| chunk)
     }
 
+    /// A chunk, shared: it does not change while somebody holds it.
+    pub(crate) fn shared_chunk(&self, number: usize) -> Option<&Arc<Vec<T>>> {
+        self.chunks.get(number)
+    }
+
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> + ExactSizeIterator {
         (0..self.len).map(|at| &self.chunks[at / CHUNK][at % CHUNK])
     }

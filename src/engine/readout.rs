@@ -1,8 +1,9 @@
 //! What a reading holds of each group of metrics, and how long it holds.
 
 use super::chunked::Chunked;
-use super::family::cells::CellList;
+use super::family::cells::{CellKind, CellList};
 use super::family::labels::LabelValues;
+use super::family::list::Series;
 use super::family::objects::ObjectList;
 use crate::engine::throughput::Moment;
 use crate::tuning::PAGE_CELLS;
@@ -81,6 +82,27 @@ pub(crate) struct CellsRead {
     pub(crate) pages: Box<[Arc<[u64]>]>,
     /// The sum of the pages' epochs.
     pub(super) epoch: u64,
+}
+
+/// Cells that are compared at a time.
+const BLOCK: usize = 8;
+
+/// What was read of one page of a family: its series, and the values of its cells.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CellsPart<'a> {
+    kind: CellKind,
+    series: &'a Arc<Vec<Option<Series<u64>>>>,
+    cells: &'a Arc<[u64]>,
+}
+
+/// The same, kept to be compared with a later reading.
+#[derive(Clone, Debug)]
+pub(crate) struct KeptCells {
+    kind: CellKind,
+    series: Arc<Vec<Option<Series<u64>>>>,
+    cells: Arc<[u64]>,
+    /// The value of each series is what its cell holds: none was given a cell that another one had.
+    from_zero: bool,
 }
 
 impl<T: SnapshotSource> GroupRead<T> {
@@ -166,6 +188,74 @@ impl CellsRead {
         let series = self.list.series.get(position)?;
         let cell = self.pages.get(position / PAGE_CELLS)?[position % PAGE_CELLS];
         Some((&series.labels, self.list.kind.since(cell, series.item)))
+    }
+}
+
+impl CellsRead {
+    /// One page.
+    pub(crate) fn part(&self, number: usize) -> Option<CellsPart<'_>> {
+        Some(CellsPart {
+            kind: self.list.kind,
+            series: self.list.series.shared_chunk(number)?,
+            cells: self.pages.get(number)?,
+        })
+    }
+}
+
+impl CellsPart<'_> {
+    /// How many places there are, those without a series included.
+    pub(crate) fn len(self) -> usize {
+        self.series.len()
+    }
+
+    pub(crate) fn keep(self) -> KeptCells {
+        let mut series = self.series.iter().flatten();
+        KeptCells {
+            kind: self.kind,
+            series: Arc::clone(self.series),
+            cells: Arc::clone(self.cells),
+            from_zero: series.all(|series| series.item == 0),
+        }
+    }
+}
+
+impl KeptCells {
+    /// Whether a reading is of the same series, at the same places.
+    pub(crate) fn has_series_of(&self, reading: CellsPart<'_>) -> bool {
+        // Both are held, so what is changed in one is changed in a copy.
+        Arc::ptr_eq(&self.series, reading.series)
+    }
+
+    /// The places where another reading of the same series differs, and the values here and there, as a cell's bits.
+    pub(crate) fn changes<'a>(
+        &'a self,
+        reading: CellsPart<'a>,
+    ) -> impl Iterator<Item = (usize, u64, u64)> + 'a {
+        // Eight at a time: most of a page stands.
+        let blocks = self.cells.chunks(BLOCK).zip(reading.cells.chunks(BLOCK));
+        let blocks = blocks.enumerate();
+        let blocks = blocks.filter(|(_, (ours, theirs))| {
+            let cells = ours.iter().zip(*theirs);
+            cells.fold(0, |differs, (ours, theirs)| differs | (ours ^ theirs)) != 0
+        });
+        let cells = blocks.flat_map(|(block, (ours, theirs))| {
+            let places = block * BLOCK..;
+            places.zip(ours.iter().zip(theirs))
+        });
+        let changed = cells.filter(|(_, (ours, theirs))| ours != theirs);
+        changed.filter_map(|(place, (ours, theirs))| {
+            let before = match self.from_zero {
+                true => 0,
+                false => self.series.get(place)?.as_ref()?.item,
+            };
+            let value = |cell| self.kind.since(cell, before);
+            Some((place, value(*ours), value(*theirs)))
+        })
+    }
+
+    /// Takes the cells of another reading of the same series.
+    pub(crate) fn follow(&mut self, reading: CellsPart<'_>) {
+        self.cells = Arc::clone(reading.cells);
     }
 }
 

@@ -6,8 +6,8 @@
 //!
 //! | step | by | without it | model |
 //! |---|---|---|---|
-//! | begin before the lists are copied, end after the cells are read | the lock | a rebuild shows one series' writes as another's | `family::an_index_is_not_reused_under_a_rebuild` |
-//! | mark after the series left the list | the lock | the same | `family::an_index_is_not_reused_under_a_rebuild` |
+//! | begin before the lists are copied, end after the cells are read | the lock | a rebuild shows one series' writes as another's | `family::a_cell_is_kept_until_a_rebuild_has_ended` |
+//! | mark after the series left the list | the lock | the same | `family::a_cell_is_kept_until_a_rebuild_has_ended` |
 //!
 //! **Progress.** Blocking, for a few instructions.
 

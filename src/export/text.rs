@@ -17,7 +17,7 @@ use crate::sample::Encoder;
 use crate::sample::description::FamilyDescription;
 use crate::sample::escaping::{Escaping, is_legacy_label, is_legacy_name};
 use crate::sample::labels::LabelSet;
-use crate::sample::number::{GoFloat, Scaled};
+use crate::sample::number::{GoFloat, Scaled, overwrite_integer};
 use crate::sample::value::{Summary, Value};
 use crate::snapshot::exemplar::Exemplar;
 use crate::snapshot::histogram::HistogramSnapshot;
@@ -88,30 +88,26 @@ impl Encoder for Text {
         }
     }
 
-    fn overwrite(&self, value: &Value, series: &mut [u8]) -> bool {
-        let mut digits = itoa::Buffer::new();
-        let digits = match value {
-            Value::Counter(value) => digits.format(*value),
-            Value::Gauge(value) => digits.format(*value),
+    fn overwrite(
+        &self,
+        family: &FamilyDescription,
+        (from, to): (&Value, &Value),
+        series: &mut [u8],
+    ) -> bool {
+        let (from, to) = match (from, to) {
+            (Value::Counter(from), Value::Counter(to)) => (*from, *to),
+            (Value::Gauge(from), Value::Gauge(to)) if (*from < 0) == (*to < 0) => {
+                (from.unsigned_abs(), to.unsigned_abs())
+            }
             _ => return false,
         };
-        // OpenMetrics may have the time of creation in a second line.
-        let end = if self.open_metrics {
-            let line = series.iter().position(|byte| *byte == b'\n');
-            line.map_or(0, |end| end + 1)
+        // The time of creation is in a second line.
+        let line = if self.open_metrics && family.unix_origin.is_some() {
+            series.split_mut(|byte| *byte == b'\n').next()
         } else {
-            series.len()
+            series.split_last_mut().map(|(_, line)| line)
         };
-        // A space, the value, a newline.
-        let Some(start) = end.checked_sub(digits.len() + 2) else {
-            return false;
-        };
-        let place = &mut series[start..end];
-        if place.iter().rposition(|byte| *byte == b' ') != Some(0) {
-            return false;
-        }
-        place[1..=digits.len()].copy_from_slice(digits.as_bytes());
-        true
+        line.is_some_and(|line| overwrite_integer(line, from, to))
     }
 
     fn end(&self) -> &'static [u8] {

@@ -6,7 +6,8 @@
 
 use crate::deflate::{Deflated, Deflater, HEADER, trailer};
 use crate::published::Published;
-use crate::rendered::{Owner, Part, Piece, Rendered};
+use crate::rendered::part::Part;
+use crate::rendered::{Owner, Piece, Rendered};
 use crate::sample::{CACHES, Encoder};
 use std::array;
 use std::mem;

@@ -1,14 +1,13 @@
 //! One family of a registry's snapshot.
 
 use crate::engine::read_order::Readout;
-use crate::engine::readout::{CellsRead, PART};
+use crate::engine::readout::{CellsPart, CellsRead, PART};
 use crate::kind::{MetricKind, Unit};
 use crate::metric::histogram::HistogramCore;
 use crate::metric::throughput::ThroughputCore;
-use crate::registry::catalog::{FamilyEntry, Stored};
+use crate::registry::catalog::{CellValue, FamilyEntry, Stored};
 use crate::registry::series_snapshot::{Held, SeriesSnapshot};
 use crate::sample::description::FamilyDescription;
-use crate::sample::value::Value;
 use crate::tuning::PAGE_CELLS;
 use std::fmt;
 use std::ops::Range;
@@ -181,10 +180,10 @@ impl<'a> FamilySnapshot<'a> {
         })
     }
 
-    /// The value of the series at a position of a family of cells.
-    pub(super) fn cell_at(self, position: usize) -> Option<Value> {
+    /// One page of a family of cells, and what the bits of its cells are.
+    pub(super) fn cells_of(self, part: usize) -> Option<(CellsPart<'a>, CellValue)> {
         match self.entry.stored {
-            Stored::Cells(value, _) => Some(value.of(self.cells()?.series(position)?.1)),
+            Stored::Cells(value, _) => Some((self.cells()?.part(part)?, value)),
             _ => None,
         }
     }

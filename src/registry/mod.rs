@@ -26,6 +26,7 @@ mod series_id;
 mod series_snapshot;
 mod single;
 mod snapshot;
+mod spare;
 mod state;
 mod throughputs;
 mod upkeep;

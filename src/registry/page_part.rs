@@ -67,7 +67,7 @@ impl Part {
                 .caches
                 .render_selected(&self.snapshot, selection, encoder),
         };
-        let mut renderer = Renderer::new(encoder);
+        let mut renderer = Renderer::new(encoder, None);
         let observed = self.observed.iter();
         let observed = observed.map(|family| renderer.observed(family));
         (snapshot, observed.collect())

@@ -6,10 +6,14 @@
 //!
 //! Bytes are made of snapshots alone, never of live metrics: a page that is kept for long renders what it held.
 
+use crate::engine::readout::CellsPart;
+use crate::registry::catalog::CellValue;
 use crate::registry::family_snapshot::FamilySnapshot;
 use crate::registry::observer::ObservedFamily;
 use crate::registry::series_snapshot::SeriesSnapshot;
-use crate::rendered::{FamilyText, Part};
+use crate::registry::spare::SpareParts;
+use crate::rendered::FamilyText;
+use crate::rendered::part::Part;
 use crate::sample::Encoder;
 use crate::sample::description::FamilyDescription;
 use crate::sample::labels::{LabelSet, OwnedLabels};
@@ -30,6 +34,7 @@ struct Known<'a> {
 /// Renders families, one after the other.
 pub(super) struct Renderer<'a> {
     encoder: &'a dyn Encoder,
+    spare: Option<&'a mut SpareParts>,
     /// The part that is being rendered.
     bytes: Vec<u8>,
     ends: Vec<u32>,
@@ -38,9 +43,11 @@ pub(super) struct Renderer<'a> {
 }
 
 impl<'a> Renderer<'a> {
-    pub(super) fn new(encoder: &'a dyn Encoder) -> Self {
+    /// `spare`: those of earlier calls with the same registry and encoder, if there were any.
+    pub(super) fn new(encoder: &'a dyn Encoder, spare: Option<&'a mut SpareParts>) -> Self {
         Self {
             encoder,
+            spare,
             bytes: Vec::new(),
             ends: Vec::new(),
             rendered: 0,
@@ -58,7 +65,7 @@ impl<'a> Renderer<'a> {
         let mut known = known.map(|(family, text)| Known { family, text });
         // Those that were passed by.
         let mut passed = HashMap::new();
-        let rendered = families.map(|family| {
+        let rendered = families.enumerate().map(|(number, family)| {
             let wanted = key(&family);
             let same = passed.remove(&wanted).or_else(|| {
                 loop {
@@ -69,12 +76,21 @@ impl<'a> Renderer<'a> {
                     passed.insert(key(&next.family), next);
                 }
             });
-            self.family(family, same)
+            self.family(family, number, same)
         });
-        rendered.collect()
+        let rendered: Vec<_> = rendered.collect();
+        if let Some(spare) = &mut self.spare {
+            spare.truncate(rendered.len());
+        }
+        rendered
     }
 
-    fn family(&mut self, family: FamilySnapshot<'_>, known: Option<Known<'_>>) -> Arc<FamilyText> {
+    fn family(
+        &mut self,
+        family: FamilySnapshot<'_>,
+        number: usize,
+        known: Option<Known<'_>>,
+    ) -> Arc<FamilyText> {
         let count = family.parts();
         let stands = |number: &usize, known: Known<'_>| {
             known.text.parts.len() > *number && family.is_same_part(known.family, *number)
@@ -92,10 +108,10 @@ impl<'a> Renderer<'a> {
         let kept = known.map_or(&[][..], |known| &known.text.parts[..standing]);
         let mut parts = Vec::with_capacity(count);
         parts.extend_from_slice(kept);
-        for number in standing..count {
+        for part in standing..count {
             parts.push(match known {
-                Some(known) if stands(&number, known) => Arc::clone(&known.text.parts[number]),
-                known => self.part(family, number, known),
+                Some(known) if stands(&part, known) => Arc::clone(&known.text.parts[part]),
+                known => self.part(family, number, part, known),
             });
         }
         let text = FamilyText::new(parts, family.description(), self.encoder);
@@ -105,57 +121,75 @@ impl<'a> Renderer<'a> {
     fn part(
         &mut self,
         family: FamilySnapshot<'_>,
+        family_number: usize,
         number: usize,
         known: Option<Known<'_>>,
     ) -> Arc<Part> {
         self.bytes.clear();
         self.ends.clear();
+        let cells = family.cells_of(number);
         let known = known.filter(|known| family.is_comparable(known.family, number));
-        let part = known.and_then(|known| Some((known, known.text.parts.get(number)?)));
-        match part {
-            Some((known, part)) => {
-                if let Some(part) = self.overwrite(family, number, known.family, part) {
-                    return Arc::new(part);
-                }
-                self.update(family, number, known.family, part);
+        let last = known.and_then(|known| Some((known, known.text.parts.get(number)?)));
+        let Some((known, last)) = last else {
+            let positions = family.positions_of(number);
+            let series = positions.filter_map(|position| family.at(position));
+            series.for_each(|series| self.series(family, series));
+            return self.finish(cells);
+        };
+        if let Some(cells) = cells {
+            let spare = self.spare.as_mut();
+            let earlier = spare.and_then(|spare| spare.take(family_number, number));
+            if let Some(spare) = &mut self.spare {
+                spare.put(family_number, number, last);
             }
-            None => {
-                let positions = family.positions_of(number);
-                let series = positions.filter_map(|position| family.at(position));
-                series.for_each(|series| self.series(family, series));
+            if let Some(part) = self.overwrite(family, cells, last, earlier) {
+                return part;
             }
         }
-        self.finish()
+        self.update(family, number, known.family, last);
+        self.finish(cells)
     }
 
-    /// Copies a part of a family of cells, and puts new values over the old ones. `None`: that cannot be done.
+    /// Puts the values of cells over those in the text before the last one, `earlier`, or in a copy of the last one. `None`: that cannot
+    /// be done.
     fn overwrite(
         &mut self,
         family: FamilySnapshot<'_>,
-        number: usize,
-        before: FamilySnapshot<'_>,
-        part: &Part,
-    ) -> Option<Part> {
-        let positions = family.positions_of(number);
-        let (ours, theirs) = family.bits(number).zip(before.bits(number))?;
-        // Otherwise a position is not the number of a series.
-        if part.ends.len() != positions.len() {
+        (cells, value): (CellsPart<'_>, CellValue),
+        last: &Part,
+        earlier: Option<Arc<Part>>,
+    ) -> Option<Arc<Part>> {
+        let shows_them = |part: &Part| {
+            let shown = part.cells.as_ref();
+            shown.is_some_and(|shown| shown.has_series_of(cells))
+        };
+        // Otherwise a place is not the number of a series.
+        if !shows_them(last) || last.ends.len() != cells.len() {
             return None;
         }
-        let mut bytes = part.bytes.clone();
+        let mut part = match earlier {
+            // Nobody holds it any more.
+            Some(part) if shows_them(&part) && Arc::strong_count(&part) == 1 => part,
+            _ => Arc::new(last.copy()),
+        };
+        let text = Arc::get_mut(&mut part)?;
+        text.reopen();
+        let mut shown = text.cells.take()?;
+        let (description, separator) = (family.description(), self.encoder.separator().len());
         let mut overwritten = 0;
-        let cells = ours.iter().zip(theirs).zip(positions).enumerate();
-        let changed = cells.filter(|(_, ((ours, theirs), _))| ours != theirs);
-        for (series, (_, position)) in changed {
-            let place = part.range(series, self.encoder);
-            let value = family.cell_at(position)?;
-            if !self.encoder.overwrite(&value, &mut bytes[place]) {
+        for (place, from, to) in shown.changes(cells) {
+            let series = text.range(place, separator);
+            let series = &mut text.bytes[series];
+            let values = (&value.of(from), &value.of(to));
+            if !self.encoder.overwrite(description, values, series) {
                 return None;
             }
             overwritten += 1;
         }
         self.rendered += overwritten;
-        Some(Part::new(bytes, Arc::clone(&part.ends)))
+        shown.follow(cells);
+        text.cells = Some(shown);
+        Some(part)
     }
 
     /// Renders what changed of a part, and copies what stands.
@@ -221,7 +255,9 @@ impl<'a> Renderer<'a> {
             return;
         }
         self.separate();
-        let from = part.range(series.start, self.encoder).start;
+        let from = part
+            .range(series.start, self.encoder.separator().len())
+            .start;
         let ends = &part.ends[series];
         let to = ends.last().map_or(from, |end| *end as usize);
         // Modulo 2^32: the copy may stand before the place where it stood.
@@ -238,8 +274,10 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    fn finish(&self) -> Arc<Part> {
-        Arc::new(Part::new(self.bytes[..].into(), self.ends[..].into()))
+    fn finish(&self, cells: Option<(CellsPart<'_>, CellValue)>) -> Arc<Part> {
+        let (bytes, ends) = (self.bytes[..].into(), self.ends[..].into());
+        let cells = cells.map(|(cells, _)| cells.keep());
+        Arc::new(Part::new(bytes, ends, cells))
     }
 
     /// What an observable metric reported is rendered each time: it says nothing about what changed.
@@ -249,7 +287,7 @@ impl<'a> Renderer<'a> {
         for (labels, value) in &family.series {
             self.encode(&family.description, labels.view(), value, None);
         }
-        let parts = vec![self.finish()];
+        let parts = vec![self.finish(None)];
         let text = FamilyText::new(parts, &family.description, self.encoder);
         Arc::new(text)
     }

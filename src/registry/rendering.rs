@@ -8,6 +8,7 @@ use crate::registry::family_snapshot::FamilySnapshot;
 use crate::registry::renderer::Renderer;
 use crate::registry::selection::Selection;
 use crate::registry::snapshot::RegistrySnapshot;
+use crate::registry::spare::SpareParts;
 use crate::rendered::{Families, FamilyText};
 use crate::sample::{CACHES, Encoder};
 use crate::sync::{AtomicU64, Relaxed};
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 /// What a registry keeps of the last page in each format.
 pub(super) struct RenderCaches {
-    caches: [SnapshotCache<(), RenderedSnapshot>; CACHES],
+    caches: [SnapshotCache<SpareParts, RenderedSnapshot>; CACHES],
     #[cfg(feature = "gzip")]
     pub(super) compressed: CompressedCaches,
     /// Nothing is kept if this is not set.
@@ -49,7 +50,7 @@ impl RenderCaches {
                 series: 0,
                 rendered: AtomicU64::new(0),
             };
-            SnapshotCache::new((), first)
+            SnapshotCache::new(SpareParts::default(), first)
         });
         Self {
             caches,
@@ -75,13 +76,13 @@ impl RenderCaches {
         if !self.keep {
             let everything = |_: &FamilySnapshot<'_>| true;
             return Arc::new(RenderedSnapshot::new(
-                snapshot, &published, everything, encoder,
+                snapshot, &published, everything, encoder, None,
             ));
         }
         cache.answer(
             cache.request(),
             |rendered, _| is_of(rendered),
-            |(), last| RenderedSnapshot::new(snapshot, last, |_| true, encoder),
+            |spare, last| RenderedSnapshot::new(snapshot, last, |_| true, encoder, Some(spare)),
         )
     }
 
@@ -94,25 +95,27 @@ impl RenderCaches {
     ) -> Arc<RenderedSnapshot> {
         let last = self.caches[encoder.cache()].latest();
         let takes = |family: &FamilySnapshot<'_>| selection.takes(family.description());
-        Arc::new(RenderedSnapshot::new(snapshot, &last, takes, encoder))
+        Arc::new(RenderedSnapshot::new(snapshot, &last, takes, encoder, None))
     }
 }
 
 impl RenderedSnapshot {
     /// Renders the families of a snapshot for which `takes` is true. `last`: another one, usually the one before, of which as much as
-    /// possible is taken over.
+    /// possible is taken over. `spare`: texts that values can be put into, if all families are rendered.
     fn new(
         snapshot: &Arc<RegistrySnapshot>,
         last: &Self,
         takes: impl Fn(&FamilySnapshot<'_>) -> bool,
         encoder: &dyn Encoder,
+        spare: Option<&mut SpareParts>,
     ) -> Self {
-        let mut renderer = Renderer::new(encoder);
+        let mut renderer = Renderer::new(encoder, spare);
         let known = last.snapshot.families().zip(&*last.families.list);
         let families = renderer.families(snapshot.families().filter(&takes), known);
         let known = last.snapshot.rejections().zip(&last.rejections);
         let about = || snapshot.rejections().filter(&takes);
-        let rejections = renderer.families(about(), known);
+        let mut of_rejections = Renderer::new(encoder, None);
+        let rejections = of_rejections.families(about(), known);
         let first = about().next();
         let first = first.filter(|_| about().any(|family| family.is_shown()));
         let rejected = first
@@ -129,7 +132,7 @@ impl RenderedSnapshot {
                 .chain(about())
                 .map(|family| family.series().len() as u64)
                 .sum(),
-            rendered: AtomicU64::new(renderer.rendered),
+            rendered: AtomicU64::new(renderer.rendered + of_rejections.rendered),
         }
     }
 

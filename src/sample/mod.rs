@@ -58,9 +58,14 @@ pub(crate) trait Encoder: Sync {
         out: &mut Vec<u8>,
     );
 
-    /// Puts another value into the bytes of a series. `false`: it changed nothing, since it cannot, or since the value has another
-    /// length.
-    fn overwrite(&self, _value: &Value, _series: &mut [u8]) -> bool {
+    /// Puts the second value into the bytes of a series that has the first one. `false`: it cannot, or one of them is longer; the bytes may
+    /// be spoiled then.
+    fn overwrite(
+        &self,
+        _family: &FamilyDescription,
+        _values: (&Value, &Value),
+        _series: &mut [u8],
+    ) -> bool {
         false
     }
 }

@@ -81,6 +81,22 @@ impl fmt::Display for GoFloat {
     }
 }
 
+/// Puts the digits of an integer over those of another one, `from`, in which a line ends. `false`: one of them is longer.
+pub(crate) fn overwrite_integer(line: &mut [u8], mut from: u64, mut to: u64) -> bool {
+    for digit in line.iter_mut().rev() {
+        *digit = b'0' + (to % 10) as u8;
+        (from, to) = (from / 10, to / 10);
+        // The digits before this one are equal, or there are none.
+        if from == to {
+            return true;
+        }
+        if from == 0 || to == 0 {
+            return false;
+        }
+    }
+    false
+}
+
 /// The shortest decimal between 0 and 1 that reads back as the same float, as a fraction. The denominator is a power of ten, at
 /// most 10^38; a decimal that needs a larger one is smaller than 10^-20, and becomes one over it, or zero.
 pub(crate) fn decimal(value: f64) -> (u128, u128) {

@@ -120,6 +120,17 @@ fn what_did_not_change_is_taken_over() {
 }
 
 #[test]
+fn a_text_that_is_written_to_again_is_compressed_again() {
+    let registry = large_registry();
+    let family = registry.counter_family("requests", "", &["user"]).unwrap();
+    let counter = family.with(&["user-2000"]).unwrap();
+    for _ in 0..5 {
+        counter.inc();
+        check(&registry.page());
+    }
+}
+
+#[test]
 fn a_registry_that_keeps_nothing_compresses_anew() {
     let registry = Registry::builder().keep_rendered(false).build();
     registry.gauge("a", "A.").unwrap().set(1);

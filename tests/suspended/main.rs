@@ -11,6 +11,7 @@
 
 mod counts;
 mod reader;
+mod shared;
 #[path = "../single_step/mod.rs"]
 mod single_step;
 mod stepped;

@@ -11,7 +11,7 @@
 //! | step | by | without it | model |
 //! |---|---|---|---|
 //! | a cell is settled only when no handle is left | the handle counts | one series' writes count for another | `family::what_a_dropped_handle_wrote_is_detached` |
-//! | and only after the rebuilds that may read it | the mark | the same, in a snapshot | `family::an_index_is_not_reused_under_a_rebuild` |
+//! | and only after the rebuilds that may read it | the mark | the same, in a snapshot | `family::a_cell_is_kept_until_a_rebuild_has_ended` |
 //! | a gauge is cleared, and its page's epoch raised | Release | a snapshot shows the removed series' value | `family::a_gauge_is_reused` |
 //!
 //! **Progress.** That of the family's lock.

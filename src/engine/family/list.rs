@@ -2,6 +2,7 @@
 
 use super::labels::LabelValues;
 use crate::engine::chunked::Chunked;
+use std::sync::Arc;
 
 /// One series: its labels, and what readers need to find its value.
 #[derive(Clone, Debug)]
@@ -44,6 +45,11 @@ impl<T> SeriesList<T> {
     /// The series at the positions of a chunk, [`CHUNK`](crate::engine::chunked::CHUNK) of them or, at the end, fewer.
     pub(crate) fn chunk(&self, number: usize) -> &[Option<Series<T>>] {
         self.positions.chunk(number)
+    }
+
+    /// A chunk, shared: while somebody holds it, its series stay, and no other series are in its place in memory.
+    pub(crate) fn shared_chunk(&self, number: usize) -> Option<&Arc<Vec<Option<Series<T>>>>> {
+        self.positions.shared_chunk(number)
     }
 
     /// The series and their positions, by rising position.

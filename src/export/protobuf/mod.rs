@@ -94,7 +94,12 @@ impl Encoder for Protobuf {
         let _ = part.encode(out);
     }
 
-    fn overwrite(&self, value: &Value, series: &mut [u8]) -> bool {
+    fn overwrite(
+        &self,
+        _: &FamilyDescription,
+        (_, value): (&Value, &Value),
+        series: &mut [u8],
+    ) -> bool {
         let value = match value {
             Value::Counter(value) => *value as f64,
             Value::Gauge(value) => *value as f64,

@@ -70,7 +70,7 @@ mod ownership;
 mod prefetch;
 #[path = "../../../src/registry/mod.rs"]
 mod registry;
-#[path = "../../../src/rendered.rs"]
+#[path = "../../../src/rendered/mod.rs"]
 mod rendered;
 #[path = "../../../src/sample/mod.rs"]
 mod sample;

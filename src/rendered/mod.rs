@@ -4,27 +4,15 @@
 //! the bytes of some of its series. A registry keeps all of them, so what did not change goes from one page to the next without
 //! being copied.
 
-#[cfg(feature = "gzip")]
-use crate::deflate::Deflated;
-#[cfg(feature = "gzip")]
-use crate::engine::slot::once_box::OnceBox;
+pub(crate) mod part;
+
 use crate::sample::Encoder;
 use crate::sample::description::FamilyDescription;
+use part::Part;
 use std::fmt;
 use std::io;
-use std::ops::{Deref, Range};
+use std::ops::Deref;
 use std::sync::Arc;
-
-/// The bytes of some series of one family.
-#[derive(Debug)]
-pub(crate) struct Part {
-    pub(crate) bytes: Box<[u8]>,
-    /// Where each series ends. What separates it from the next one comes behind.
-    pub(crate) ends: Arc<[u32]>,
-    /// The bytes, compressed, once somebody has asked for that.
-    #[cfg(feature = "gzip")]
-    pub(crate) deflated: OnceBox<Deflated>,
-}
 
 /// The bytes of one family.
 #[derive(Debug)]
@@ -101,27 +89,6 @@ pub(crate) enum Piece<'a> {
     Part(&'a Arc<Part>),
     #[cfg(feature = "gzip")]
     Bytes(&'a Arc<[u8]>),
-}
-
-impl Part {
-    /// `ends`: where each series ends.
-    pub(crate) fn new(bytes: Box<[u8]>, ends: Arc<[u32]>) -> Self {
-        Self {
-            bytes,
-            ends,
-            #[cfg(feature = "gzip")]
-            deflated: OnceBox::default(),
-        }
-    }
-
-    /// Where the bytes of a series are. `encoder`: the one that wrote them.
-    pub(crate) fn range(&self, series: usize, encoder: &dyn Encoder) -> Range<usize> {
-        let start = match series.checked_sub(1) {
-            Some(before) => self.ends[before] as usize + encoder.separator().len(),
-            None => 0,
-        };
-        start..self.ends[series] as usize
-    }
 }
 
 impl FamilyText {

@@ -1,0 +1,58 @@
+//! The bytes of some series of one family.
+
+#[cfg(feature = "gzip")]
+use crate::deflate::Deflated;
+use crate::engine::readout::KeptCells;
+#[cfg(feature = "gzip")]
+use crate::engine::slot::once_box::OnceBox;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// See the module's header.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) bytes: Box<[u8]>,
+    /// Where each series ends. What separates it from the next one comes behind.
+    pub(crate) ends: Arc<[u32]>,
+    /// The cells that the bytes show, if they show cells.
+    pub(crate) cells: Option<KeptCells>,
+    /// The bytes, compressed, once somebody has asked for that.
+    #[cfg(feature = "gzip")]
+    pub(crate) deflated: OnceBox<Deflated>,
+}
+
+impl Part {
+    /// `ends`: where each series ends.
+    pub(crate) fn new(bytes: Box<[u8]>, ends: Arc<[u32]>, cells: Option<KeptCells>) -> Self {
+        Self {
+            bytes,
+            ends,
+            cells,
+            #[cfg(feature = "gzip")]
+            deflated: OnceBox::default(),
+        }
+    }
+
+    /// The same, in bytes of its own.
+    pub(crate) fn copy(&self) -> Self {
+        let ends = Arc::clone(&self.ends);
+        Self::new(self.bytes.clone(), ends, self.cells.clone())
+    }
+
+    /// Forgets what was made of the bytes, because they are to be changed.
+    pub(crate) fn reopen(&mut self) {
+        #[cfg(feature = "gzip")]
+        {
+            self.deflated = OnceBox::default();
+        }
+    }
+
+    /// Where the bytes of a series are. `separator`: how many bytes stand between two.
+    pub(crate) fn range(&self, series: usize, separator: usize) -> Range<usize> {
+        let start = match series.checked_sub(1) {
+            Some(before) => self.ends[before] as usize + separator,
+            None => 0,
+        };
+        start..self.ends[series] as usize
+    }
+}
