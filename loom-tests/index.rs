@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Mutex;
 
 /// Insertions that a model can make into one index.
-const INSERTIONS: usize = 8;
+const INSERTIONS: usize = 24;
 
 /// The entries are handed over by a lock that loom does not see.
 pub(crate) struct Index<V> {

@@ -352,6 +352,45 @@ impl Listed<CellList> for Changing {
     }
 }
 
+/// Many series come and go: their pages do as well, whatever a reader remembers of them, but not one whose cell a handle holds. Fails if
+/// no page is given back, if one is although the page before it is in use, or if a page that is new is held for one that was there before.
+#[test]
+fn pages_at_the_end_are_given_back() {
+    explore("family::pages_at_the_end_are_given_back", 0, 1, || {
+        let model = model(CellKind::Counter, 99);
+        let pages = |model: &Model| model.family.list().pages.len();
+        // Looks at four removed series, and at four more.
+        let look = |model: &Model| {
+            drop(model.with("other"));
+            model.remove("other");
+        };
+        let mut cache = Cache::default();
+        let names: Vec<_> = (0..6).map(|number| number.to_string()).collect();
+        let count = |n: u64| {
+            for name in &names {
+                in_slot(0, |thread| add(thread, &model.with(name), n));
+            }
+        };
+        count(5);
+        assert_eq!((pages(&model), model.read(&mut cache).0.len()), (3, 6));
+        let held = model.with("2");
+        names.iter().for_each(|name| drop(model.remove(name)));
+        (0..3).for_each(|_| look(&model));
+        // One is in use, the last one is kept.
+        assert_eq!(pages(&model), 3);
+        in_slot(0, |thread| add(thread, &held, 1));
+        drop(held);
+        (0..3).for_each(|_| look(&model));
+        assert_eq!(pages(&model), 1);
+        // As many writes as before.
+        count(1);
+        assert_eq!(pages(&model), 3);
+        let shown = model.read(&mut cache).0;
+        assert!(shown.iter().all(|(_, value)| *value == 1), "{shown:?}");
+        assert_eq!((shown.len(), model.total()), (6, 37));
+    });
+}
+
 /// A gauge's cell is given to another series while a reader reads all. No reading that shows the second series shows the first one's
 /// value as its. Fails if the cell is not cleared, if its page's epoch does not say so, or with either Relaxed.
 #[test]

@@ -61,6 +61,11 @@ impl<T: Clone> Chunked<T> {
         }
     }
 
+    /// Drops the last chunk.
+    pub(crate) fn pop_chunk(&mut self) {
+        self.len -= self.chunks.pop().map_or(0, |chunk| chunk.len());
+    }
+
     /// The entry, to be changed: in a copy of its chunk, if another clone shares it.
     pub(crate) fn get_mut(&mut self, at: usize) -> Option<&mut T> {
         Arc::make_mut(self.chunks.get_mut(at / CHUNK)?).get_mut(at % CHUNK)

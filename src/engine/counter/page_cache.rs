@@ -12,31 +12,55 @@ use std::sync::Arc;
 /// See the module's header.
 #[derive(Debug, Default)]
 pub(crate) struct PageCache {
-    /// For each page the epoch at which it was read, and its values.
-    pages: Vec<(u64, Arc<[u64]>)>,
+    pages: Vec<CachedPage>,
+}
+
+/// A page as it was read.
+#[derive(Debug)]
+struct CachedPage {
+    /// Kept, so that no other page has its address.
+    page: Arc<Page>,
+    epoch: u64,
+    values: Arc<[u64]>,
+}
+
+impl CachedPage {
+    /// A page to which nothing was written.
+    fn new(page: &Arc<Page>) -> Self {
+        Self {
+            page: Arc::clone(page),
+            epoch: 0,
+            values: [0; PAGE_CELLS].into(),
+        }
+    }
 }
 
 impl PageCache {
     /// Reads the pages again that were written to, the last one first. Returns the sum of the epochs that were read.
     pub(crate) fn refresh(&mut self, pages: &[Arc<Page>]) -> u64 {
-        self.pages
-            .resize_with(pages.len(), || (0, [0; PAGE_CELLS].into()));
+        self.pages.truncate(pages.len());
+        let further = &pages[self.pages.len()..];
+        self.pages.extend(further.iter().map(CachedPage::new));
         for (page, cached) in pages.iter().zip(&mut self.pages).rev() {
+            // Pages at the end are given back, and others come.
+            if !Arc::ptr_eq(page, &cached.page) {
+                *cached = CachedPage::new(page);
+            }
             // Before the cells: what is written from here on is read again next time.
             let epoch = page.epoch();
-            if epoch != cached.0 {
+            if epoch != cached.epoch {
                 let mut values = [0; PAGE_CELLS];
                 page.read_into(&mut values);
-                *cached = (epoch, values.into());
+                (cached.epoch, cached.values) = (epoch, values.into());
             }
         }
         self.pages
             .iter()
-            .fold(0, |sum, (epoch, _)| sum.wrapping_add(*epoch))
+            .fold(0, |sum, cached| sum.wrapping_add(cached.epoch))
     }
 
     /// The values of each page.
     pub(crate) fn values(&self) -> impl Iterator<Item = &Arc<[u64]>> {
-        self.pages.iter().map(|(_, values)| values)
+        self.pages.iter().map(|cached| &cached.values)
     }
 }

@@ -5,6 +5,9 @@
 //! ([`handles`](crate::engine::counter::handles)) and no rebuild of the registry's snapshot can read the cell for the removed series
 //! any more ([`rebuilds`](crate::engine::rebuilds)).
 //!
+//! **Pages.** The lowest free position is taken first, and a page at the end is given back when none of its cells is in use and neither is any of
+//! the page before it. So what many removals at once took, while a rebuild kept their cells, is free again afterwards.
+//!
 //! **Another series.** A counter's cell goes on from where it stands, which readers subtract: the series' *baseline*. So neither a
 //! reader nor a page's epoch sees a cell go back. A gauge's cell, or a float's, is cleared instead: its difference would not be exact.
 //!
@@ -12,6 +15,7 @@
 //! |---|---|---|---|
 //! | a cell is settled only when no handle is left | the handle counts | one series' writes count for another | `family::what_a_dropped_handle_wrote_is_detached` |
 //! | and only after the rebuilds that may read it | the mark | the same, in a snapshot | `family::a_cell_is_kept_until_a_rebuild_has_ended` |
+//! | a page is given back when no cell of it is in use, and readers tell a new one from it | program order | a snapshot shows what was there before | `family::pages_at_the_end_are_given_back` |
 //! | a gauge is cleared, and its page's epoch raised | Release | a snapshot shows the removed series' value | `family::a_gauge_is_reused` |
 //!
 //! **Progress.** That of the family's lock.
@@ -25,13 +29,16 @@ use crate::engine::counter::page::Page;
 use crate::engine::rebuilds::{Mark, Rebuilds};
 use crate::engine::throughput::Moment;
 use crate::tuning::PAGE_CELLS;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Removed series that are looked at whenever one is created or removed: more than come, so that they do not pile up.
 const LOOKS: usize = 4;
+
+/// Room for so many of them is kept.
+const KEPT: usize = 64;
 
 /// What the bits of a cell mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +98,9 @@ pub(crate) struct Cells<H, V> {
     handle: fn(CellHandle) -> H,
     value: fn(u64) -> V,
     /// Positions that another series can have.
-    free: Vec<usize>,
+    free: BTreeSet<usize>,
+    /// By page, how many of its positions are not free.
+    used: Vec<usize>,
     removed: VecDeque<Removed>,
     detached: u64,
     rebuilds: Arc<Rebuilds>,
@@ -137,7 +146,8 @@ impl<H, V> Cells<H, V> {
             now: None,
             handle,
             value,
-            free: Vec::new(),
+            free: BTreeSet::new(),
+            used: Vec::new(),
             removed: VecDeque::new(),
             detached: 0,
             rebuilds: Arc::clone(rebuilds),
@@ -165,10 +175,28 @@ impl<H, V> Cells<H, V> {
                 if self.list.kind != CellKind::Counter {
                     page.clear(index);
                 }
-                self.free.push(removed.position);
+                self.free.insert(removed.position);
+                self.used[removed.position / PAGE_CELLS] -= 1;
             } else {
                 self.removed.push_back(removed);
             }
+        }
+        self.give_back_pages();
+    }
+
+    /// Gives back pages at the end, but for one that is not in use: the next series may need it.
+    fn give_back_pages(&mut self) {
+        while let [.., 0, 0] = &*self.used {
+            let list = Arc::make_mut(&mut self.list);
+            Arc::make_mut(&mut list.pages).pop();
+            list.series.pop_empty_chunk();
+            list.created.pop_chunk();
+            self.used.pop();
+            self.free.split_off(&(self.used.len() * PAGE_CELLS));
+        }
+        let room = 2 * self.removed.len() + KEPT;
+        if self.removed.capacity() > 2 * room {
+            self.removed.shrink_to(room);
         }
     }
 
@@ -202,12 +230,14 @@ impl<H: Clone + Send + Sync, V> Members for Cells<H, V> {
 
     fn create(&mut self, labels: &LabelValues) -> (H, usize) {
         self.settle();
-        let position = self.free.pop();
+        let position = self.free.pop_first();
         let position = position.unwrap_or_else(|| self.list.series.positions());
         let list = Arc::make_mut(&mut self.list);
         if position == list.pages.len() * PAGE_CELLS {
             Arc::make_mut(&mut list.pages).push(Arc::new((self.new_page)()));
+            self.used.push(0);
         }
+        self.used[position / PAGE_CELLS] += 1;
         let (page, index) = list.cell(position);
         let item = match list.kind {
             CellKind::Counter => page.value(index),

@@ -70,6 +70,11 @@ impl<T: Clone> SeriesList<T> {
         self.len += 1;
     }
 
+    /// Drops the last chunk, which has no series.
+    pub(crate) fn pop_empty_chunk(&mut self) {
+        self.positions.pop_chunk();
+    }
+
     /// Takes the series off its position.
     pub(crate) fn take(&mut self, position: usize) -> Option<Series<T>> {
         let taken = self.positions.get_mut(position)?.take();
