@@ -214,7 +214,7 @@ impl RegistryBuilder {
     /// |---|---|
     /// | `epoch_metrics_rendered_pages_total` | pages rendered, in all formats, before this one |
     /// | `epoch_metrics_rendering_seconds_total` | time that this took, compression aside |
-    /// | `epoch_metrics_rendered_series_total` | series on these pages that were rendered anew |
+    /// | `epoch_metrics_rendered_series_total` | series on these pages that were rendered anew; one change may count twice, since two texts take turns |
     /// | `epoch_metrics_reused_series_total` | series on these pages that were taken over from an earlier page |
     /// | `epoch_metrics_page_bytes` | length of the last of these pages |
     /// | `epoch_metrics_snapshot_age_seconds` | age of the snapshot that this page shows |

@@ -11,6 +11,7 @@ mod pin;
 mod read;
 mod record;
 mod render;
+mod render_formats;
 mod render_histograms;
 mod resident;
 mod scrape;
@@ -50,6 +51,7 @@ const SECTIONS: [Section; 13] = [
     ("render", |run| {
         render::render(run);
         render_histograms::render(run);
+        render_formats::render(run);
     }),
     ("series", series::series),
 ];

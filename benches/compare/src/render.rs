@@ -12,7 +12,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 /// A family of counters of one library, told apart by the label `id`.
-trait Family {
+pub(crate) trait Family {
     fn new(series: usize) -> Self;
     fn increment(&self, series: usize);
     /// Renders a page, and returns its length in bytes.
@@ -23,9 +23,17 @@ fn label(series: usize) -> String {
     series.to_string()
 }
 
-struct Ours {
+pub(crate) struct Ours {
     registry: epoch_metrics::Registry,
     series: Vec<epoch_metrics::Counter>,
+}
+
+impl Ours {
+    /// Answers a scrape, and returns the length of the body in bytes.
+    pub(crate) fn scrape(&self, accept: &str, encoding: &str) -> usize {
+        let scrape = self.registry.scrape([accept], [encoding]);
+        black_box(scrape.into_body()).len()
+    }
 }
 
 impl Family for Ours {
