@@ -114,6 +114,9 @@ impl<'a> Renderer<'a> {
                 known => self.part(family, number, part, known),
             });
         }
+        if let Some(spare) = &mut self.spare {
+            spare.truncate_parts(number, count);
+        }
         let text = FamilyText::new(parts, family.description(), self.encoder);
         Arc::new(text)
     }

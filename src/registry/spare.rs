@@ -30,4 +30,11 @@ impl SpareParts {
     pub(super) fn truncate(&mut self, families: usize) {
         self.0.truncate(families);
     }
+
+    /// Keeps only those of so many parts of a family.
+    pub(super) fn truncate_parts(&mut self, family: usize, parts: usize) {
+        if let Some(spare) = self.0.get_mut(family) {
+            spare.truncate(parts);
+        }
+    }
 }
