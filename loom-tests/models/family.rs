@@ -374,7 +374,9 @@ fn pages_at_the_end_are_given_back() {
         count(5);
         assert_eq!((pages(&model), model.read(&mut cache).0.len()), (3, 6));
         let held = model.with("2");
-        names.iter().for_each(|name| drop(model.remove(name)));
+        for name in &names {
+            assert_eq!(model.remove(name), Some(5));
+        }
         (0..3).for_each(|_| look(&model));
         // One is in use, the last one is kept.
         assert_eq!(pages(&model), 3);
