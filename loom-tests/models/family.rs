@@ -295,21 +295,10 @@ fn a_cell_is_kept_until_a_rebuild_has_ended() {
             let model = model(CellKind::Counter, 9);
             model.count(0, "x");
             let changed = Arc::clone(&model);
-            let change = move || {
+            let metrics = changing(&model, move || {
                 assert_eq!(changed.remove("x"), Some(1));
                 (0..2).for_each(|_| changed.count(0, "y"));
-            };
-            let changing = Changing {
-                family: std::sync::Arc::clone(&model.family),
-                change: Mutex::new(Some(Box::new(change))),
-            };
-            let metrics = Metrics {
-                rebuilds: std::sync::Arc::clone(&model.metrics.rebuilds),
-                pages: [PageGroup::Family(std::sync::Arc::new(changing))]
-                    .into_iter()
-                    .collect(),
-                ..Metrics::default()
-            };
+            });
             let mut cache = Cache::default();
             assert_eq!(shown(&metrics, &mut cache), [("x".to_owned(), 1)]);
             assert_eq!(shown(&metrics, &mut cache), [("y".to_owned(), 2)]);
@@ -321,7 +310,49 @@ fn a_cell_is_kept_until_a_rebuild_has_ended() {
     );
 }
 
-/// A family that is changed when its list has been copied for the first time.
+/// A series is created and written to when a reading has copied the list, before it reads the cells. What changed on the page since an earlier
+/// reading is what its series hold, and no more. Fails if all cells of a page are compared.
+#[test]
+fn what_changed_on_a_page_is_of_its_series() {
+    explore(
+        "family::what_changed_on_a_page_is_of_its_series",
+        0,
+        1,
+        || {
+            let model = model(CellKind::Counter, 9);
+            model.count(0, "x");
+            let earlier = model.metrics.sources().read(&mut Cache::default(), NOW);
+            model.count(0, "x");
+            let changed = Arc::clone(&model);
+            let changing = changing(&model, move || changed.count(0, "y"));
+            let later = changing.sources().read(&mut Cache::default(), NOW);
+            let [earlier, later] = [&earlier, &later].map(|readout| {
+                let family = readout.pages[0].family().expect("the first is a family");
+                family.part(0).expect("it has a page")
+            });
+            let kept = earlier.keep();
+            assert!(kept.has_series_of(later));
+            assert_eq!(kept.changes(later).collect::<Vec<_>>(), [(0, 1, 2)]);
+        },
+    );
+}
+
+/// A registry of the model's family alone, which is changed when its list has been copied for the first time.
+fn changing(model: &Model, change: impl FnOnce() + 'static) -> Metrics {
+    let changing = Changing {
+        family: std::sync::Arc::clone(&model.family),
+        change: Mutex::new(Some(Box::new(change))),
+    };
+    Metrics {
+        rebuilds: std::sync::Arc::clone(&model.metrics.rebuilds),
+        pages: [PageGroup::Family(std::sync::Arc::new(changing))]
+            .into_iter()
+            .collect(),
+        ..Metrics::default()
+    }
+}
+
+/// See [`changing`].
 struct Changing {
     family: std::sync::Arc<Family>,
     change: Mutex<Option<Box<dyn FnOnce()>>>,

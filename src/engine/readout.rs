@@ -231,8 +231,11 @@ impl KeptCells {
         &'a self,
         reading: CellsPart<'a>,
     ) -> impl Iterator<Item = (usize, u64, u64)> + 'a {
+        // A reading copies the list before it reads the cells: cells behind its end may be of series that came in between.
+        let places = ..self.series.len();
+        let (ours, theirs) = (&self.cells[places], &reading.cells[places]);
         // Eight at a time: most of a page stands.
-        let blocks = self.cells.chunks(BLOCK).zip(reading.cells.chunks(BLOCK));
+        let blocks = ours.chunks(BLOCK).zip(theirs.chunks(BLOCK));
         let blocks = blocks.enumerate();
         let blocks = blocks.filter(|(_, (ours, theirs))| {
             let cells = ours.iter().zip(*theirs);

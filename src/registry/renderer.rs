@@ -78,9 +78,11 @@ impl<'a> Renderer<'a> {
             });
             self.family(family, number, same)
         });
-        let rendered: Vec<_> = rendered.collect();
-        if let Some(spare) = &mut self.spare {
-            spare.truncate(rendered.len());
+        let rendered = rendered.collect();
+        // Numbers of families have changed if one is gone.
+        let gone = !passed.is_empty() || known.next().is_some();
+        if let Some(spare) = self.spare.as_mut().filter(|_| gone) {
+            spare.clear();
         }
         rendered
     }
@@ -131,6 +133,8 @@ impl<'a> Renderer<'a> {
         self.bytes.clear();
         self.ends.clear();
         let cells = family.cells_of(number);
+        let spare = self.spare.as_mut().filter(|_| cells.is_some());
+        let earlier = spare.and_then(|spare| spare.take(family_number, number));
         let known = known.filter(|known| family.is_comparable(known.family, number));
         let last = known.and_then(|known| Some((known, known.text.parts.get(number)?)));
         let Some((known, last)) = last else {
@@ -140,8 +144,6 @@ impl<'a> Renderer<'a> {
             return self.finish(cells);
         };
         if let Some(cells) = cells {
-            let spare = self.spare.as_mut();
-            let earlier = spare.and_then(|spare| spare.take(family_number, number));
             if let Some(spare) = &mut self.spare {
                 spare.put(family_number, number, last);
             }

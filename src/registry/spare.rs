@@ -26,9 +26,8 @@ impl SpareParts {
         parts[part] = Some(Arc::clone(text));
     }
 
-    /// Keeps only those of so many families.
-    pub(super) fn truncate(&mut self, families: usize) {
-        self.0.truncate(families);
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
     }
 
     /// Keeps only those of so many parts of a family.
