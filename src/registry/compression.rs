@@ -1,7 +1,7 @@
 //! Compressed pages, whose cost is what changed.
 //!
 //! A page is cut into stretches: a large part of a family is one, and what lies between large parts is cut at every
-//! [`FAMILIES`]th family. A large part keeps its compressed form. The other stretches are compared with those of the last page, one
+//! [`FAMILIES`]th family, and at every [`PARTS`]th part of a family. A large part keeps its compressed form. The other stretches are compared with those of the last page, one
 //! by one in their order, and taken over where they are the same.
 
 use crate::deflate::{Deflated, Deflater, HEADER, trailer};
@@ -19,6 +19,9 @@ const LARGE: usize = 8 * 1024;
 
 /// Families in a stretch: of single metrics, some kilobytes.
 const FAMILIES: usize = 32;
+
+/// Parts of one family in a stretch: some kilobytes.
+const PARTS: usize = 8;
 
 /// What a registry keeps of the last compressed page in each format.
 pub(super) struct CompressedCaches([Published<Stretches>; CACHES]);
@@ -98,15 +101,21 @@ pub(super) fn compress(page: &Rendered, last: &Stretches) -> (Rendered, Stretche
 
 fn cut(page: &Rendered) -> Vec<Cut<'_>> {
     let mut cuts = Vec::new();
-    let (mut pieces, mut families) = (Vec::new(), 0_usize);
+    let (mut pieces, mut families, mut parts) = (Vec::new(), 0_usize, 0_usize);
     for piece in page.pieces() {
         let large = match piece {
             Piece::Part(part) if part.bytes.len() >= LARGE => Some(part),
             _ => None,
         };
         let head = matches!(piece, Piece::Head(_));
-        let full = head && families > 0 && families.is_multiple_of(FAMILIES);
+        let mut full = head && families > 0 && families.is_multiple_of(FAMILIES);
         families += usize::from(head);
+        if head {
+            parts = 0;
+        } else if matches!(piece, Piece::Part(_)) {
+            full = parts > 0 && parts.is_multiple_of(PARTS);
+            parts += 1;
+        }
         if (large.is_some() || full) && !pieces.is_empty() {
             cuts.push(Cut::Pieces(mem::take(&mut pieces)));
         }

@@ -130,6 +130,23 @@ fn a_text_that_is_written_to_again_is_compressed_again() {
     }
 }
 
+/// A family of many small parts is not compressed as a whole when one of them changes.
+#[test]
+fn small_parts_are_compressed_by_themselves() {
+    let registry = Registry::builder().without_own_metrics().build();
+    let family = registry.counter_family("a", "A.", &["b"]).unwrap();
+    let handles: Vec<_> = (0..9_000_u32)
+        .map(|id| family.with(&[&id.to_string()]).unwrap())
+        .collect();
+    handles.iter().for_each(|handle| handle.add(10));
+    let first = check(&registry.page());
+    handles[4_000].inc();
+    let second = check(&registry.page());
+    // The header, the stretch with the head, the one that changed, and the end.
+    let (known, chunks) = shared(&first, &second);
+    assert!(known + 3 >= chunks && chunks > 5, "{known} of {chunks}");
+}
+
 #[test]
 fn a_registry_that_keeps_nothing_compresses_anew() {
     let registry = Registry::builder().keep_rendered(false).build();
