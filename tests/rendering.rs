@@ -259,7 +259,7 @@ fn first_part(page: &Rendered) -> (*const u8, usize) {
     (part.as_ptr(), part.len())
 }
 
-/// New values are put into the text of the page before the last one, unless somebody holds it.
+/// Rendering overwrites the page before the last one, unless somebody holds it.
 #[test]
 fn a_text_that_nobody_holds_is_written_to_again() {
     let registry = Registry::builder().without_own_metrics().build();
@@ -295,7 +295,7 @@ fn a_text_that_nobody_holds_is_written_to_again() {
     }
 }
 
-/// The text of the page before the last one may be of a series that is gone.
+/// The page before the last one may show a series that was removed since.
 #[test]
 fn a_text_of_other_series_is_not_written_to_again() {
     let registry = Registry::builder().without_own_metrics().build();

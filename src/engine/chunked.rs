@@ -40,7 +40,7 @@ impl<T> Chunked<T> {
         self.chunks.get(number).map_or(&[], |chunk| chunk)
     }
 
-    /// A chunk, shared: it does not change while somebody holds it.
+    /// The `Arc` of a chunk. Its entries stay the same while the caller holds a clone.
     pub(crate) fn shared_chunk(&self, number: usize) -> Option<&Arc<Vec<T>>> {
         self.chunks.get(number)
     }

@@ -1,8 +1,8 @@
 //! Compressed pages, whose cost is what changed.
 //!
 //! A page is cut into stretches: a large part of a family is one, and what lies between large parts is cut at every
-//! [`FAMILIES`]th family, and at every [`PARTS`]th part of a family. A large part keeps its compressed form. The other stretches are compared with those of the last page, one
-//! by one in their order, and taken over where they are the same.
+//! [`FAMILIES`]th family, and at every [`PARTS`]th part of a family. A large part keeps its compressed form. The other
+//! stretches are compared with those of the last page, one by one in their order, and taken over where they are the same.
 
 use crate::deflate::{Deflated, Deflater, HEADER, trailer};
 use crate::published::Published;

@@ -1,5 +1,5 @@
-//! The text that the last one replaced, of each part of a family of cells. Once nobody holds it, new values are put over the old ones
-//! in it, so that what stands is not copied.
+//! For each part of a family of cells, the text before the current one. When nobody else holds it, the renderer overwrites its values
+//! instead of copying the current text.
 
 use crate::rendered::part::Part;
 use std::sync::Arc;

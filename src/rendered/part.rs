@@ -16,7 +16,7 @@ pub(crate) struct Part {
     pub(crate) ends: Arc<[u32]>,
     /// The cells that the bytes show, if they show cells.
     pub(crate) cells: Option<KeptCells>,
-    /// The bytes, compressed, once somebody has asked for that.
+    /// The compressed bytes, made on first use.
     #[cfg(feature = "gzip")]
     pub(crate) deflated: OnceBox<Deflated>,
 }
@@ -39,7 +39,7 @@ impl Part {
         Self::new(self.bytes.clone(), ends, self.cells.clone())
     }
 
-    /// Forgets what was made of the bytes, because they are to be changed.
+    /// Drops the compressed bytes, because the caller is about to change the text.
     pub(crate) fn reopen(&mut self) {
         #[cfg(feature = "gzip")]
         {

@@ -66,7 +66,7 @@ fn reset_beside_two(inside: u64, at: u64) -> Option<u64> {
     executed
 }
 
-/// What is recorded at first, so that there are counters for all of these.
+/// Recorded first, so that each of these values has a counter.
 const WARM: [u64; 4] = [1, 2, 4, 8];
 
 /// Each value has a bucket of its own, and no thread a block.

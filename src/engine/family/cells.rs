@@ -5,8 +5,8 @@
 //! ([`handles`](crate::engine::counter::handles)) and no rebuild of the registry's snapshot can read the cell for the removed series
 //! any more ([`rebuilds`](crate::engine::rebuilds)).
 //!
-//! **Pages.** The lowest free position is taken first, and a page at the end is given back when none of its cells is in use and neither is any of
-//! the page before it. So what many removals at once took, while a rebuild kept their cells, is free again afterwards.
+//! **Pages.** A new series takes the lowest free position, and the last page is freed when neither it nor the page before it has a cell in
+//! use. A slow rebuild keeps the cells of everything that is removed meanwhile; this returns the memory afterwards.
 //!
 //! **Another series.** A counter's cell goes on from where it stands, which readers subtract: the series' *baseline*. So neither a
 //! reader nor a page's epoch sees a cell go back. A gauge's cell, or a float's, is cleared instead: its difference would not be exact.

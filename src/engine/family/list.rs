@@ -47,7 +47,7 @@ impl<T> SeriesList<T> {
         self.positions.chunk(number)
     }
 
-    /// A chunk, shared: while somebody holds it, its series stay, and no other series are in its place in memory.
+    /// The `Arc` of a chunk. While the caller holds a clone, its series stay the same and its address is not reused.
     pub(crate) fn shared_chunk(&self, number: usize) -> Option<&Arc<Vec<Option<Series<T>>>>> {
         self.positions.shared_chunk(number)
     }
