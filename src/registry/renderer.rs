@@ -143,13 +143,14 @@ impl<'a> Renderer<'a> {
             series.for_each(|series| self.series(family, series));
             return self.finish(cells);
         };
-        if let Some(cells) = cells {
+        if let Some(cells) = cells
+            && let Some(part) = self.overwrite(family, cells, last, earlier)
+        {
+            // Not otherwise: floats in text, for one, are never overwritten.
             if let Some(spare) = &mut self.spare {
                 spare.put(family_number, number, last);
             }
-            if let Some(part) = self.overwrite(family, cells, last, earlier) {
-                return part;
-            }
+            return part;
         }
         self.update(family, number, known.family, last);
         self.finish(cells)
@@ -169,7 +170,7 @@ impl<'a> Renderer<'a> {
             shown.is_some_and(|shown| shown.has_series_of(cells))
         };
         // Otherwise a place is not the number of a series.
-        if !shows_them(last) || last.ends.len() != cells.len() {
+        if last.ends.len() != cells.len() {
             return None;
         }
         let mut part = match earlier {
