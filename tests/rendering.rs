@@ -272,7 +272,7 @@ fn a_text_that_nobody_holds_is_written_to_again() {
         handles[7].inc();
         registry.page().render(format)
     };
-    for &format in FORMATS.iter().filter(|format| **format != Format::Json) {
+    for &format in FORMATS {
         next(format);
         // So that no memory is free where a text was.
         let mut taken = Vec::new();
@@ -320,6 +320,54 @@ fn a_text_of_other_series_is_not_written_to_again() {
             )),
             "{lines}"
         );
+    }
+}
+
+/// A family has another number once the one before it is gone, and may not take that one's texts for its own.
+#[test]
+fn a_text_of_another_family_is_not_written_to() {
+    let registry = Registry::builder().without_own_metrics().build();
+    let sizes = || HistogramOptions::values(0, 10).export_bounds(&[5]);
+    let family = |name| {
+        registry
+            .histogram_family(name, "", sizes(), &["id"])
+            .unwrap()
+    };
+    let families = [family("first"), family("second")];
+    let next = || {
+        for family in &families {
+            family.with(&["changes"]).unwrap().record(1);
+            family.with(&["stands"]).unwrap();
+        }
+        registry.render_prometheus()
+    };
+    let last = [next(), next(), next()].concat();
+    assert!(last.contains("first_count{id=\"stands\"} 0\n"));
+    registry.unregister("first");
+    let page = next();
+    assert!(!page.contains("first"), "{page}");
+    assert!(page.contains("second_count{id=\"changes\"} 4\n"));
+    assert!(page.contains("second_count{id=\"stands\"} 0\n"));
+}
+
+#[test]
+fn what_is_written_to_a_removed_series_is_nowhere() {
+    let registry = Registry::builder().without_own_metrics().build();
+    let jobs = registry.counter_family("jobs", "", &["id"]).unwrap();
+    let [first, removed, last] = ["first", "removed", "last"].map(|id| jobs.with(&[id]).unwrap());
+    let expected = |first: u64, last: u64| {
+        format!("jobs_total{{id=\"first\"}} {first}\njobs_total{{id=\"last\"}} {last}\n")
+    };
+    jobs.remove(&["removed"]).unwrap();
+    for count in 1..5 {
+        removed.add(7);
+        let page = registry.render_prometheus();
+        assert!(page.ends_with(&expected(count - 1, count - 1)), "{page}");
+        first.inc();
+        removed.inc();
+        last.inc();
+        let page = registry.render_prometheus();
+        assert!(page.ends_with(&expected(count, count)), "{page}");
     }
 }
 

@@ -8,6 +8,7 @@ use super::family::objects::ObjectList;
 use crate::engine::throughput::Moment;
 use crate::tuning::PAGE_CELLS;
 use std::fmt::Debug;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A metric with a snapshot of its own.
@@ -39,7 +40,7 @@ pub(crate) enum GroupRead<T: SnapshotSource> {
 }
 
 /// Positions whose snapshots are kept as one piece: another reading shares it until one of them changes.
-pub(crate) const PART: usize = 8;
+pub(crate) const PART: usize = u8::BITS as usize;
 
 /// The snapshots of a part of a family.
 pub(crate) type Part<S> = [Option<Arc<S>>; PART];
@@ -64,6 +65,25 @@ impl<T: SnapshotSource> FamilyRead<T> {
     /// What was read at a position.
     pub(super) fn snapshot(&self, position: usize) -> Option<&Arc<T::Snapshot>> {
         self.parts.get(position / PART)?[position % PART].as_ref()
+    }
+
+    /// See [`GroupRead::differing`].
+    fn differing(&self, other: &Self, part: usize) -> Option<u8> {
+        let (ours, theirs) = (self.parts.get(part)?, other.parts.get(part)?);
+        // Each snapshot belongs to one metric.
+        if Arc::ptr_eq(ours, theirs) {
+            return Some(0);
+        }
+        let mut differing = 0;
+        for (at, snapshots) in ours.iter().zip(theirs.iter()).enumerate() {
+            match snapshots {
+                (None, None) => {}
+                (Some(ours), Some(theirs)) if Arc::ptr_eq(ours, theirs) => {}
+                (Some(_), Some(_)) => differing |= 1 << at,
+                _ => return None,
+            }
+        }
+        Some(differing)
     }
 }
 
@@ -136,21 +156,14 @@ impl<T: SnapshotSource> GroupRead<T> {
         }
     }
 
-    /// What was read at a position.
-    pub(crate) fn snapshot(&self, position: usize) -> Option<&Arc<T::Snapshot>> {
-        match self {
-            Self::One(snapshot) => (position == 0).then_some(snapshot),
-            Self::Family(read) => read.snapshot(position),
+    /// Which snapshots of a part are other ones than in another reading of the same group, a bit for each. `None`: other positions of it
+    /// are empty.
+    pub(crate) fn differing(&self, other: &Self, part: usize) -> Option<u8> {
+        match (self, other) {
+            (Self::One(ours), Self::One(theirs)) => Some(u8::from(!Arc::ptr_eq(ours, theirs))),
+            (Self::Family(ours), Self::Family(theirs)) => ours.differing(theirs, part),
+            _ => None,
         }
-    }
-
-    /// Whether a part of a family is one object in both readings: then nothing of it changed.
-    pub(crate) fn shares_part(&self, other: &Self, number: usize) -> bool {
-        let (Self::Family(ours), Self::Family(theirs)) = (self, other) else {
-            return false;
-        };
-        let parts = ours.parts.get(number).zip(theirs.parts.get(number));
-        parts.is_some_and(|(ours, theirs)| Arc::ptr_eq(ours, theirs))
     }
 
     /// What was read of a metric in a family.
@@ -206,6 +219,16 @@ impl CellsPart<'_> {
     /// How many places there are, those without a series included.
     pub(crate) fn len(self) -> usize {
         self.series.len()
+    }
+
+    /// Whether both are one object: then nothing changed.
+    pub(crate) fn is(self, other: Self) -> bool {
+        Arc::ptr_eq(self.series, other.series) && Arc::ptr_eq(self.cells, other.cells)
+    }
+
+    /// How many series there are at these places.
+    pub(crate) fn series_at(self, places: Range<usize>) -> usize {
+        self.series[places].iter().flatten().count()
     }
 
     pub(crate) fn keep(self) -> KeptCells {

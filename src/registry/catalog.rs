@@ -70,14 +70,14 @@ pub(crate) enum Stored {
 
 /// The list that a number of a group belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Groups {
+pub(crate) enum Groups {
     Pages,
     Histograms,
     Throughputs,
 }
 
 impl Stored {
-    fn group(&self) -> (Groups, usize) {
+    pub(crate) fn group(&self) -> (Groups, usize) {
         match self {
             Self::Cell(_, at, _) | Self::Cells(_, at) => (Groups::Pages, *at),
             Self::Histograms(at)

@@ -5,13 +5,12 @@ use crate::engine::readout::{CellsPart, CellsRead, PART};
 use crate::kind::{MetricKind, Unit};
 use crate::metric::histogram::HistogramCore;
 use crate::metric::throughput::ThroughputCore;
-use crate::registry::catalog::{CellValue, FamilyEntry, Stored};
+use crate::registry::catalog::{CellValue, FamilyEntry, Groups, Stored};
 use crate::registry::series_snapshot::{Held, SeriesSnapshot};
 use crate::sample::description::FamilyDescription;
 use crate::tuning::PAGE_CELLS;
 use std::fmt;
 use std::ops::Range;
-use std::ptr;
 use std::sync::Arc;
 
 /// One family of a [`RegistrySnapshot`](crate::RegistrySnapshot): a metric without labels is a family of one series.
@@ -190,73 +189,31 @@ impl<'a> FamilySnapshot<'a> {
 
     /// Whether the series of a part are the same in another snapshot of this family, and have the same values.
     pub(super) fn is_same_part(self, other: Self, number: usize) -> bool {
-        if !self.is_comparable(other, number) {
-            return false;
-        }
-        match self.bits(number).zip(other.bits(number)) {
-            Some((ours, theirs)) => ptr::eq(ours, theirs),
-            None => {
-                let mut positions = self.positions_of(number);
-                positions == other.positions_of(number)
-                    && (self.shares_part(other, number)
-                        || positions.all(|position| self.is_same_at(position, other)))
-            }
+        match self.cells_of(number).zip(other.cells_of(number)) {
+            Some(((ours, _), (theirs, _))) => ours.is(theirs),
+            None => self.differing(other, number) == Some(0),
         }
     }
 
-    /// Whether both have one object for the histograms of a part.
-    fn shares_part(self, other: Self, number: usize) -> bool {
-        match (&self.entry.stored, &other.entry.stored) {
-            (Stored::Histograms(group), Stored::Histograms(at))
-            | (Stored::Recent(group), Stored::Recent(at))
-            | (Stored::Windows(group, _), Stored::Windows(at, _))
-            | (Stored::Rejections(group), Stored::Rejections(at)) => {
-                self.readout.histograms[*group].shares_part(&other.readout.histograms[*at], number)
-            }
-            _ => false,
-        }
-    }
-
-    /// Whether values of a part can be compared with those in another snapshot: its series are the same, or their snapshots tell
-    /// them apart.
-    pub(super) fn is_comparable(self, other: Self, number: usize) -> bool {
-        match self.cells().zip(other.cells()) {
-            Some((ours, theirs)) => {
-                // Both lists are alive, so what is changed in one is changed in a copy.
-                let (ours, theirs) = (&ours.list.series, &theirs.list.series);
-                ptr::eq(ours.chunk(number), theirs.chunk(number))
-            }
-            None => true,
-        }
-    }
-
-    /// Whether the series at a position has the same value in another snapshot of this family, or there is none in both. It
-    /// compares what the snapshots hold, so equal values of two reads of a histogram count as different.
-    pub(super) fn is_same_at(self, position: usize, other: Self) -> bool {
+    /// Which histograms or throughputs of a part are others, or have other values, than in another snapshot of this family, a bit for each.
+    /// A single cell is one bit. `None`: other positions of the part are empty, or it has cells.
+    ///
+    /// It compares objects, so equal values of two reads of a histogram count as different.
+    pub(super) fn differing(self, other: Self, number: usize) -> Option<u8> {
         let (ours, theirs) = (self.readout, other.readout);
-        match (&self.entry.stored, &other.entry.stored) {
-            (Stored::Cell(_, group, index), Stored::Cell(_, other, at)) => {
-                ours.pages[*group].cell(*index) == theirs.pages[*other].cell(*at)
+        let ((groups, at), (_, before)) = (self.entry.stored.group(), other.entry.stored.group());
+        match groups {
+            Groups::Histograms => ours.histograms[at].differing(&theirs.histograms[before], number),
+            Groups::Throughputs => {
+                ours.throughputs[at].differing(&theirs.throughputs[before], number)
             }
-            (Stored::Histograms(group), Stored::Histograms(other))
-            | (Stored::Recent(group), Stored::Recent(other))
-            | (Stored::Rejections(group), Stored::Rejections(other)) => same(
-                ours.histograms[*group].snapshot(position),
-                theirs.histograms[*other].snapshot(position),
-            ),
-            (Stored::Windows(group, windows), Stored::Windows(other, _)) => same(
-                ours.histograms[*group].snapshot(position / windows.len()),
-                theirs.histograms[*other].snapshot(position / windows.len()),
-            ),
-            (Stored::Totals(group), Stored::Totals(other)) => same(
-                ours.throughputs[*group].snapshot(position),
-                theirs.throughputs[*other].snapshot(position),
-            ),
-            (Stored::Rates(group, windows), Stored::Rates(other, _)) => same(
-                ours.throughputs[*group].snapshot(position / windows.len()),
-                theirs.throughputs[*other].snapshot(position / windows.len()),
-            ),
-            _ => false,
+            Groups::Pages => {
+                let cell = |of: Self| match of.entry.stored {
+                    Stored::Cell(_, group, index) => Some(of.readout.pages[group].cell(index)),
+                    _ => None,
+                };
+                Some(u8::from(cell(self)? != cell(other)?))
+            }
         }
     }
 }
@@ -279,23 +236,18 @@ impl<'a> FamilySnapshot<'a> {
             Stored::Histograms(_)
             | Stored::Rejections(_)
             | Stored::Recent(_)
-            | Stored::Totals(_) => PART,
-            Stored::Windows(_, windows) | Stored::Rates(_, windows) => PART * windows.len().max(1),
+            | Stored::Totals(_)
+            | Stored::Windows(..)
+            | Stored::Rates(..) => PART * self.width(),
         }
     }
 
-    /// The bits of a family's cells, at the positions of a part.
-    pub(super) fn bits(self, part: usize) -> Option<&'a [u64]> {
-        self.cells()?.pages.get(part).map(|page| &**page)
-    }
-}
-
-/// Whether two snapshots are one. Each belongs to one metric, so then the series is the same as well.
-fn same<T>(ours: Option<&Arc<T>>, theirs: Option<&Arc<T>>) -> bool {
-    match (ours, theirs) {
-        (Some(ours), Some(theirs)) => Arc::ptr_eq(ours, theirs),
-        (None, None) => true,
-        _ => false,
+    /// Series of one histogram or throughput, side by side.
+    pub(super) fn width(self) -> usize {
+        match &self.entry.stored {
+            Stored::Windows(_, windows) | Stored::Rates(_, windows) => windows.len().max(1),
+            _ => 1,
+        }
     }
 }
 

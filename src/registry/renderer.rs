@@ -2,7 +2,7 @@
 //!
 //! A snapshot shares what did not change with the one before it: the values of a page of cells, the snapshot of a histogram. So a
 //! part of a family's bytes holds for as long as these are the same objects; no text is compared. In a part that changed, values are
-//! compared one by one, and series that stand are copied.
+//! compared one by one, and the series that changed are put into the [text before the last one](super::spare), or into a copy of the last one.
 //!
 //! Bytes are made of snapshots alone, never of live metrics: a page that is kept for long renders what it held.
 
@@ -11,7 +11,7 @@ use crate::registry::catalog::CellValue;
 use crate::registry::family_snapshot::FamilySnapshot;
 use crate::registry::observer::ObservedFamily;
 use crate::registry::series_snapshot::SeriesSnapshot;
-use crate::registry::spare::SpareParts;
+use crate::registry::spare::{Spare, SpareParts};
 use crate::rendered::FamilyText;
 use crate::rendered::part::Part;
 use crate::sample::Encoder;
@@ -19,7 +19,6 @@ use crate::sample::description::FamilyDescription;
 use crate::sample::labels::{LabelSet, OwnedLabels};
 use crate::sample::value::Value;
 use std::collections::HashMap;
-use std::ops::Range;
 use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -117,7 +116,7 @@ impl<'a> Renderer<'a> {
             });
         }
         if let Some(spare) = &mut self.spare {
-            spare.truncate_parts(number, count);
+            spare.truncate_parts(number, &family.entry.description, count);
         }
         let text = FamilyText::new(parts, family.description(), self.encoder);
         Arc::new(text)
@@ -130,107 +129,133 @@ impl<'a> Renderer<'a> {
         number: usize,
         known: Option<Known<'_>>,
     ) -> Arc<Part> {
-        self.bytes.clear();
-        self.ends.clear();
+        let description = &family.entry.description;
+        let spare = self.spare.as_mut();
+        let spare = spare.and_then(|spare| spare.take(family_number, description, number));
+        let spare = spare.filter(|spare| Arc::strong_count(&spare.text) == 1);
         let cells = family.cells_of(number);
-        let spare = self.spare.as_mut().filter(|_| cells.is_some());
-        let earlier = spare.and_then(|spare| spare.take(family_number, number));
-        let known = known.filter(|known| family.is_comparable(known.family, number));
-        let last = known.and_then(|known| Some((known, known.text.parts.get(number)?)));
-        let Some((known, last)) = last else {
+        let last = known.and_then(|known| Some((known.family, known.text.parts.get(number)?)));
+        let changed = last.and_then(|(before, last)| {
+            let (text, differs) = match cells {
+                Some(cells) => (self.change_cells(family, number, cells, last, spare)?, 0),
+                None => {
+                    let differs = family.differing(before, number)?;
+                    let text = self.change(family, number, differs, last, spare)?;
+                    (text, differs)
+                }
+            };
+            Some((text, differs, last))
+        });
+        let Some((text, differs, last)) = changed else {
+            self.bytes.clear();
+            self.ends.clear();
             let positions = family.positions_of(number);
             let series = positions.filter_map(|position| family.at(position));
             series.for_each(|series| self.series(family, series));
             return self.finish(cells);
         };
-        if let Some(cells) = cells
-            && let Some(part) = self.overwrite(family, cells, last, earlier)
-        {
-            // Not otherwise: floats in text, for one, are never overwritten.
-            if let Some(spare) = &mut self.spare {
-                spare.put(family_number, number, last);
-            }
-            return part;
+        if let Some(spare) = &mut self.spare {
+            let last = Spare {
+                text: Arc::clone(last),
+                differs,
+            };
+            spare.put(family_number, description, number, last);
         }
-        self.update(family, number, known.family, last);
-        self.finish(cells)
+        text
     }
 
-    /// Puts the values of cells over those in the text before the last one, `earlier`, or in a copy of the last one. `None`: that cannot
-    /// be done.
-    fn overwrite(
+    /// Puts the values of cells that changed into a text: the one before the last one, which nobody else holds, or a copy of the last one.
+    /// `None`: it is of other series.
+    fn change_cells(
         &mut self,
         family: FamilySnapshot<'_>,
+        number: usize,
         (cells, value): (CellsPart<'_>, CellValue),
         last: &Part,
-        earlier: Option<Arc<Part>>,
+        spare: Option<Spare>,
     ) -> Option<Arc<Part>> {
-        let shows_them = |part: &Part| {
-            let shown = part.cells.as_ref();
+        let shows_them = |text: &Part| {
+            let shown = text.cells.as_ref();
             shown.is_some_and(|shown| shown.has_series_of(cells))
         };
-        // Otherwise a place is not the number of a series.
-        if last.ends.len() != cells.len() {
+        if !shows_them(last) {
             return None;
         }
-        let mut part = match earlier {
-            // Nobody holds it any more.
-            Some(part) if shows_them(&part) && Arc::strong_count(&part) == 1 => part,
-            _ => Arc::new(last.copy()),
-        };
+        let spare = spare.map(|spare| spare.text);
+        let spare = spare.filter(|text| shows_them(text));
+        let mut part = spare.unwrap_or_else(|| Arc::new(last.copy()));
         let text = Arc::get_mut(&mut part)?;
         text.reopen();
         let mut shown = text.cells.take()?;
         let (description, separator) = (family.description(), self.encoder.separator().len());
-        let mut overwritten = 0;
+        let first = family.positions_of(number).start;
+        // Otherwise a place is the number of a series.
+        let has_gaps = text.ends.len() != cells.len();
+        let (mut series, mut passed) = (0, 0);
         for (place, from, to) in shown.changes(cells) {
-            let series = text.range(place, separator);
-            let series = &mut text.bytes[series];
-            let values = (&value.of(from), &value.of(to));
-            if !self.encoder.overwrite(description, values, series) {
-                return None;
+            if has_gaps {
+                if cells.series_at(place..place + 1) == 0 {
+                    continue;
+                }
+                series += cells.series_at(passed..place);
+                passed = place;
+            } else {
+                series = place;
             }
-            overwritten += 1;
+            let range = text.range(series, separator);
+            let values = (&value.of(from), &value.of(to));
+            let bytes = &mut text.bytes[range];
+            if self.encoder.overwrite(description, values, bytes) {
+                self.rendered += 1;
+            } else if let Some(changed) = family.at(first + place) {
+                self.replace(family, changed, series, text);
+            }
         }
-        self.rendered += overwritten;
         shown.follow(cells);
         text.cells = Some(shown);
         Some(part)
     }
 
-    /// Renders what changed of a part, and copies what stands.
-    fn update(
+    /// The same for histograms or throughputs, a bit in `differs` for each that changed.
+    fn change(
         &mut self,
         family: FamilySnapshot<'_>,
         number: usize,
-        before: FamilySnapshot<'_>,
-        part: &Part,
-    ) {
-        let cells = family.bits(number).zip(before.bits(number));
-        // How many series there were at earlier positions, and which of them are to be copied.
-        let (mut earlier, mut run) = (0, 0..0);
-        for (cell, position) in family.positions_of(number).enumerate() {
-            let was_there = before.at(position).is_some();
-            let series = earlier;
-            earlier += usize::from(was_there);
-            let stands = was_there
-                && match cells {
-                    Some((ours, theirs)) => ours[cell] == theirs[cell],
-                    None => family.is_same_at(position, before),
-                };
-            if stands {
-                if run.end != series {
-                    self.copy(part, run);
-                    run = series..series;
-                }
-                run.end += 1;
-            } else if let Some(changed) = family.at(position) {
-                self.copy(part, run);
-                run = 0..0;
-                self.series(family, changed);
+        differs: u8,
+        last: &Part,
+        spare: Option<Spare>,
+    ) -> Option<Arc<Part>> {
+        let (mut part, stale) = match spare {
+            Some(Spare { text, differs }) => (text, differs),
+            None => (Arc::new(last.copy()), 0),
+        };
+        let text = Arc::get_mut(&mut part)?;
+        text.reopen();
+        let mut series = 0;
+        for (at, position) in family.positions_of(number).enumerate() {
+            let Some(there) = family.at(position) else {
+                continue;
+            };
+            if (differs | stale) & 1 << (at / family.width()) != 0 {
+                self.replace(family, there, series, text);
             }
+            series += 1;
         }
-        self.copy(part, run);
+        Some(part)
+    }
+
+    /// Puts a series into a text, in the place of the one with this number.
+    fn replace(
+        &mut self,
+        family: FamilySnapshot<'_>,
+        series: SeriesSnapshot<'_>,
+        number: usize,
+        text: &mut Part,
+    ) {
+        self.bytes.clear();
+        self.ends.clear();
+        self.series(family, series);
+        text.replace(number, self.encoder.separator().len(), &self.bytes);
     }
 
     fn series(&mut self, family: FamilySnapshot<'_>, series: SeriesSnapshot<'_>) {
@@ -253,24 +278,6 @@ impl<'a> Renderer<'a> {
         self.encoder
             .series(family, labels, value, created, &mut self.bytes);
         self.ends.push(self.bytes.len() as u32);
-    }
-
-    /// Copies series of a part that was rendered before.
-    fn copy(&mut self, part: &Part, series: Range<usize>) {
-        if series.is_empty() {
-            return;
-        }
-        self.separate();
-        let from = part
-            .range(series.start, self.encoder.separator().len())
-            .start;
-        let ends = &part.ends[series];
-        let to = ends.last().map_or(from, |end| *end as usize);
-        // Modulo 2^32: the copy may stand before the place where it stood.
-        let shift = (self.bytes.len() as u32).wrapping_sub(from as u32);
-        self.ends
-            .extend(ends.iter().map(|end| end.wrapping_add(shift)));
-        self.bytes.extend_from_slice(&part.bytes[from..to]);
     }
 
     /// Separates a series from the one before it.

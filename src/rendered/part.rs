@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// See the module's header.
 #[derive(Debug)]
 pub(crate) struct Part {
-    pub(crate) bytes: Box<[u8]>,
+    pub(crate) bytes: Vec<u8>,
     /// Where each series ends. What separates it from the next one comes behind.
     pub(crate) ends: Arc<[u32]>,
     /// The cells that the bytes show, if they show cells.
@@ -23,7 +23,7 @@ pub(crate) struct Part {
 
 impl Part {
     /// `ends`: where each series ends.
-    pub(crate) fn new(bytes: Box<[u8]>, ends: Arc<[u32]>, cells: Option<KeptCells>) -> Self {
+    pub(crate) fn new(bytes: Vec<u8>, ends: Arc<[u32]>, cells: Option<KeptCells>) -> Self {
         Self {
             bytes,
             ends,
@@ -45,6 +45,23 @@ impl Part {
         {
             self.deflated = OnceBox::default();
         }
+    }
+
+    /// Puts other bytes in the place of those of a series.
+    pub(crate) fn replace(&mut self, series: usize, separator: usize, bytes: &[u8]) {
+        let place = self.range(series, separator);
+        if place.len() == bytes.len() {
+            return self.bytes[place].copy_from_slice(bytes);
+        }
+        // Modulo 2^32: it may be less.
+        let more = (bytes.len() as u32).wrapping_sub(place.len() as u32);
+        let ends = &mut Arc::make_mut(&mut self.ends)[series..];
+        ends.iter_mut()
+            .for_each(|end| *end = end.wrapping_add(more));
+        // Not twice as much as there is, as `splice` would.
+        let room = bytes.len().saturating_sub(place.len());
+        self.bytes.reserve_exact(room);
+        self.bytes.splice(place, bytes.iter().copied());
     }
 
     /// Where the bytes of a series are. `separator`: how many bytes stand between two.
