@@ -4,10 +4,11 @@ use crate::engine::histogram::accumulate::{Accumulate, FoldOutcome, FoldTarget};
 use crate::engine::histogram::block::BlockConfig;
 use crate::engine::histogram::bucket_layout::BucketLayout;
 use crate::engine::histogram::counts::Counts;
+use crate::engine::histogram::unpacked_counts::UnpackedCounts;
 use crate::fold::recent::RecentSamples;
 use crate::kind::Unit;
 use crate::snapshot::exemplar::Exemplar;
-use crate::snapshot::histogram::{HistogramSnapshot, Octave};
+use crate::snapshot::histogram::HistogramSnapshot;
 use crate::snapshot::origin::Origin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,11 +20,11 @@ pub(crate) struct Accumulator {
     layout: BucketLayout,
     digits: u8,
     unit: Unit,
-    /// As of the last snapshot; rising.
-    published: Arc<[Octave]>,
-    /// Those that changed since, in any order.
-    changed: Vec<Changed>,
-    /// The one that changed last.
+    /// As of the last snapshot.
+    published: Counts,
+    /// Octaves that changed since.
+    changed: UnpackedCounts,
+    /// The place of the one that changed last.
     last: usize,
     count: u64,
     sum: u128,
@@ -36,73 +37,21 @@ pub(crate) struct Accumulator {
     created: Option<Duration>,
 }
 
-/// An octave that changed.
-#[derive(Clone, Debug)]
-struct Changed {
-    octave: usize,
-    total: u64,
-    counts: Form,
-}
-
-#[derive(Clone, Debug)]
-enum Form {
-    /// Those of the only source, which shares them.
-    Packed(Counts),
-    Unpacked(Vec<u64>),
-}
-
-impl Changed {
-    fn pack(self) -> Octave {
-        Octave {
-            octave: self.octave,
-            total: self.total,
-            counts: match self.counts {
-                Form::Packed(counts) => counts,
-                Form::Unpacked(counts) => Counts::new(&counts),
-            },
-        }
-    }
-}
-
 impl Accumulator {
     #[inline]
     fn change(&mut self, bucket: usize, op: impl Fn(u64) -> u64) {
-        let octave = self.layout.octave(bucket);
-        let at = self.changed(octave);
-        let changed = &mut self.changed[at];
-        if let Form::Packed(packed) = &changed.counts {
-            let mut counts = vec![0; self.layout.octave_len()];
-            let filled = packed.iter();
-            filled.for_each(|(index, count)| counts[index] = count);
-            changed.counts = Form::Unpacked(counts);
-        }
-        if let Form::Unpacked(counts) = &mut changed.counts {
-            let count = &mut counts[self.layout.index_in_octave(bucket)];
-            *count = op(*count);
-        }
-        changed.total = op(changed.total);
-        self.count = op(self.count);
-    }
-
-    /// Where an octave is among those that changed, to which it is added.
-    #[inline]
-    fn changed(&mut self, octave: usize) -> usize {
-        let is_it = |changed: &Changed| changed.octave == octave;
-        if !self.changed.get(self.last).is_some_and(is_it) {
-            self.last = self.changed.iter().position(is_it).unwrap_or_else(|| {
-                let published = self.published.iter().find(|it| it.octave == octave);
-                let (total, counts) = published
-                    .map(|published| (published.total, published.counts.clone()))
-                    .unwrap_or_default();
-                self.changed.push(Changed {
-                    octave,
-                    total,
-                    counts: Form::Packed(counts),
-                });
-                self.changed.len() - 1
+        let (octave, len) = (self.layout.octave(bucket), self.layout.octave_len());
+        if !self.changed.is_at(self.last, octave) {
+            self.last = self.changed.position(octave).unwrap_or_else(|place| {
+                let published = self.published.octave(octave);
+                self.changed.insert(place, octave, published, len);
+                place
             });
         }
-        self.last
+        let index = self.layout.index_in_octave(bucket);
+        let count = self.changed.count_mut(self.last, index, len);
+        *count = op(*count);
+        self.count = op(self.count);
     }
 
     /// Goes on from a snapshot, without its recent samples.
@@ -111,8 +60,8 @@ impl Accumulator {
             layout: snapshot.layout,
             digits: snapshot.digits,
             unit: snapshot.unit,
-            published: Arc::clone(&snapshot.octaves),
-            changed: Vec::new(),
+            published: snapshot.counts.clone(),
+            changed: UnpackedCounts::default(),
             last: 0,
             count: snapshot.count,
             sum: snapshot.sum,
@@ -126,18 +75,9 @@ impl Accumulator {
 
     /// Packs what has changed.
     fn pack(&mut self) {
-        if self.changed.is_empty() {
-            return;
+        if !self.changed.is_empty() {
+            self.published = self.published.with(&std::mem::take(&mut self.changed));
         }
-        let changed = std::mem::take(&mut self.changed);
-        let is_changed = |it: &&Octave| changed.iter().any(|new| new.octave == it.octave);
-        let unchanged = self.published.iter().filter(|it| !is_changed(it));
-        let mut octaves: Vec<_> = unchanged.cloned().collect();
-        let changed = changed.into_iter().map(Changed::pack);
-        // An octave may have been looked at, or added to and subtracted from, and hold nothing.
-        octaves.extend(changed.filter(|it| it.total != 0));
-        octaves.sort_unstable_by_key(|it| it.octave);
-        self.published = octaves.into();
     }
 }
 
@@ -152,21 +92,15 @@ impl FoldTarget for Accumulator {
         self.change(bucket, |count| count.wrapping_sub(samples));
     }
 
-    fn grow(&mut self, first: usize, before: &Counts, counts: &Counts) {
-        let at = self.changed(self.layout.octave(first));
-        let changed = &mut self.changed[at];
-        match &mut changed.counts {
-            Form::Packed(held) if held.is(before) => {
-                let total = counts.total();
-                let new = total.wrapping_sub(changed.total);
-                self.count = self.count.wrapping_add(new);
-                (*held, changed.total) = (counts.clone(), total);
-            }
-            _ => {
-                for (index, new) in counts.since(before) {
-                    self.add(first + index, new);
-                }
-            }
+    fn grow(&mut self, layout: &BucketLayout, before: &Counts, counts: &Counts) {
+        if self.changed.is_empty() && self.published.is(before) {
+            let new = counts.total().wrapping_sub(before.total());
+            self.count = self.count.wrapping_add(new);
+            self.published = counts.clone();
+            return;
+        }
+        for (octave, index, new) in counts.since(before) {
+            self.add(octave * layout.octave_len() + index, new);
         }
     }
 
@@ -197,8 +131,8 @@ impl Accumulate for Accumulator {
             layout,
             digits,
             unit,
-            published: Arc::default(),
-            changed: Vec::new(),
+            published: Counts::default(),
+            changed: UnpackedCounts::default(),
             last: 0,
             count: 0,
             sum: 0,
@@ -215,7 +149,7 @@ impl Accumulate for Accumulator {
     }
 
     fn clear(&mut self) {
-        self.published = Arc::default();
+        self.published = Counts::default();
         self.changed.clear();
         (self.count, self.sum) = (0, 0);
         self.origin = Origin::new();
@@ -233,7 +167,7 @@ impl Accumulate for Accumulator {
             layout: self.layout,
             digits: self.digits,
             unit: self.unit,
-            octaves: Arc::clone(&self.published),
+            counts: self.published.clone(),
             count: self.count,
             sum: self.sum,
             rejected: self.rejected,

@@ -1,8 +1,10 @@
 //! Adding and subtracting histogram snapshots.
 
 use crate::engine::histogram::counts::Counts;
+use crate::engine::histogram::octave_counts::OctaveCounts;
+use crate::engine::histogram::unpacked_counts::UnpackedCounts;
 use crate::error::MergeError;
-use crate::snapshot::histogram::{Bucket, HistogramSnapshot, Octave};
+use crate::snapshot::histogram::{Bucket, HistogramSnapshot};
 use std::sync::Arc;
 
 impl HistogramSnapshot {
@@ -98,10 +100,8 @@ impl HistogramSnapshot {
             self.layout.octave(number),
             self.layout.index_in_octave(number),
         );
-        self.octaves
-            .iter()
-            .find(|found| found.octave == octave)
-            .map_or(0, |found| found.counts.get(index))
+        let counts = self.counts.octave(octave);
+        counts.map_or(0, |counts| counts.get(index))
     }
 
     fn combine(&self, other: &Self, op: fn(u64, u64) -> u64) -> Result<Self, MergeError> {
@@ -109,9 +109,7 @@ impl HistogramSnapshot {
             return Err(MergeError::DifferentBuckets);
         }
         Ok(Self {
-            octaves: (0..self.layout.octaves())
-                .filter_map(|octave| self.combine_octave(other, octave, op))
-                .collect(),
+            counts: self.combine_counts(other, op),
             count: op(self.count, other.count),
             rejected: op(self.rejected, other.rejected),
             uncertain: self.uncertain.saturating_add(other.uncertain),
@@ -122,26 +120,22 @@ impl HistogramSnapshot {
         })
     }
 
-    fn combine_octave<'a>(
-        &'a self,
-        other: &'a Self,
-        octave: usize,
-        op: fn(u64, u64) -> u64,
-    ) -> Option<Octave> {
-        let find = |of: &'a Self| of.octaves.iter().find(|found| found.octave == octave);
-        let sides = [find(self), find(other)];
-        if sides == [None, None] {
-            return None;
+    fn combine_counts(&self, other: &Self, op: fn(u64, u64) -> u64) -> Counts {
+        let mut combined = UnpackedCounts::default();
+        for octave in 0..self.layout.octaves() {
+            let sides = [self, other].map(|side| side.counts.octave(octave));
+            if sides.iter().all(Option::is_none) {
+                continue;
+            }
+            let [ours, theirs] = sides.map(|side| {
+                move |index| side.map_or(0, |counts: OctaveCounts<'_>| counts.get(index))
+            });
+            combined.push_with(octave, |counts| {
+                let indices = 0..self.layout.octave_len();
+                counts.extend(indices.map(|index| op(ours(index), theirs(index))));
+                true
+            });
         }
-        let count = |side: Option<&Octave>, index| side.map_or(0, |it| it.counts.get(index));
-        let counts: Vec<_> = (0..self.layout.octave_len())
-            .map(|index| op(count(sides[0], index), count(sides[1], index)))
-            .collect();
-        let total = counts.iter().copied().fold(0, u64::wrapping_add);
-        (total != 0).then(|| Octave {
-            octave,
-            total,
-            counts: Counts::new(&counts),
-        })
+        Counts::default().with(&combined)
     }
 }

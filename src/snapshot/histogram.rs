@@ -2,6 +2,7 @@
 
 use crate::engine::histogram::bucket_layout::BucketLayout;
 use crate::engine::histogram::counts::Counts;
+use crate::engine::histogram::octave_counts::OctaveCounts;
 use crate::kind::Unit;
 use crate::snapshot::exemplar::Exemplar;
 use crate::snapshot::exported::{QUANTILES, Quantiles, WindowQuantiles};
@@ -11,14 +12,6 @@ use crate::snapshot::recent::Recent;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The counts of one octave that is not empty, shared by all snapshots in which they are the same.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Octave {
-    pub(crate) octave: usize,
-    pub(crate) total: u64,
-    pub(crate) counts: Counts,
-}
 
 /// What a histogram held at one moment: counts by bucket, count, sum, and the recent samples if it keeps them.
 ///
@@ -44,7 +37,7 @@ pub struct HistogramSnapshot {
     pub(crate) layout: BucketLayout,
     pub(crate) digits: u8,
     pub(crate) unit: Unit,
-    pub(crate) octaves: Arc<[Octave]>,
+    pub(crate) counts: Counts,
     pub(crate) count: u64,
     pub(crate) sum: u128,
     pub(crate) rejected: u64,
@@ -104,9 +97,7 @@ impl PartialEq for HistogramSnapshot {
                 of.uncertain,
             )
         };
-        totals(self) == totals(other)
-            && self.octaves == other.octaves
-            && self.recent == other.recent
+        totals(self) == totals(other) && self.counts == other.counts && self.recent == other.recent
     }
 }
 
@@ -192,13 +183,13 @@ impl HistogramSnapshot {
         }
         let rank = Fraction::new(q).nearest_rank(self.count);
         let mut before = 0_u64;
-        for octave in self.octaves.iter() {
+        for octave in self.counts.octaves() {
             // Saturating, here and in `count_up_to`: merged snapshots may hold more than 2^64.
             if before.saturating_add(octave.total) < rank {
                 before = before.saturating_add(octave.total);
                 continue;
             }
-            for (index, count) in octave.counts.iter() {
+            for (index, count) in octave.iter() {
                 before = before.saturating_add(count);
                 if before >= rank {
                     return Some(self.high_end(octave, index));
@@ -206,15 +197,15 @@ impl HistogramSnapshot {
             }
         }
         // A merged count may have wrapped.
-        self.octaves.last().map(|octave| {
-            let last = octave.counts.iter().next_back();
+        self.counts.octaves().last().map(|octave| {
+            let last = octave.iter().next_back();
             self.high_end(octave, last.map_or(0, |(index, _)| index))
         })
     }
 
-    fn high_end(&self, octave: &Octave, index: usize) -> u64 {
+    fn high_end(&self, octave: OctaveCounts<'_>, index: usize) -> u64 {
         self.layout
-            .high(octave.octave * self.layout.octave_len() + index)
+            .high(octave.octave() * self.layout.octave_len() + index)
     }
 
     /// How many values are in buckets that end at or below `value`. Exact if `value` is the high end of a bucket.
@@ -239,18 +230,18 @@ impl HistogramSnapshot {
         bounds: impl Iterator<Item = u64>,
     ) -> impl Iterator<Item = u64> {
         let layout = self.layout;
-        let mut octaves = self.octaves.iter().peekable();
+        let mut octaves = self.counts.octaves().peekable();
         // Of the octaves that end below the bound.
         let mut below = 0_u64;
         bounds.map(move |bound| {
             let bucket = layout.bucket(bound);
             let last = bucket - usize::from(layout.high(bucket) > bound);
             let octave = layout.octave(last);
-            while let Some(lower) = octaves.next_if(|it| it.octave < octave) {
+            while let Some(lower) = octaves.next_if(|it| it.octave() < octave) {
                 below = below.wrapping_add(lower.total);
             }
-            let same = octaves.peek().filter(|it| it.octave == octave);
-            below.wrapping_add(same.map_or(0, |it| it.counts.up_to(layout.index_in_octave(last))))
+            let same = octaves.peek().filter(|it| it.octave() == octave);
+            below.wrapping_add(same.map_or(0, |it| it.up_to(layout.index_in_octave(last))))
         })
     }
 
@@ -267,9 +258,9 @@ impl HistogramSnapshot {
     /// ```
     pub fn buckets(&self) -> impl Iterator<Item = Bucket> + '_ {
         let len = self.layout.octave_len();
-        self.octaves.iter().flat_map(move |octave| {
-            octave.counts.iter().map(move |(index, count)| {
-                let bucket = octave.octave * len + index;
+        self.counts.octaves().flat_map(move |octave| {
+            octave.iter().map(move |(index, count)| {
+                let bucket = octave.octave() * len + index;
                 Bucket {
                     low: self.layout.low(bucket),
                     high: self.layout.high(bucket),

@@ -4,6 +4,7 @@
 mod adaptive;
 mod block;
 mod bucket_layout;
+mod counts;
 mod folds;
 mod growing_table;
 mod labels;

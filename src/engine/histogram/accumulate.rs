@@ -1,6 +1,7 @@
 //! What folds add up to: the interface between the engine and the values that readers get.
 
 use super::block::BlockConfig;
+use super::bucket_layout::BucketLayout;
 use super::counts::Counts;
 use std::fmt;
 use std::sync::Arc;
@@ -25,11 +26,11 @@ pub(crate) trait FoldTarget {
     fn add(&mut self, bucket: usize, samples: u64);
     /// Subtracts samples from a bucket.
     fn remove(&mut self, bucket: usize, samples: u64);
-    /// Adds what one source counts in the octave that begins with bucket `first` and did not count `before`. A target that holds
-    /// just what the source counted before may share its counts.
-    fn grow(&mut self, first: usize, before: &Counts, counts: &Counts) {
-        for (index, new) in counts.since(before) {
-            self.add(first + index, new);
+    /// Adds what one source counts and did not count `before`. A target that holds just what the source counted before may share its
+    /// counts.
+    fn grow(&mut self, layout: &BucketLayout, before: &Counts, counts: &Counts) {
+        for (octave, index, new) in counts.since(before) {
+            self.add(octave * layout.octave_len() + index, new);
         }
     }
     /// Adds to the sum of all values. Amounts of this one are modulo 2^128.
@@ -75,9 +76,9 @@ impl<A: FoldTarget> FoldTarget for Both<'_, A> {
         self.1.remove(bucket, samples);
     }
 
-    fn grow(&mut self, first: usize, before: &Counts, counts: &Counts) {
-        self.0.grow(first, before, counts);
-        self.1.grow(first, before, counts);
+    fn grow(&mut self, layout: &BucketLayout, before: &Counts, counts: &Counts) {
+        self.0.grow(layout, before, counts);
+        self.1.grow(layout, before, counts);
     }
 
     fn add_sum(&mut self, amount: u128) {

@@ -1,193 +1,195 @@
-//! Counts of an octave's buckets, in as few bytes as they fit into: without the empty buckets at both ends, each in 1, 2, 4 or 8 bytes.
-//! Plain values, as readers keep them.
+//! Counts of a histogram's buckets, in as few bytes as they fit into. Plain values, as readers keep them.
+//!
+//! ```text
+//! small    one slice of words: how many octaves, their heads and totals, then their counts, by rising octave
+//! large    the same, a slice for each octave with many words, which the next counts share
+//! head     octave, log2 of the bytes of a count, first bucket, number of counts
+//! counts   of the buckets from the first to the last that is not empty, each in 1, 2, 4 or 8 bytes
+//! ```
+//!
+//! Octaves that are empty are not there, so two are equal if their words are.
 
+use super::octave_counts::{HEAD, Head, OctaveCounts};
+use super::unpacked_counts::UnpackedCounts;
+use std::iter;
 use std::sync::Arc;
 
-/// See the module's header. Equal if the counts are.
-#[derive(Clone, Debug, PartialEq)]
+/// See the module's header.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Counts {
-    /// The first bucket that is not empty.
-    first: u32,
-    cells: Cells,
+    small: Arc<[u64]>,
+    /// By rising octave.
+    large: Option<Arc<[Arc<[u64]>]>>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
-enum Cells {
-    One(Arc<[u8]>),
-    Two(Arc<[u16]>),
-    Four(Arc<[u32]>),
-    Eight(Arc<[u64]>),
-}
+/// An octave with more words of counts is large: none that has two significant digits.
+const SMALL: usize = 64;
 
-impl Default for Counts {
-    /// No counts.
-    fn default() -> Self {
-        Self {
-            first: 0,
-            cells: Cells::One(Arc::default()),
-        }
-    }
+fn is_large(counts: OctaveCounts<'_>) -> bool {
+    counts.cells.len() > SMALL
 }
 
 impl Counts {
-    /// Of one bucket after the other.
-    pub(crate) fn new(counts: &[u64]) -> Self {
-        let is_filled = |count: &u64| *count != 0;
-        let first = counts.iter().position(is_filled).unwrap_or(0);
-        let end = counts
-            .iter()
-            .rposition(is_filled)
-            .map_or(0, |last| last + 1);
-        let counts = &counts[first..end];
-        let largest = counts.iter().copied().max().unwrap_or(0);
-        let cells = if largest <= u8::MAX.into() {
-            Cells::One(counts.iter().map(|count| *count as u8).collect())
-        } else if largest <= u16::MAX.into() {
-            Cells::Two(counts.iter().map(|count| *count as u16).collect())
-        } else if largest <= u32::MAX.into() {
-            Cells::Four(counts.iter().map(|count| *count as u32).collect())
-        } else {
-            Cells::Eight(counts.into())
-        };
-        Self {
-            first: first as u32,
-            cells,
-        }
+    /// The octaves that are not empty, in rising order.
+    pub(crate) fn octaves(&self) -> impl Iterator<Item = OctaveCounts<'_>> {
+        let mut small = OctaveCounts::all(&self.small).peekable();
+        let large = self.large.iter().flat_map(|large| large.iter());
+        let mut large = large.flat_map(|words| OctaveCounts::all(words)).peekable();
+        iter::from_fn(move || match (small.peek(), large.peek()) {
+            (Some(ours), Some(theirs)) if ours.octave() > theirs.octave() => large.next(),
+            (Some(_), _) => small.next(),
+            (None, _) => large.next(),
+        })
     }
 
-    /// The count of a bucket.
-    pub(crate) fn get(&self, index: usize) -> u64 {
-        let at = index.wrapping_sub(self.first as usize);
-        if at < self.len() { self.at(at) } else { 0 }
-    }
-
-    /// The sum of the counts of the buckets up to this one.
-    pub(crate) fn up_to(&self, index: usize) -> u64 {
-        fn sum<T: Copy + Into<u64>>(cells: &[T], end: usize) -> u64 {
-            let cells = cells.iter().take(end);
-            cells.fold(0, |sum, count| sum.wrapping_add((*count).into()))
-        }
-        let end = (index + 1).saturating_sub(self.first as usize);
-        match &self.cells {
-            Cells::One(cells) => sum(cells, end),
-            Cells::Two(cells) => sum(cells, end),
-            Cells::Four(cells) => sum(cells, end),
-            Cells::Eight(cells) => sum(cells, end),
-        }
+    /// The counts of an octave; `None` if it is empty.
+    pub(crate) fn octave(&self, octave: usize) -> Option<OctaveCounts<'_>> {
+        self.octaves().find(|counts| counts.octave() == octave)
     }
 
     /// The sum of all counts.
     pub(crate) fn total(&self) -> u64 {
-        self.up_to(self.end().saturating_sub(1))
+        let totals = self.octaves().map(|counts| counts.total);
+        totals.fold(0, u64::wrapping_add)
     }
 
     /// Whether both are one object, or both are empty.
     pub(crate) fn is(&self, other: &Self) -> bool {
-        match (&self.cells, &other.cells) {
-            (Cells::One(ours), Cells::One(theirs)) => {
-                Arc::ptr_eq(ours, theirs) || (ours.is_empty() && theirs.is_empty())
-            }
-            (Cells::Two(ours), Cells::Two(theirs)) => Arc::ptr_eq(ours, theirs),
-            (Cells::Four(ours), Cells::Four(theirs)) => Arc::ptr_eq(ours, theirs),
-            (Cells::Eight(ours), Cells::Eight(theirs)) => Arc::ptr_eq(ours, theirs),
+        let small = Arc::ptr_eq(&self.small, &other.small)
+            || self.small.is_empty() && other.small.is_empty();
+        let large = match (&self.large, &other.large) {
+            (None, None) => true,
+            (Some(ours), Some(theirs)) => Arc::ptr_eq(ours, theirs),
             _ => false,
-        }
-    }
-
-    /// The buckets whose counts differ from those in `before`, each with its number in the octave and what was added, modulo 2^64.
-    pub(crate) fn since(&self, before: &Self) -> impl Iterator<Item = (usize, u64)> {
-        let (first, end) = match (self.len(), before.len()) {
-            (_, 0) => (self.first, self.end()),
-            (0, _) => (before.first, before.end()),
-            _ => (self.first.min(before.first), self.end().max(before.end())),
         };
-        (first as usize..end)
-            .map(|index| (index, self.get(index).wrapping_sub(before.get(index))))
-            .filter(|(_, new)| *new != 0)
+        small && large
     }
 
-    /// The buckets that are not empty, each with its number in the octave, in rising order.
-    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (usize, u64)> + '_ {
-        let counts = (0..self.len()).map(|at| (self.first as usize + at, self.at(at)));
-        counts.filter(|(_, count)| *count != 0)
+    /// The buckets whose counts differ from those in `before`, each with its octave, its number there, and what was added, modulo 2^64.
+    pub(crate) fn since<'a>(
+        &'a self,
+        before: &'a Self,
+    ) -> impl Iterator<Item = (usize, usize, u64)> + 'a {
+        let (mut ours, mut theirs) = (self.octaves().peekable(), before.octaves().peekable());
+        let octaves = iter::from_fn(move || {
+            let next = [ours.peek(), theirs.peek()];
+            let octave = next.into_iter().flatten().map(|it| it.octave()).min()?;
+            let side = |it: Option<OctaveCounts<'a>>| it.unwrap_or(OctaveCounts::none(octave));
+            let after = side(ours.next_if(|it| it.octave() == octave));
+            Some((
+                octave,
+                after,
+                side(theirs.next_if(|it| it.octave() == octave)),
+            ))
+        });
+        octaves.flat_map(|(octave, after, before)| {
+            let changed = after.since(before);
+            changed.map(move |(index, new)| (octave, index, new))
+        })
     }
 
-    /// The first bucket behind them.
-    fn end(&self) -> usize {
-        self.first as usize + self.len()
-    }
-
-    fn len(&self) -> usize {
-        match &self.cells {
-            Cells::One(cells) => cells.len(),
-            Cells::Two(cells) => cells.len(),
-            Cells::Four(cells) => cells.len(),
-            Cells::Eight(cells) => cells.len(),
+    /// The same, but for these octaves.
+    pub(crate) fn with(&self, changed: &UnpackedCounts) -> Self {
+        let mut small = Vec::with_capacity(8);
+        // Large octaves that are new, and whether one is not as it was.
+        let (mut large, mut large_changed) = (Vec::new(), false);
+        let mut known = self.octaves().peekable();
+        let mut new = changed.iter().peekable();
+        loop {
+            let octave = new.peek().map(|(octave, _)| *octave);
+            let stands = |it: &OctaveCounts<'_>| octave.is_none_or(|octave| it.octave() < octave);
+            if let Some(known) = known.next_if(stands) {
+                if !is_large(known) {
+                    small.push(Source::Packed(known));
+                }
+            } else if let Some((octave, counts)) = new.next() {
+                let before = known.next_if(|it| it.octave() == octave);
+                large_changed |= before.is_some_and(is_large);
+                let head = Head::of(octave, counts);
+                let source = Source::Unpacked(head, &counts[head.first..head.first + head.len]);
+                if head.cells() > SMALL {
+                    large.push(pack(&[source]));
+                    large_changed = true;
+                } else if head.len > 0 {
+                    small.push(source);
+                }
+            } else {
+                break;
+            }
         }
-    }
-
-    #[inline]
-    fn at(&self, at: usize) -> u64 {
-        match &self.cells {
-            Cells::One(cells) => cells[at].into(),
-            Cells::Two(cells) => cells[at].into(),
-            Cells::Four(cells) => cells[at].into(),
-            Cells::Eight(cells) => cells[at],
+        let octave_of = |words: &Arc<[u64]>| Head::unpack(words[1]).octave;
+        let large = if large_changed {
+            let stands = |it: &&Arc<[u64]>| changed.position(octave_of(it)).is_err();
+            let others = self.large.iter().flat_map(|large| large.iter());
+            large.extend(others.filter(stands).cloned());
+            large.sort_unstable_by_key(octave_of);
+            (!large.is_empty()).then(|| large.into())
+        } else {
+            self.large.clone()
+        };
+        Self {
+            small: pack(&small),
+            large,
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::Counts;
+/// Where an octave's counts come from.
+enum Source<'a> {
+    Packed(OctaveCounts<'a>),
+    /// Those from the first to the last one that is not zero.
+    Unpacked(Head, &'a [u64]),
+}
 
-    #[test]
-    fn counts_of_every_width_come_back() {
-        for largest in [
-            0,
-            1,
-            255,
-            256,
-            65_535,
-            65_536,
-            u64::from(u32::MAX),
-            1 << 32,
-            u64::MAX,
-        ] {
-            for (from, to) in [(0, 8), (3, 5), (7, 8)] {
-                let mut all = [0; 8];
-                (from..to)
-                    .for_each(|index| all[index] = largest / (index as u64 - from as u64 + 1));
-                let counts = Counts::new(&all);
-                let back: Vec<u64> = (0..10).map(|index| counts.get(index)).collect();
-                assert_eq!(back[..8], all);
-                assert_eq!(back[8..], [0, 0]);
-                assert!(counts.is(&counts.clone()) && counts.since(&counts).count() == 0);
-                for index in 0..8 {
-                    let mut other = all;
-                    other[index] ^= 1;
-                    let (other, bit) = (Counts::new(&other), all[index] & 1);
-                    let change = if bit == 0 { 1 } else { u64::MAX };
-                    let since: Vec<_> = other.since(&counts).collect();
-                    assert_eq!(since, [(index, change)]);
-                    assert!(!counts.is(&other) && counts != other);
-                    let sum = all[..=index]
-                        .iter()
-                        .fold(0_u64, |sum, count| sum.wrapping_add(*count));
-                    assert_eq!(counts.up_to(index), sum);
+impl Source<'_> {
+    fn head(&self) -> Head {
+        match self {
+            Self::Packed(counts) => counts.head,
+            Self::Unpacked(head, _) => *head,
+        }
+    }
+
+    fn total(&self) -> u64 {
+        match self {
+            Self::Packed(counts) => counts.total,
+            Self::Unpacked(_, counts) => counts.iter().copied().fold(0, u64::wrapping_add),
+        }
+    }
+
+    /// Packs the counts into these words.
+    fn write(&self, cells: &mut [u64]) {
+        match self {
+            Self::Packed(counts) => cells.copy_from_slice(counts.cells),
+            Self::Unpacked(head, counts) => {
+                let counts = counts.chunks(1 << head.counts_in_word());
+                for (word, counts) in cells.iter_mut().zip(counts) {
+                    let places = (0..).step_by((u8::BITS << head.width) as usize);
+                    let counts = counts.iter().zip(places);
+                    *word = counts.fold(0, |word, (count, place)| word | count << place);
                 }
-                assert_eq!(counts.total(), counts.up_to(7));
-                let nothing = Counts::default();
-                assert!(counts.since(&nothing).eq(counts.iter()));
-                assert_eq!(nothing.since(&counts).count(), counts.iter().count());
-                assert_eq!(counts.is(&nothing), largest == 0);
-                let filled: Vec<_> = all
-                    .into_iter()
-                    .enumerate()
-                    .filter(|(_, count)| *count != 0)
-                    .collect();
-                assert_eq!(counts.iter().collect::<Vec<_>>(), filled);
             }
         }
     }
+}
+
+/// Octaves, by rising number, in one slice of words.
+fn pack(octaves: &[Source<'_>]) -> Arc<[u64]> {
+    if octaves.is_empty() {
+        return Arc::default();
+    }
+    let len = |octave: &Source<'_>| HEAD + octave.head().cells();
+    let len = 1 + octaves.iter().map(len).sum::<usize>();
+    // One allocation, which a `Vec` that is filled first would double.
+    let mut words: Arc<[u64]> = iter::repeat_n(0, len).collect();
+    if let Some([count, rest @ ..]) = Arc::get_mut(&mut words) {
+        *count = octaves.len() as u64;
+        let (heads, mut cells) = rest.split_at_mut(octaves.len() * HEAD);
+        for (head, octave) in heads.chunks_exact_mut(HEAD).zip(octaves) {
+            head.copy_from_slice(&[octave.head().pack(), octave.total()]);
+            let own;
+            (own, cells) = cells.split_at_mut(octave.head().cells());
+            octave.write(own);
+        }
+    }
+    words
 }

@@ -30,6 +30,7 @@ pub(crate) mod counts;
 mod cursor;
 mod exemplars;
 pub(crate) mod fold;
+pub(crate) mod octave_counts;
 mod octaves;
 pub(crate) mod reader;
 mod reset;
@@ -39,6 +40,7 @@ mod shared_octaves;
 mod slot_state;
 mod slot_table;
 pub(crate) mod storage;
+pub(crate) mod unpacked_counts;
 pub(crate) mod writer;
 
 use super::family::dirty::DirtyBit;

@@ -297,13 +297,12 @@ impl SharedBank {
         u128::from(self.large.load(Acquire)) << LARGE_SHIFT
     }
 
-    /// The counts of an octave, into `counts`. `false`: it has none.
+    /// Adds the counts of an octave to `counts`. `false`: it has none.
     pub(crate) fn read_octave(&self, octave: usize, counts: &mut Vec<u64>) -> bool {
         let Some(lows) = self.octaves.lows(octave) else {
             return false;
         };
         let highs = self.octaves.highs(octave);
-        counts.clear();
         // Relaxed, all: ordered by the tail, the sum and `large`, which the caller loaded.
         match highs {
             None => counts.extend(lows.iter().map(|low| join_halves(low.load(Relaxed), 0))),

@@ -15,14 +15,15 @@ use super::bucket_layout::{BucketLayout, is_large};
 use super::counts::Counts;
 use super::cursor::widen;
 use super::shared::{SharedBank, ahead_of};
+use super::unpacked_counts::UnpackedCounts;
 use crate::sync::spin_loop;
 use crate::tuning::SHARED_SCANS;
 
 /// See the module's header.
 #[derive(Debug, Default)]
 pub(super) struct SharedCursor {
-    /// What was counted, by octave; rising.
-    counted: Vec<Counted>,
+    /// What was counted.
+    counts: Counts,
     /// The samples that were counted.
     samples: u64,
     /// The least that their values add up to, large ones aside.
@@ -39,13 +40,6 @@ pub(super) struct SharedCursor {
     beyond_floor: u128,
     /// The records that had come late when the last fold began.
     late: u64,
-}
-
-/// What was counted of an octave.
-#[derive(Debug)]
-struct Counted {
-    octave: u8,
-    counts: Counts,
 }
 
 impl SharedCursor {
@@ -75,7 +69,7 @@ impl SharedCursor {
         bank: &SharedBank,
         layout: &BucketLayout,
         to: &mut impl FoldTarget,
-        counts: &mut Vec<u64>,
+        counts: &mut UnpackedCounts,
     ) -> u64 {
         let before = self.tail;
         self.late = bank.late();
@@ -98,17 +92,17 @@ impl SharedCursor {
         bank: &SharedBank,
         layout: &BucketLayout,
         to: &mut impl FoldTarget,
-        counts: &mut Vec<u64>,
+        counts: &mut UnpackedCounts,
     ) {
         // In this order, and before the buckets.
         self.tail = bank.tail();
         let (sum, large) = (bank.sum(), bank.large());
         let touched = bank.touched.take();
+        counts.clear();
         for octave in (0..layout.octaves()).filter(|octave| touched.contains(*octave)) {
-            if bank.read_octave(octave, counts) {
-                self.count(octave, counts, layout, to);
-            }
+            counts.push_with(octave, |counts| bank.read_octave(octave, counts));
         }
+        self.count(counts, layout, to);
         let floor = self.floor.wrapping_add(large);
         let wide = widen(sum, floor.wrapping_add(self.beyond_floor));
         to.add_sum(wide.wrapping_sub(self.sum));
@@ -119,35 +113,29 @@ impl SharedCursor {
         }
     }
 
-    /// Counts what is new in an octave.
-    fn count(
-        &mut self,
-        octave: usize,
-        counts: &[u64],
-        layout: &BucketLayout,
-        to: &mut impl FoldTarget,
-    ) {
-        let known = |counted: &Counted| usize::from(counted.octave).cmp(&octave);
-        let at = self.counted.binary_search_by(known).unwrap_or_else(|at| {
-            // Exactly: octaves are few, and there are many histograms.
-            self.counted.reserve_exact(1);
-            let (octave, counts) = (octave as u8, Counts::default());
-            self.counted.insert(at, Counted { octave, counts });
-            at
-        });
-        let first = octave * layout.octave_len();
-        let counts = Counts::new(counts);
-        let before = std::mem::replace(&mut self.counted[at].counts, counts);
-        let counts = &self.counted[at].counts;
-        for (index, new) in counts.since(&before) {
-            self.samples = self.samples.wrapping_add(new);
-            let low = layout.low(first + index);
-            if !is_large(low) {
-                // Negative, as long as a count has not carried.
-                let values = i128::from(low) * i128::from(new as i64);
-                self.floor = self.floor.wrapping_add(values as u128);
+    /// Counts what is new in some octaves.
+    fn count(&mut self, new: &UnpackedCounts, layout: &BucketLayout, to: &mut impl FoldTarget) {
+        if new.is_empty() {
+            return;
+        }
+        for (octave, counts) in new.iter() {
+            let (first, before) = (octave * layout.octave_len(), self.counts.octave(octave));
+            for (index, count) in counts.iter().enumerate() {
+                let new = count.wrapping_sub(before.map_or(0, |before| before.get(index)));
+                if new == 0 {
+                    continue;
+                }
+                self.samples = self.samples.wrapping_add(new);
+                let low = layout.low(first + index);
+                if !is_large(low) {
+                    // Negative, as long as a count has not carried.
+                    let values = i128::from(low) * i128::from(new as i64);
+                    self.floor = self.floor.wrapping_add(values as u128);
+                }
             }
         }
-        to.grow(first, &before, counts);
+        let counts = self.counts.with(new);
+        to.grow(layout, &self.counts, &counts);
+        self.counts = counts;
     }
 }

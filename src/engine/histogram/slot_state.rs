@@ -3,6 +3,7 @@
 use super::accumulate::FoldTarget;
 use super::cursor::SlotCursor;
 use super::reader::BlockReader;
+use super::unpacked_counts::UnpackedCounts;
 
 /// How far one slot was read.
 #[derive(Debug, Default)]
@@ -22,7 +23,7 @@ pub(super) struct Rejections {
 /// What all slots use in turn.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
-    pub(super) counts: Vec<u64>,
+    pub(super) counts: UnpackedCounts,
     recent: Vec<u64>,
     /// Samples handed over since the beginning.
     pub(super) samples: u64,
@@ -31,7 +32,7 @@ pub(super) struct Buffers {
 impl Buffers {
     /// Between reads nothing is kept.
     pub(super) fn free(&mut self) {
-        (self.counts, self.recent) = (Vec::new(), Vec::new());
+        (self.counts, self.recent) = (UnpackedCounts::default(), Vec::new());
     }
 }
 
