@@ -1,25 +1,28 @@
 //! What a snapshot is a snapshot of, so that only what belongs together is subtracted.
 
-use std::hash::{Hash, Hasher};
+use crate::sync::{AtomicU64, LazyLock, Relaxed};
 use std::sync::Arc;
 
-/// The histograms that a snapshot's values come from, each between two of its resets: one, or those of all merged snapshots.
-/// They are compared by address, which no other one has while a snapshot holds it.
-#[derive(Clone, Debug)]
+/// How many there were.
+static ORIGINS: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(0));
+
+/// The histograms that a snapshot's values come from, each between two of its resets: one, or those of all merged snapshots. Each has
+/// a number of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Origin {
-    // Not a zero-sized value: those share addresses.
-    One(Arc<u8>),
-    /// In the order of their addresses.
-    Merged(Arc<[Arc<u8>]>),
+    One(u64),
+    /// Rising.
+    Merged(Arc<[u64]>),
 }
 
 impl Origin {
     /// A histogram that is created, or was reset, or a registration: different from all others.
     pub(crate) fn new() -> Self {
-        Self::One(Arc::new(0))
+        // Relaxed: each number is taken once.
+        Self::One(ORIGINS.fetch_add(1, Relaxed))
     }
 
-    fn sources(&self) -> &[Arc<u8>] {
+    fn sources(&self) -> &[u64] {
         match self {
             Self::One(source) => std::slice::from_ref(source),
             Self::Merged(sources) => sources,
@@ -28,24 +31,8 @@ impl Origin {
 
     pub(crate) fn merge(&self, other: &Self) -> Self {
         let all = self.sources().iter().chain(other.sources());
-        let mut sources: Vec<_> = all.cloned().collect();
-        sources.sort_unstable_by_key(Arc::as_ptr);
+        let mut sources: Vec<_> = all.copied().collect();
+        sources.sort_unstable();
         Self::Merged(sources.into())
-    }
-}
-
-impl PartialEq for Origin {
-    fn eq(&self, other: &Self) -> bool {
-        let (ours, theirs) = (self.sources(), other.sources());
-        ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(a, b)| Arc::ptr_eq(a, b))
-    }
-}
-
-impl Eq for Origin {}
-
-impl Hash for Origin {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let sources = self.sources().iter();
-        sources.for_each(|source| Arc::as_ptr(source).hash(state));
     }
 }
