@@ -8,6 +8,7 @@ use crate::metric::throughput::ThroughputCore;
 use crate::registry::catalog::{CellValue, FamilyEntry, Groups, Stored};
 use crate::registry::series_snapshot::{Held, SeriesSnapshot};
 use crate::sample::description::FamilyDescription;
+use crate::snapshot::histogram::HistogramSnapshot;
 use crate::tuning::PAGE_CELLS;
 use std::fmt;
 use std::ops::Range;
@@ -198,14 +199,23 @@ impl<'a> FamilySnapshot<'a> {
     /// Which histograms or throughputs of a part are others, or have other values, than in another snapshot of this family, a bit for each.
     /// A single cell is one bit. `None`: other positions of the part are empty, or it has cells.
     ///
-    /// It compares objects, so equal values of two reads of a histogram count as different.
+    /// It compares objects, so equal values of two reads of a histogram count as different; but not what it rejected, which seldom changes.
     pub(super) fn differing(self, other: Self, number: usize) -> Option<u8> {
         let (ours, theirs) = (self.readout, other.readout);
         let ((groups, at), (_, before)) = (self.entry.stored.group(), other.entry.stored.group());
         match groups {
-            Groups::Histograms => ours.histograms[at].differing(&theirs.histograms[before], number),
+            Groups::Histograms => {
+                let of_rejections = matches!(self.entry.stored, Stored::Rejections(_));
+                let same = |ours: &HistogramSnapshot, theirs: &HistogramSnapshot| {
+                    let rejected = ours.rejected == theirs.rejected;
+                    // Of one histogram, which may have come in the place of another one.
+                    of_rejections && rejected && ours.origin == theirs.origin
+                };
+                ours.histograms[at].differing(&theirs.histograms[before], number, same)
+            }
             Groups::Throughputs => {
-                ours.throughputs[at].differing(&theirs.throughputs[before], number)
+                let (ours, theirs) = (&ours.throughputs[at], &theirs.throughputs[before]);
+                ours.differing(theirs, number, |_, _| false)
             }
             Groups::Pages => {
                 let cell = |of: Self| match of.entry.stored {

@@ -11,7 +11,7 @@ use crate::registry::catalog::CellValue;
 use crate::registry::family_snapshot::FamilySnapshot;
 use crate::registry::observer::ObservedFamily;
 use crate::registry::series_snapshot::SeriesSnapshot;
-use crate::registry::spare::{Spare, SpareParts};
+use crate::registry::spare::{Change, Spare, SparePart, SpareTexts};
 use crate::rendered::FamilyText;
 use crate::rendered::part::Part;
 use crate::sample::Encoder;
@@ -33,7 +33,7 @@ struct Known<'a> {
 /// Renders families, one after the other.
 pub(super) struct Renderer<'a> {
     encoder: &'a dyn Encoder,
-    spare: Option<&'a mut SpareParts>,
+    spare: Option<&'a mut SpareTexts>,
     /// The part that is being rendered.
     bytes: Vec<u8>,
     ends: Vec<u32>,
@@ -43,7 +43,7 @@ pub(super) struct Renderer<'a> {
 
 impl<'a> Renderer<'a> {
     /// `spare`: those of earlier calls with the same registry and encoder, if there were any.
-    pub(super) fn new(encoder: &'a dyn Encoder, spare: Option<&'a mut SpareParts>) -> Self {
+    pub(super) fn new(encoder: &'a dyn Encoder, spare: Option<&'a mut SpareTexts>) -> Self {
         Self {
             encoder,
             spare,
@@ -77,11 +77,9 @@ impl<'a> Renderer<'a> {
             });
             self.family(family, number, same)
         });
-        let rendered = rendered.collect();
-        // Numbers of families have changed if one is gone.
-        let gone = !passed.is_empty() || known.next().is_some();
-        if let Some(spare) = self.spare.as_mut().filter(|_| gone) {
-            spare.clear();
+        let rendered: Vec<_> = rendered.collect();
+        if let Some(spare) = &mut self.spare {
+            spare.truncate(rendered.len());
         }
         rendered
     }
@@ -93,75 +91,78 @@ impl<'a> Renderer<'a> {
         known: Option<Known<'_>>,
     ) -> Arc<FamilyText> {
         let count = family.parts();
-        let stands = |number: &usize, known: Known<'_>| {
-            known.text.parts.len() > *number && family.is_same_part(known.family, *number)
+        let stands = |part: &usize| {
+            known.is_some_and(|known| {
+                *part < known.text.parts.len() && family.is_same_part(known.family, *part)
+            })
         };
-        let standing = known.map_or(0, |known| {
-            (0..count)
-                .take_while(|number| stands(number, known))
-                .count()
-        });
-        if let Some(known) = known.filter(|known| known.text.parts.len() == count)
-            && standing == count
-        {
+        let changed: Vec<_> = (0..count).filter(|part| !stands(part)).collect();
+        let same_count = known.filter(|known| known.text.parts.len() == count);
+        if let Some(known) = same_count.filter(|_| changed.is_empty()) {
             return Arc::clone(known.text);
         }
-        let kept = known.map_or(&[][..], |known| &known.text.parts[..standing]);
-        let mut parts = Vec::with_capacity(count);
-        parts.extend_from_slice(kept);
-        for part in standing..count {
-            parts.push(match known {
-                Some(known) if stands(&part, known) => Arc::clone(&known.text.parts[part]),
-                known => self.part(family, number, part, known),
-            });
+        let spare = self.spare.as_mut().zip(known);
+        let spare = spare.and_then(|(spare, known)| spare.take(number, known.text));
+        let (mut parts, replaced) = spare.and_then(Spare::take_parts).unwrap_or_else(|| {
+            let parts = known.map(|known| known.text.parts.clone());
+            (parts.unwrap_or_default(), Vec::new())
+        });
+        parts.truncate(count);
+        let mut replaced = replaced.into_iter().peekable();
+        let changes = changed.into_iter().map(|number| {
+            while replaced.next_if(|spare| spare.number < number).is_some() {}
+            let spare = replaced.next_if(|spare| spare.number == number);
+            let (part, differs) = self.part(family, number, known, spare);
+            parts.put(number, part);
+            Change {
+                part: number,
+                differs,
+            }
+        });
+        let changes = changes.collect();
+        let text = Arc::new(FamilyText::new(parts, family.description(), self.encoder));
+        if let (Some(spare), Some(known)) = (&mut self.spare, same_count) {
+            let replaced = Spare {
+                text: Arc::clone(known.text),
+                next: Arc::clone(&text),
+                changes,
+            };
+            spare.put(number, replaced);
         }
-        if let Some(spare) = &mut self.spare {
-            spare.truncate_parts(number, &family.entry.description, count);
-        }
-        let text = FamilyText::new(parts, family.description(), self.encoder);
-        Arc::new(text)
+        text
     }
 
+    /// Renders what changed of a part. Also returns which histograms or throughputs these are, if series have changed only.
     fn part(
         &mut self,
         family: FamilySnapshot<'_>,
-        family_number: usize,
         number: usize,
         known: Option<Known<'_>>,
-    ) -> Arc<Part> {
-        let description = &family.entry.description;
-        let spare = self.spare.as_mut();
-        let spare = spare.and_then(|spare| spare.take(family_number, description, number));
+        spare: Option<SparePart>,
+    ) -> (Arc<Part>, Option<u8>) {
         let spare = spare.filter(|spare| Arc::strong_count(&spare.text) == 1);
         let cells = family.cells_of(number);
         let last = known.and_then(|known| Some((known.family, known.text.parts.get(number)?)));
-        let changed = last.and_then(|(before, last)| {
-            let (text, differs) = match cells {
-                Some(cells) => (self.change_cells(family, number, cells, last, spare)?, 0),
-                None => {
-                    let differs = family.differing(before, number)?;
-                    let text = self.change(family, number, differs, last, spare)?;
-                    (text, differs)
-                }
-            };
-            Some((text, differs, last))
+        let changed = last.and_then(|(before, last)| match cells {
+            Some(cells) => {
+                let part = self.change_cells(family, number, cells, last, spare)?;
+                Some((part, 0))
+            }
+            None => {
+                let differs = family.differing(before, number)?;
+                let part = self.change(family, number, differs, last, spare)?;
+                Some((part, differs))
+            }
         });
-        let Some((text, differs, last)) = changed else {
-            self.bytes.clear();
-            self.ends.clear();
-            let positions = family.positions_of(number);
-            let series = positions.filter_map(|position| family.at(position));
-            series.for_each(|series| self.series(family, series));
-            return self.finish(cells);
-        };
-        if let Some(spare) = &mut self.spare {
-            let last = Spare {
-                text: Arc::clone(last),
-                differs,
-            };
-            spare.put(family_number, description, number, last);
+        if let Some((part, differs)) = changed {
+            return (part, Some(differs));
         }
-        text
+        self.bytes.clear();
+        self.ends.clear();
+        let positions = family.positions_of(number);
+        let series = positions.filter_map(|position| family.at(position));
+        series.for_each(|series| self.series(family, series));
+        (self.finish(cells), None)
     }
 
     /// Puts the values of cells that changed into a text: the one before the last one, which nobody else holds, or a copy of the last one.
@@ -172,7 +173,7 @@ impl<'a> Renderer<'a> {
         number: usize,
         (cells, value): (CellsPart<'_>, CellValue),
         last: &Part,
-        spare: Option<Spare>,
+        spare: Option<SparePart>,
     ) -> Option<Arc<Part>> {
         let shows_them = |text: &Part| {
             let shown = text.cells.as_ref();
@@ -191,7 +192,7 @@ impl<'a> Renderer<'a> {
         let first = family.positions_of(number).start;
         // Otherwise a place is the number of a series.
         let has_gaps = text.ends.len() != cells.len();
-        let (mut series, mut passed) = (0, 0);
+        let (mut series, mut passed, mut overwritten) = (0, 0, 0);
         for (place, from, to) in shown.changes(cells) {
             if has_gaps {
                 if cells.series_at(place..place + 1) == 0 {
@@ -206,11 +207,12 @@ impl<'a> Renderer<'a> {
             let values = (&value.of(from), &value.of(to));
             let bytes = &mut text.bytes[range];
             if self.encoder.overwrite(description, values, bytes) {
-                self.rendered += 1;
+                overwritten += 1;
             } else if let Some(changed) = family.at(first + place) {
                 self.replace(family, changed, series, text);
             }
         }
+        self.rendered += overwritten;
         shown.follow(cells);
         text.cells = Some(shown);
         Some(part)
@@ -223,10 +225,10 @@ impl<'a> Renderer<'a> {
         number: usize,
         differs: u8,
         last: &Part,
-        spare: Option<Spare>,
+        spare: Option<SparePart>,
     ) -> Option<Arc<Part>> {
         let (mut part, stale) = match spare {
-            Some(Spare { text, differs }) => (text, differs),
+            Some(spare) => (spare.text, spare.differs),
             None => (Arc::new(last.copy()), 0),
         };
         let text = Arc::get_mut(&mut part)?;
@@ -300,7 +302,7 @@ impl<'a> Renderer<'a> {
         for (labels, value) in &family.series {
             self.encode(&family.description, labels.view(), value, None);
         }
-        let parts = vec![self.finish(None)];
+        let parts = [self.finish(None)].into_iter().collect();
         let text = FamilyText::new(parts, &family.description, self.encoder);
         Arc::new(text)
     }

@@ -8,7 +8,7 @@ use crate::registry::family_snapshot::FamilySnapshot;
 use crate::registry::renderer::Renderer;
 use crate::registry::selection::Selection;
 use crate::registry::snapshot::RegistrySnapshot;
-use crate::registry::spare::SpareParts;
+use crate::registry::spare::SpareTexts;
 use crate::rendered::{Families, FamilyText};
 use crate::sample::{CACHES, Encoder};
 use crate::sync::{AtomicU64, Relaxed};
@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 /// What a registry keeps of the last page in each format.
 pub(super) struct RenderCaches {
-    caches: [SnapshotCache<SpareParts, RenderedSnapshot>; CACHES],
+    caches: [SnapshotCache<SpareTexts, RenderedSnapshot>; CACHES],
     #[cfg(feature = "gzip")]
     pub(super) compressed: CompressedCaches,
     /// Nothing is kept if this is not set.
@@ -50,7 +50,7 @@ impl RenderCaches {
                 series: 0,
                 rendered: AtomicU64::new(0),
             };
-            SnapshotCache::new(SpareParts::default(), first)
+            SnapshotCache::new(SpareTexts::default(), first)
         });
         Self {
             caches,
@@ -107,7 +107,7 @@ impl RenderedSnapshot {
         last: &Self,
         takes: impl Fn(&FamilySnapshot<'_>) -> bool,
         encoder: &dyn Encoder,
-        spare: Option<&mut SpareParts>,
+        spare: Option<&mut SpareTexts>,
     ) -> Self {
         let mut renderer = Renderer::new(encoder, spare);
         let known = last.snapshot.families().zip(&*last.families.list);
@@ -116,15 +116,25 @@ impl RenderedSnapshot {
         let about = || snapshot.rejections().filter(&takes);
         let mut of_rejections = Renderer::new(encoder, None);
         let rejections = of_rejections.families(about(), known);
-        let first = about().next();
-        let first = first.filter(|_| about().any(|family| family.is_shown()));
-        let rejected = first
-            .map(|first| FamilyText::join(rejections.iter(), first.description(), encoder))
-            .into_iter();
+        let pairs = rejections.iter().zip(&last.rejections);
+        let stand = rejections.len() == last.rejections.len()
+            && pairs
+                .into_iter()
+                .all(|(ours, theirs)| Arc::ptr_eq(ours, theirs));
+        let rejected = if stand {
+            last.rejected.clone()
+        } else {
+            let first = about().next();
+            let first = first.filter(|_| about().any(|family| family.is_shown()));
+            let join = |first: FamilySnapshot<'_>| {
+                FamilyText::join(rejections.iter(), first.description(), encoder)
+            };
+            Families::new(first.map(join).into_iter().collect(), encoder)
+        };
         Self {
             snapshot: Arc::clone(snapshot),
             families: Families::new(families.into(), encoder),
-            rejected: Families::new(rejected.collect(), encoder),
+            rejected,
             rejections,
             series: snapshot
                 .families()

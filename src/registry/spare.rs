@@ -1,84 +1,76 @@
-//! For each part of a family, the text before the current one. When nobody else holds it, the renderer puts what changed into it instead
-//! of copying the current text.
+//! For each family the text before the current one. When nobody else holds it, the renderer makes the next one of it: what stands is
+//! neither copied nor looked at.
 
+use crate::rendered::FamilyText;
 use crate::rendered::part::Part;
-use crate::sample::description::FamilyDescription;
+use crate::rendered::parts::Parts;
 use std::sync::Arc;
 
-/// A text that was replaced by the current one.
+/// A text, and what became of it.
 pub(super) struct Spare {
+    pub(super) text: Arc<FamilyText>,
+    /// The text that took its place. It has as many parts.
+    pub(super) next: Arc<FamilyText>,
+    /// In which parts they differ, by rising numbers.
+    pub(super) changes: Vec<Change>,
+}
+
+/// A part that changed.
+pub(super) struct Change {
+    pub(super) part: usize,
+    /// Histograms or throughputs whose series differ, a bit for each; nothing of cells, whose texts know what they show. `None`: the part
+    /// has other series.
+    pub(super) differs: Option<u8>,
+}
+
+/// A part that the next text does not have.
+pub(super) struct SparePart {
+    pub(super) number: usize,
     pub(super) text: Arc<Part>,
-    /// Histograms or throughputs whose series differ in the current text, a bit for each. A text of cells knows itself what it shows.
+    /// As in [`Change`].
     pub(super) differs: u8,
 }
 
-/// By the number of the family.
+/// By the numbers of families.
 #[derive(Default)]
-pub(super) struct SpareParts(Vec<FamilySpares>);
+pub(super) struct SpareTexts(Vec<Option<Spare>>);
 
-/// Those of one family, by the number of the part.
-struct FamilySpares {
-    /// The family has another number, once one before it is gone.
-    family: Arc<FamilyDescription>,
-    parts: Vec<Option<Spare>>,
+impl Spare {
+    /// The next text's parts, and those that it does not have. `None`: somebody holds the text.
+    pub(super) fn take_parts(self) -> Option<(Parts, Vec<SparePart>)> {
+        let mut parts = Arc::into_inner(self.text)?.parts;
+        let next = &self.next.parts;
+        let replaced = self.changes.into_iter().filter_map(|change| {
+            let text = parts.put(change.part, Arc::clone(next.get(change.part)?))?;
+            Some(SparePart {
+                number: change.part,
+                text,
+                differs: change.differs?,
+            })
+        });
+        let replaced = replaced.collect();
+        Some((parts, replaced))
+    }
 }
 
-impl SpareParts {
-    /// Those of a family, which has this number now.
-    fn of(&mut self, number: usize, family: &Arc<FamilyDescription>) -> Option<&mut FamilySpares> {
-        let found = self.0.get_mut(number);
-        found.filter(|found| Arc::ptr_eq(&found.family, family))
-    }
-
-    /// Takes that of a part.
-    pub(super) fn take(
-        &mut self,
-        number: usize,
-        family: &Arc<FamilyDescription>,
-        part: usize,
-    ) -> Option<Spare> {
-        self.of(number, family)?.parts.get_mut(part)?.take()
+impl SpareTexts {
+    /// Takes that of a family, whose text is `last` now.
+    pub(super) fn take(&mut self, family: usize, last: &Arc<FamilyText>) -> Option<Spare> {
+        let spare = self.0.get_mut(family)?.take()?;
+        // Families have other numbers once one before them is gone.
+        Some(spare).filter(|spare| Arc::ptr_eq(&spare.next, last))
     }
 
     /// Keeps a text that is being replaced.
-    pub(super) fn put(
-        &mut self,
-        number: usize,
-        family: &Arc<FamilyDescription>,
-        part: usize,
-        spare: Spare,
-    ) {
-        let nothing_of = |family| FamilySpares {
-            family: Arc::clone(family),
-            parts: Vec::new(),
-        };
-        while self.0.len() <= number {
-            self.0.push(nothing_of(family));
+    pub(super) fn put(&mut self, family: usize, spare: Spare) {
+        if self.0.len() <= family {
+            self.0.resize_with(family + 1, || None);
         }
-        let of_family = &mut self.0[number];
-        if !Arc::ptr_eq(&of_family.family, family) {
-            *of_family = nothing_of(family);
-        }
-        let parts = &mut of_family.parts;
-        if parts.len() <= part {
-            parts.resize_with(part + 1, || None);
-        }
-        parts[part] = Some(spare);
+        self.0[family] = Some(spare);
     }
 
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    /// Keeps only those of so many parts of a family.
-    pub(super) fn truncate_parts(
-        &mut self,
-        number: usize,
-        family: &Arc<FamilyDescription>,
-        parts: usize,
-    ) {
-        if let Some(of_family) = self.of(number, family) {
-            of_family.parts.truncate(parts);
-        }
+    /// Keeps only those of so many families.
+    pub(super) fn truncate(&mut self, families: usize) {
+        self.0.truncate(families);
     }
 }

@@ -5,10 +5,12 @@
 //! being copied.
 
 pub(crate) mod part;
+pub(crate) mod parts;
 
 use crate::sample::Encoder;
 use crate::sample::description::FamilyDescription;
 use part::Part;
+use parts::Parts;
 use std::fmt;
 use std::io;
 use std::ops::Deref;
@@ -18,7 +20,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct FamilyText {
     head: Box<[u8]>,
-    pub(crate) parts: Vec<Arc<Part>>,
+    pub(crate) parts: Parts,
     foot: &'static [u8],
     pub(crate) len: usize,
 }
@@ -93,12 +95,11 @@ pub(crate) enum Piece<'a> {
 
 impl FamilyText {
     pub(crate) fn new(
-        parts: Vec<Arc<Part>>,
+        parts: Parts,
         description: &FamilyDescription,
         encoder: &dyn Encoder,
     ) -> Self {
-        let lens = parts.iter().map(|part| part.bytes.len());
-        let body = total(lens.filter(|len| *len > 0), encoder.separator());
+        let body = parts.bytes(encoder.separator().len());
         let mut out = Vec::new();
         encoder.begin_family(description, body, &mut out);
         let foot = encoder.end_family();
