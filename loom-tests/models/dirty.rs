@@ -388,7 +388,7 @@ fn what_does_not_last_is_read_again() {
         settling.join().unwrap();
         let (readout, mut cache) = reader.join().unwrap();
         let is_settled =
-            |readout: &Read<Unsettled>| *readout.histograms[0].snapshot(0).unwrap() == 1.into();
+            |readout: &Read<Unsettled>| *readout.histograms[0].series(0).unwrap().1 == 1.into();
         assert_eq!(model.is_current(&readout), is_settled(&readout));
         assert!(is_settled(&model.read(&mut cache)));
     });

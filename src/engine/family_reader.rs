@@ -15,6 +15,7 @@ use super::family::list::Series;
 use super::family::objects::{ObjectList, Shared};
 use super::readout::{FamilyRead, PART, SnapshotSource, Validity};
 use crate::engine::throughput::Moment;
+use std::array;
 use std::mem;
 use std::ptr;
 use std::sync::Arc;
@@ -24,9 +25,14 @@ use std::sync::Arc;
 pub(super) struct CachedFamily<T: SnapshotSource> {
     family: Arc<dyn Listed<ObjectList<T>>>,
     read: Arc<FamilyRead<T>>,
+    /// The reading before it, of the same series, and the positions where the two differ.
+    earlier: Option<(Arc<FamilyRead<T>>, Vec<usize>)>,
     /// Those whose last snapshots do not last, by chunk.
     fading: Vec<Positions>,
 }
+
+/// The reading before the last one is kept if so many positions differ, or fewer: one in this number.
+const FEW: usize = 4;
 
 impl<T: SnapshotSource> CachedFamily<T> {
     pub(super) fn new(family: &Arc<dyn Listed<ObjectList<T>>>) -> Self {
@@ -36,6 +42,7 @@ impl<T: SnapshotSource> CachedFamily<T> {
                 list: Arc::default(),
                 parts: Default::default(),
             }),
+            earlier: None,
             fading: Vec::new(),
         }
     }
@@ -48,11 +55,11 @@ impl<T: SnapshotSource> CachedFamily<T> {
     pub(super) fn read(&mut self, now: Moment, validity: &mut Validity) -> Arc<FamilyRead<T>> {
         let list = self.family.list();
         let before = Arc::clone(&self.read.list);
-        let read = &mut self.read;
-        if !Arc::ptr_eq(&list, &before) {
-            follow(Arc::make_mut(read), &list);
+        let same_list = Arc::ptr_eq(&list, &before);
+        if !same_list {
             self.fading.resize(list.dirty.len(), Positions::default());
         }
+        let mut changes = Vec::new();
         for (chunk, dirty) in list.dirty.iter().enumerate().rev() {
             let mut wanted = mem::take(&mut self.fading[chunk]);
             let (ours, theirs) = (list.series.chunk(chunk), before.series.chunk(chunk));
@@ -60,7 +67,7 @@ impl<T: SnapshotSource> CachedFamily<T> {
                 if is_there {
                     insert(&mut wanted, position);
                 } else {
-                    put(read, chunk * CHUNK + position, None);
+                    changes.push((chunk * CHUNK + position, None));
                 }
             }
             let fading = &mut self.fading[chunk];
@@ -74,10 +81,89 @@ impl<T: SnapshotSource> CachedFamily<T> {
                     insert(fading, position);
                 }
                 *validity = validity.and(lasts);
-                put(read, chunk * CHUNK + position, Some(snapshot));
+                let position = chunk * CHUNK + position;
+                let is_it = |held: &Arc<_>| Arc::ptr_eq(held, &snapshot);
+                if !self.read.snapshot(position).is_some_and(is_it) {
+                    changes.push((position, Some(snapshot)));
+                }
             });
         }
-        Arc::clone(read)
+        if !same_list || !changes.is_empty() {
+            changes.sort_unstable_by_key(|(position, _)| *position);
+            self.take_in(list, changes);
+        }
+        Arc::clone(&self.read)
+    }
+
+    /// Makes a reading with these changes. If nobody else holds the reading before the last one, it is brought up to date, so that
+    /// what stands is not even looked at; otherwise the last one is copied.
+    fn take_in(&mut self, list: Arc<ObjectList<T>>, changes: Changes<T>) {
+        let positions: Vec<_> = changes.iter().map(|(position, _)| *position).collect();
+        let earlier = self.earlier.take();
+        let earlier =
+            earlier.and_then(|(read, differing)| Some((Arc::into_inner(read)?, differing)));
+        let mut next = match earlier {
+            None => FamilyRead::clone(&self.read),
+            Some((mut earlier, differing)) => {
+                let missed = differing.into_iter();
+                let missed = missed.filter(|position| positions.binary_search(position).is_err());
+                let last = |position| (position, self.read.snapshot(position).cloned());
+                earlier.put(missed.map(last).collect());
+                earlier
+            }
+        };
+        let keep =
+            Arc::ptr_eq(&self.read.list, &list) && positions.len() * FEW <= list.series.positions();
+        next.follow(list);
+        next.put(changes);
+        let last = mem::replace(&mut self.read, Arc::new(next));
+        self.earlier = keep.then_some((last, positions));
+    }
+}
+
+/// Snapshots that come to rising positions.
+type Changes<T> = Vec<(usize, Option<Arc<<T as SnapshotSource>::Snapshot>>)>;
+
+impl<T: SnapshotSource> FamilyRead<T> {
+    /// Takes a list, and has a place for the snapshot of each of its positions.
+    fn follow(&mut self, list: Arc<ObjectList<T>>) {
+        while self.parts.len() * PART < list.series.positions() {
+            self.parts.push(Arc::default());
+        }
+        self.list = list;
+    }
+
+    /// Puts snapshots in. What changes is copied, as far as it is shared.
+    fn put(&mut self, changes: Changes<T>) {
+        let mut changes = changes.into_iter().peekable();
+        while let Some((position, _)) = changes.peek() {
+            let number = position / PART;
+            let mut new = [const { None }; PART];
+            while let Some((position, snapshot)) =
+                changes.next_if(|(position, _)| position / PART == number)
+            {
+                new[position % PART] = Some(snapshot);
+            }
+            let Some(part) = self.parts.get_mut(number) else {
+                return;
+            };
+            let new = new.iter_mut().map(Option::take);
+            match Arc::get_mut(part) {
+                Some(part) => {
+                    let places = part.iter_mut().zip(new);
+                    places.for_each(|(place, new)| {
+                        if let Some(new) = new {
+                            *place = new
+                        }
+                    });
+                }
+                None => {
+                    let all = part.iter().zip(new);
+                    let mut all = all.map(|(old, new)| new.unwrap_or_else(|| old.clone()));
+                    *part = Arc::new(array::from_fn(|_| all.next().flatten()));
+                }
+            }
+        }
     }
 }
 
@@ -95,27 +181,4 @@ fn replaced<'a, T>(
     positions
         .filter(differs)
         .map(|(position, ours)| (position, ours.is_some()))
-}
-
-/// Takes a list, and has a place for the snapshot of each of its positions.
-fn follow<T: SnapshotSource>(read: &mut FamilyRead<T>, list: &Arc<ObjectList<T>>) {
-    read.list = Arc::clone(list);
-    while read.parts.len() * PART < list.series.positions() {
-        read.parts.push(Arc::default());
-    }
-}
-
-/// Puts a snapshot at a position. What changes is copied, as far as it is shared.
-fn put<T: SnapshotSource>(
-    read: &mut Arc<FamilyRead<T>>,
-    position: usize,
-    snapshot: Option<Arc<T::Snapshot>>,
-) {
-    let held = read.snapshot(position);
-    if held.map(Arc::as_ptr) == snapshot.as_ref().map(Arc::as_ptr) {
-        return;
-    }
-    if let Some(part) = Arc::make_mut(read).parts.get_mut(position / PART) {
-        Arc::make_mut(part)[position % PART] = snapshot;
-    }
 }

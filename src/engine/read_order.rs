@@ -93,6 +93,8 @@ struct CachedPages {
     group: PageGroup,
     cache: PageCache,
     read: Option<Arc<CellsRead>>,
+    /// The reading before it, if its list is the same.
+    earlier: Option<Arc<CellsRead>>,
 }
 
 impl<T> Clone for Group<T> {
@@ -256,6 +258,7 @@ impl CachedPages {
             group: group.clone(),
             cache: PageCache::default(),
             read: None,
+            earlier: None,
         };
         follow(cached, groups, |cached, group| cached.group.is(group), new);
         backwards(cached, Self::refresh)
@@ -274,15 +277,29 @@ impl CachedPages {
         let epoch = self.cache.refresh(&list.pages);
         let unchanged =
             |read: &&Arc<CellsRead>| read.epoch == epoch && Arc::ptr_eq(&read.list, &list);
-        let read = match self.read.as_ref().filter(unchanged) {
-            Some(read) => Arc::clone(read),
-            None => Arc::new(CellsRead {
-                pages: self.cache.values().map(Arc::clone).collect(),
-                list,
-                epoch,
-            }),
+        if let Some(read) = self.read.as_ref().filter(unchanged) {
+            return PagesRead::Family(Arc::clone(read));
+        }
+        let earlier = self.earlier.take().and_then(Arc::into_inner);
+        let pages = match earlier.filter(|earlier| Arc::ptr_eq(&earlier.list, &list)) {
+            None => self.cache.values().map(Arc::clone).collect(),
+            // Nobody else holds it, and what stands is not even looked at.
+            Some(mut earlier) => {
+                for (page, values) in earlier.pages.iter_mut().zip(self.cache.values()) {
+                    if !Arc::ptr_eq(page, values) {
+                        *page = Arc::clone(values);
+                    }
+                }
+                earlier.pages
+            }
         };
-        self.read = Some(Arc::clone(&read));
+        let read = Arc::new(CellsRead {
+            pages,
+            list: Arc::clone(&list),
+            epoch,
+        });
+        let last = self.read.replace(Arc::clone(&read));
+        self.earlier = last.filter(|last| Arc::ptr_eq(&last.list, &list));
         PagesRead::Family(read)
     }
 }

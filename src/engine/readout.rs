@@ -68,7 +68,12 @@ impl<T: SnapshotSource> FamilyRead<T> {
     }
 
     /// See [`GroupRead::differing`].
-    fn differing(&self, other: &Self, part: usize) -> Option<u8> {
+    fn differing(
+        &self,
+        other: &Self,
+        part: usize,
+        same: impl Fn(&Arc<T::Snapshot>, &Arc<T::Snapshot>) -> bool,
+    ) -> Option<u8> {
         let (ours, theirs) = (self.parts.get(part)?, other.parts.get(part)?);
         // Each snapshot belongs to one metric.
         if Arc::ptr_eq(ours, theirs) {
@@ -78,7 +83,7 @@ impl<T: SnapshotSource> FamilyRead<T> {
         for (at, snapshots) in ours.iter().zip(theirs.iter()).enumerate() {
             match snapshots {
                 (None, None) => {}
-                (Some(ours), Some(theirs)) if Arc::ptr_eq(ours, theirs) => {}
+                (Some(ours), Some(theirs)) if same(ours, theirs) => {}
                 (Some(_), Some(_)) => differing |= 1 << at,
                 _ => return None,
             }
@@ -157,11 +162,17 @@ impl<T: SnapshotSource> GroupRead<T> {
     }
 
     /// Which snapshots of a part are other ones than in another reading of the same group, a bit for each. `None`: other positions of it
-    /// are empty.
-    pub(crate) fn differing(&self, other: &Self, part: usize) -> Option<u8> {
+    /// are empty. `same`: whether two that are not one object count as one.
+    pub(crate) fn differing(
+        &self,
+        other: &Self,
+        part: usize,
+        same: impl Fn(&T::Snapshot, &T::Snapshot) -> bool,
+    ) -> Option<u8> {
+        let same = |ours: &Arc<_>, theirs: &Arc<_>| Arc::ptr_eq(ours, theirs) || same(ours, theirs);
         match (self, other) {
-            (Self::One(ours), Self::One(theirs)) => Some(u8::from(!Arc::ptr_eq(ours, theirs))),
-            (Self::Family(ours), Self::Family(theirs)) => ours.differing(theirs, part),
+            (Self::One(ours), Self::One(theirs)) => Some(u8::from(!same(ours, theirs))),
+            (Self::Family(ours), Self::Family(theirs)) => ours.differing(theirs, part, same),
             _ => None,
         }
     }
