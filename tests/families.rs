@@ -10,7 +10,7 @@ mod validator;
 
 use epoch_metrics::{
     Counter, Family, FamilyOptions, FloatCounter, HistogramOptions, LabelError, ManualClock,
-    RecordError, RegisterError, Registry, Value,
+    RecordError, RegisterError, Registry, RegistrySnapshot, SeriesSnapshot, Value,
 };
 use proptest::prelude::*;
 use std::collections::HashMap;
@@ -77,6 +77,57 @@ fn cells_are_used_again() {
     assert_eq!(total, (0..20_000).sum::<u64>());
     assert_eq!((family.sum(), family.detached(), family.len()), (0, 0, 0));
     assert_eq!(shown(&registry, "f"), HashMap::new());
+}
+
+/// A snapshot is made of the one before the last one if nobody holds that: whatever changed when, and whoever holds what.
+#[test]
+fn a_snapshot_holds_what_each_series_holds() {
+    let registry = Registry::new();
+    let sizes = HistogramOptions::values(0, 100);
+    let family = registry
+        .histogram_family("sizes", "", sizes, &["id"])
+        .unwrap();
+    let mut series: Vec<_> = (0..50_usize)
+        .map(|id| (id, family.with(&[&id.to_string()]).unwrap(), 0))
+        .collect();
+    let mut held = Vec::new();
+    for step in 0..400 {
+        for at in [step * 7 % 50, step * step % 50] {
+            series[at].1.record(1);
+            series[at].2 += 1;
+        }
+        if step % 11 == 0 {
+            let (id, histogram, count) = &mut series[step % 50];
+            family.remove(&[&id.to_string()]).unwrap();
+            *id += 50;
+            (*histogram, *count) = (family.with(&[&id.to_string()]).unwrap(), 0);
+        }
+        let snapshot = registry.snapshot();
+        let expected: HashMap<_, _> = series
+            .iter()
+            .map(|(id, _, count)| (id.to_string(), *count))
+            .collect();
+        let counts = |snapshot: &RegistrySnapshot| -> HashMap<String, u64> {
+            let family = snapshot.family("sizes").unwrap();
+            let count = |series: SeriesSnapshot<'_>| match series.value() {
+                Value::Histogram(histogram) => histogram.count(),
+                other => panic!("{other:?}"),
+            };
+            let label = |series: SeriesSnapshot<'_>| series.labels().next().unwrap().1.to_owned();
+            family
+                .series()
+                .map(|series| (label(series), count(series)))
+                .collect()
+        };
+        assert_eq!(counts(&snapshot), expected);
+        if step % 3 == 0 {
+            held.push((snapshot, expected));
+        }
+        if held.len() > 2 {
+            let (snapshot, expected) = held.swap_remove(step % 2);
+            assert_eq!(counts(&snapshot), expected, "it was held, and changed");
+        }
+    }
 }
 
 #[test]

@@ -350,6 +350,27 @@ fn a_text_of_another_family_is_not_written_to() {
     assert!(page.contains("second_count{id=\"stands\"} 0\n"));
 }
 
+/// Counts of rejections are compared, not their histograms: the same number may be about another series.
+#[test]
+fn a_count_of_rejections_is_that_of_its_own_series() {
+    let registry = Registry::new();
+    let sizes = HistogramOptions::values(0, 10);
+    let family = registry
+        .histogram_family("sizes", "", sizes, &["id"])
+        .unwrap();
+    let line =
+        |id| format!("epoch_metrics_rejected_samples_total{{metric=\"sizes\",id=\"{id}\"}} 1\n");
+    for (number, id) in ["first", "second", "third"].into_iter().enumerate() {
+        let series = family.with(&[id]).unwrap();
+        series.record(11);
+        let page = registry.render_prometheus();
+        assert!(page.contains(&line(id)), "{number}: {page}");
+        series.record(1);
+        assert!(registry.render_prometheus().contains(&line(id)));
+        family.remove(&[id]).unwrap();
+    }
+}
+
 #[test]
 fn what_is_written_to_a_removed_series_is_nowhere() {
     let registry = Registry::builder().without_own_metrics().build();

@@ -129,6 +129,25 @@ fn buckets_count_what_lies_at_or_below_their_bound() {
     }
 }
 
+/// A bound inside a bucket counts the whole bucket if the bucket's end is the nearer one, and nothing of it otherwise.
+#[test]
+fn a_bound_cuts_at_the_nearest_end_of_a_bucket() {
+    let registry = Registry::new();
+    // A bucket holds 1,000 to 1,003.
+    let options = HistogramOptions::values(0, 1 << 20).export_bounds(&[999, 1_000, 1_002, 1_003]);
+    registry
+        .histogram("sizes", "", options)
+        .unwrap()
+        .record(1_000);
+    let families = parse(&registry.checked_text());
+    let buckets = families["sizes"].samples.iter();
+    let counts: Vec<f64> = buckets
+        .filter(|sample| sample.name.ends_with("_bucket"))
+        .map(|sample| sample.value)
+        .collect();
+    assert_eq!(counts, [0.0, 0.0, 1.0, 1.0, 1.0]);
+}
+
 /// Bounds are exported to the letter, whatever the digits: builds that differ in them add up by `le`.
 #[test]
 fn bounds_are_exported_as_they_were_asked_for() {
