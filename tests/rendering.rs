@@ -359,7 +359,7 @@ fn a_count_of_rejections_is_that_of_its_own_series() {
         .histogram_family("sizes", "", sizes, &["id"])
         .unwrap();
     let line =
-        |id| format!("epoch_metrics_rejected_samples_total{{metric=\"sizes\",id=\"{id}\"}} 1\n");
+        |id| format!("epoch_metrics_rejected_values_total{{metric=\"sizes\",id=\"{id}\"}} 1\n");
     for (number, id) in ["first", "second", "third"].into_iter().enumerate() {
         let series = family.with(&[id]).unwrap();
         series.record(11);
