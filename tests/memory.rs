@@ -1,9 +1,11 @@
 //! What the library allocates: nothing after a thread's first touch of a metric and of an octave, and a known amount at it.
 
-use epoch_metrics::{FamilyOptions, HistogramOptions, MetricsCollector, Ownership, Registry};
+use epoch_metrics::{
+    FamilyOptions, HistogramOptions, ManualClock, MetricsCollector, Ownership, Registry,
+};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Counts, for each thread by itself, so that tests that run at the same time do not disturb each other.
@@ -398,4 +400,49 @@ fn check_rendering(what: &str, least_lines: usize, registry: &Registry) {
     let a_line = allocations as f64 / lines as f64;
     println!("a page of {what}: {allocations} allocations for {lines} lines, {a_line:.3} a line");
     assert!(a_line < 0.1, "{what}: {a_line} allocations a line");
+}
+
+/// A page keeps the texts of families that are there, whatever their numbers are.
+#[test]
+fn texts_of_removed_families_are_dropped() {
+    let registry = Registry::builder().without_own_metrics().build();
+    let family = |name| registry.counter_family(name, "", &["id"]).unwrap();
+    let still = || registry.counter("still", "").unwrap();
+    let (_, bytes) = allocated(|| {
+        let large = family("large");
+        still();
+        let ids: Vec<_> = (0..1_000).map(|id: u32| id.to_string()).collect();
+        let handles: Vec<_> = ids.iter().map(|id| large.with(&[id]).unwrap()).collect();
+        for _ in 0..3 {
+            handles.iter().for_each(|handle| handle.inc());
+            registry.render_prometheus();
+        }
+        assert!(registry.unregister("large"));
+        drop((handles, large));
+        registry.render_prometheus();
+    });
+    assert!(bytes < 16_000, "{bytes} bytes are left of what is gone");
+}
+
+/// What windows keep of a second in which something was recorded, with 16 octaves in use.
+#[test]
+fn bytes_of_a_second_of_a_window_are_bounded() {
+    let clock = Arc::new(ManualClock::new());
+    let registry = Registry::builder().clock(Arc::clone(&clock) as _).build();
+    let minute = [Duration::from_secs(60)];
+    let options = HistogramOptions::durations().recent(0).windows(&minute);
+    let latency = registry.histogram("latency", "", options).unwrap();
+    let second = || {
+        clock.advance(Duration::from_secs(1));
+        for octave in 10..26 {
+            let values = (0..128).map(|at| (1 << octave) + (at << octave) / 128);
+            values.for_each(|value| latency.record(value));
+        }
+        registry.tick();
+    };
+    (0..2).for_each(|_| second());
+    let (_, bytes) = allocated(|| (0..50).for_each(|_| second()));
+    let each = bytes / 50;
+    println!("{each} bytes for each second, with 16 octaves in use");
+    assert!(each <= 2_700, "{each}");
 }

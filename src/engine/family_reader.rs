@@ -145,7 +145,7 @@ impl<T: SnapshotSource> FamilyRead<T> {
                 new[position % PART] = Some(snapshot);
             }
             let Some(part) = self.parts.get_mut(number) else {
-                return;
+                continue;
             };
             let new = new.iter_mut().map(Option::take);
             match Arc::get_mut(part) {

@@ -20,7 +20,7 @@ pub(crate) struct Accumulator {
     layout: BucketLayout,
     digits: u8,
     unit: Unit,
-    /// As of the last snapshot.
+    /// As of the last snapshot, and what its only source has counted since.
     published: Counts,
     /// Octaves that changed since.
     changed: UnpackedCounts,
@@ -150,7 +150,7 @@ impl Accumulate for Accumulator {
 
     fn clear(&mut self) {
         self.published = Counts::default();
-        self.changed.clear();
+        self.changed = UnpackedCounts::default();
         (self.count, self.sum) = (0, 0);
         self.origin = Origin::new();
         self.rejected = 0;

@@ -1,7 +1,8 @@
 //! Families of a page become bytes, and what did not change since another snapshot is taken over.
 //!
 //! A snapshot shares what did not change with the one before it: the values of a page of cells, the snapshot of a histogram. So a
-//! part of a family's bytes holds for as long as these are the same objects; no text is compared. In a part that changed, values are
+//! part of a family's bytes holds for as long as these are the same objects, and counts of rejections for as long as they are the same
+//! numbers; no text is compared. In a part that changed, values are
 //! compared one by one, and the series that changed are put into the [text before the last one](super::spare), or into a copy of the last one.
 //!
 //! Bytes are made of snapshots alone, never of live metrics: a page that is kept for long renders what it held.
@@ -79,7 +80,7 @@ impl<'a> Renderer<'a> {
         });
         let rendered: Vec<_> = rendered.collect();
         if let Some(spare) = &mut self.spare {
-            spare.truncate(rendered.len());
+            spare.drop_all_but_those_of(&rendered);
         }
         rendered
     }
@@ -175,15 +176,9 @@ impl<'a> Renderer<'a> {
         last: &Part,
         spare: Option<SparePart>,
     ) -> Option<Arc<Part>> {
-        let shows_them = |text: &Part| {
-            let shown = text.cells.as_ref();
-            shown.is_some_and(|shown| shown.has_series_of(cells))
-        };
-        if !shows_them(last) {
-            return None;
-        }
+        let shown = last.cells.as_ref();
+        shown.filter(|shown| shown.has_series_of(cells))?;
         let spare = spare.map(|spare| spare.text);
-        let spare = spare.filter(|text| shows_them(text));
         let mut part = spare.unwrap_or_else(|| Arc::new(last.copy()));
         let text = Arc::get_mut(&mut part)?;
         text.reopen();

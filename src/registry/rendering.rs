@@ -116,11 +116,9 @@ impl RenderedSnapshot {
         let about = || snapshot.rejections().filter(&takes);
         let mut of_rejections = Renderer::new(encoder, None);
         let rejections = of_rejections.families(about(), known);
-        let pairs = rejections.iter().zip(&last.rejections);
+        let mut pairs = rejections.iter().zip(&last.rejections);
         let stand = rejections.len() == last.rejections.len()
-            && pairs
-                .into_iter()
-                .all(|(ours, theirs)| Arc::ptr_eq(ours, theirs));
+            && pairs.all(|(ours, theirs)| Arc::ptr_eq(ours, theirs));
         let rejected = if stand {
             last.rejected.clone()
         } else {

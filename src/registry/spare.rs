@@ -69,8 +69,11 @@ impl SpareTexts {
         self.0[family] = Some(spare);
     }
 
-    /// Keeps only those of so many families.
-    pub(super) fn truncate(&mut self, families: usize) {
-        self.0.truncate(families);
+    /// Drops those that became no text of these: families are gone, or have other numbers or descriptions.
+    pub(super) fn drop_all_but_those_of(&mut self, texts: &[Arc<FamilyText>]) {
+        self.0.truncate(texts.len());
+        for (spare, text) in self.0.iter_mut().zip(texts) {
+            spare.take_if(|spare| !Arc::ptr_eq(&spare.next, text));
+        }
     }
 }

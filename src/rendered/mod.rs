@@ -19,7 +19,7 @@ use std::sync::Arc;
 /// The bytes of one family.
 #[derive(Debug)]
 pub(crate) struct FamilyText {
-    head: Box<[u8]>,
+    head: Arc<[u8]>,
     pub(crate) parts: Parts,
     foot: &'static [u8],
     pub(crate) len: usize,
@@ -77,7 +77,7 @@ pub struct RenderedChunk(Owner);
 #[derive(Clone)]
 pub(crate) enum Owner {
     Static(&'static [u8]),
-    Head(Arc<FamilyText>),
+    Head(Arc<[u8]>),
     Part(Arc<Part>),
     #[cfg(feature = "gzip")]
     Bytes(Arc<[u8]>),
@@ -87,7 +87,7 @@ pub(crate) enum Owner {
 #[derive(Clone, Copy)]
 pub(crate) enum Piece<'a> {
     Static(&'static [u8]),
-    Head(&'a Arc<FamilyText>),
+    Head(&'a Arc<[u8]>),
     Part(&'a Arc<Part>),
     #[cfg(feature = "gzip")]
     Bytes(&'a Arc<[u8]>),
@@ -132,7 +132,7 @@ impl FamilyText {
         let parts = parts
             .enumerate()
             .flat_map(move |(number, part)| [before(number, separator), Piece::Part(part)]);
-        let head = std::iter::once(Piece::Head(self));
+        let head = std::iter::once(Piece::Head(&self.head));
         head.chain(parts).chain([Piece::Static(self.foot)])
     }
 }
@@ -249,7 +249,7 @@ impl<'a> Piece<'a> {
     pub(crate) fn bytes(self) -> &'a [u8] {
         match self {
             Self::Static(bytes) => bytes,
-            Self::Head(family) => &family.head,
+            Self::Head(head) => head,
             Self::Part(part) => &part.bytes,
             #[cfg(feature = "gzip")]
             Self::Bytes(bytes) => bytes,
@@ -259,7 +259,7 @@ impl<'a> Piece<'a> {
     pub(crate) fn owner(self) -> Owner {
         match self {
             Self::Static(bytes) => Owner::Static(bytes),
-            Self::Head(family) => Owner::Head(Arc::clone(family)),
+            Self::Head(head) => Owner::Head(Arc::clone(head)),
             Self::Part(part) => Owner::Part(Arc::clone(part)),
             #[cfg(feature = "gzip")]
             Self::Bytes(bytes) => Owner::Bytes(Arc::clone(bytes)),
@@ -271,7 +271,7 @@ impl Owner {
     pub(crate) fn bytes(&self) -> &[u8] {
         match self {
             Self::Static(bytes) => bytes,
-            Self::Head(family) => &family.head,
+            Self::Head(head) => head,
             Self::Part(part) => &part.bytes,
             #[cfg(feature = "gzip")]
             Self::Bytes(bytes) => bytes,

@@ -21,7 +21,7 @@ impl Parts {
         self.list.get(at)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Part>> + Clone {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Part>> {
         self.list.iter()
     }
 

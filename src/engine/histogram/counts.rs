@@ -22,8 +22,9 @@ pub(crate) struct Counts {
     large: Option<Arc<[Arc<[u64]>]>>,
 }
 
-/// An octave with more words of counts is large: none that has two significant digits.
-const SMALL: usize = 64;
+/// An octave with more words of counts is large. One with two significant digits is small for as long as a byte is enough for each count:
+/// histograms that are seldom recorded to are one object, and readings of busy ones share what stands.
+const SMALL: usize = 16;
 
 fn is_large(counts: OctaveCounts<'_>) -> bool {
     counts.cells.len() > SMALL
