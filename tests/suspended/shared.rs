@@ -3,8 +3,9 @@
 use crate::stepped::Stepped;
 use crate::{alone, at_every_instruction};
 use epoch_metrics::{Histogram, HistogramOptions, HistogramSnapshot, Ownership, Registry};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// One writer is stopped inside of a record when a reset begins, so that the reset waits for it. The other one is stopped in the bank
 /// that writers were sent to. Once the first one goes on, the reset ends, and takes nothing of that bank: it could be half of a sample.
@@ -12,9 +13,15 @@ use std::time::Duration;
 fn a_reset_takes_nothing_of_the_bank_that_writers_are_sent_to() {
     let _alone = alone();
     let inside = (0..).find(|at| reset_waits(*at)).expect("a record ends");
+    let [ended, waited] = [AtomicU64::new(0), AtomicU64::new(0)];
     at_every_instruction("a record after a flip", 1, |at| {
-        reset_beside_two(inside, at)
+        reset_beside_two(inside, at, |has_ended| {
+            (if has_ended { &ended } else { &waited }).fetch_add(1, Relaxed);
+        })
     });
+    let [ended, waited] = [ended, waited].map(|counter| counter.load(Relaxed));
+    println!("{ended} resets ended, {waited} came too late to send the writer away");
+    assert!(ended > waited);
 }
 
 /// Whether a reset waits for a writer that is stopped before this instruction of a record.
@@ -34,8 +41,8 @@ fn reset_waits(at: u64) -> bool {
 }
 
 /// The first writer is stopped before its instruction `inside`, the second one before its instruction `at`. Returns how many
-/// instructions the second one executed if it ended before that.
-fn reset_beside_two(inside: u64, at: u64) -> Option<u64> {
+/// instructions the second one executed if it ended before that. `note`: told whether the reset ended beside the stopped second one.
+fn reset_beside_two(inside: u64, at: u64, note: impl Fn(bool)) -> Option<u64> {
     let histogram = shared();
     let (first, second) = (Stepped::new(inside), Stepped::new(at));
     let (forgotten, executed) = thread::scope(|scope| {
@@ -51,10 +58,16 @@ fn reset_beside_two(inside: u64, at: u64) -> Option<u64> {
         // Meanwhile it reads that bank.
         thread::sleep(Duration::from_millis(1));
         inside.release();
-        let forgotten = reset.join().unwrap();
+        // On a busy machine the second one may have come before writers were sent away: then the reset waits for it.
+        let since = Instant::now();
+        while !reset.is_finished() && since.elapsed() < Duration::from_secs(3) {
+            thread::yield_now();
+        }
         if let Some(stopped) = stopped {
+            note(reset.is_finished());
             stopped.release();
         }
+        let forgotten = reset.join().unwrap();
         (forgotten, second.finished())
     });
     let rest = histogram.snapshot();
