@@ -122,7 +122,7 @@ fn written_and_read(count: usize, threads: usize, each: usize, digits: u8, limit
 fn two_thousand_histograms_on_sixteen_threads() {
     alone("two_thousand_histograms_on_sixteen_threads", || {
         // 19 MiB on the machine that the README names; a little more where memory is handed out otherwise.
-        written_and_read(2_000, 16, 50, 2, 21 * MIB);
+        written_and_read(2_000, 16, 50, 2, 20 * MIB);
     });
 }
 

@@ -146,6 +146,8 @@ impl<A: Accumulate> FoldState<A> {
             return;
         };
         if self.shared.len() <= bank {
+            // Exactly: there are two at most, and many histograms.
+            self.shared.reserve_exact(bank + 1 - self.shared.len());
             self.shared.resize_with(bank + 1, SharedCursor::default);
         }
         let (cursor, total, buffers) = (&mut self.shared[bank], &mut self.total, &mut self.buffers);
