@@ -15,6 +15,7 @@ use crate::registry::series_snapshot::SeriesSnapshot;
 use crate::registry::spare::{Change, Spare, SparePart, SpareTexts};
 use crate::rendered::FamilyText;
 use crate::rendered::part::Part;
+use crate::rendered::parts::Parts;
 use crate::sample::Encoder;
 use crate::sample::description::FamilyDescription;
 use crate::sample::labels::{LabelSet, OwnedLabels};
@@ -102,25 +103,7 @@ impl<'a> Renderer<'a> {
         if let Some(known) = same_count.filter(|_| changed.is_empty()) {
             return Arc::clone(known.text);
         }
-        let spare = self.spare.as_mut().zip(known);
-        let spare = spare.and_then(|(spare, known)| spare.take(number, known.text));
-        let (mut parts, replaced) = spare.and_then(Spare::take_parts).unwrap_or_else(|| {
-            let parts = known.map(|known| known.text.parts.clone());
-            (parts.unwrap_or_default(), Vec::new())
-        });
-        parts.truncate(count);
-        let mut replaced = replaced.into_iter().peekable();
-        let changes = changed.into_iter().map(|number| {
-            while replaced.next_if(|spare| spare.number < number).is_some() {}
-            let spare = replaced.next_if(|spare| spare.number == number);
-            let (part, differs) = self.part(family, number, known, spare);
-            parts.put(number, part);
-            Change {
-                part: number,
-                differs,
-            }
-        });
-        let changes = changes.collect();
+        let (parts, changes) = self.parts(family, number, &changed, known);
         let text = Arc::new(FamilyText::new(parts, family.description(), self.encoder));
         if let (Some(spare), Some(known)) = (&mut self.spare, same_count) {
             let replaced = Spare {
@@ -131,6 +114,36 @@ impl<'a> Renderer<'a> {
             spare.put(number, replaced);
         }
         text
+    }
+
+    /// All parts, those that changed rendered: those of the text before the last one if nobody else holds it, or else of the last one.
+    fn parts(
+        &mut self,
+        family: FamilySnapshot<'_>,
+        family_number: usize,
+        changed: &[usize],
+        known: Option<Known<'_>>,
+    ) -> (Parts, Vec<Change>) {
+        let spare = self.spare.as_mut().zip(known);
+        let spare = spare.and_then(|(spare, known)| spare.take(family_number, known.text));
+        let (mut parts, replaced) = spare.and_then(Spare::take_parts).unwrap_or_else(|| {
+            let parts = known.map(|known| known.text.parts.clone());
+            (parts.unwrap_or_default(), Vec::new())
+        });
+        parts.truncate(family.parts());
+        let mut replaced = replaced.into_iter().peekable();
+        let changes = changed.iter().map(|&number| {
+            while replaced.next_if(|spare| spare.number < number).is_some() {}
+            let spare = replaced.next_if(|spare| spare.number == number);
+            let (text, differs) = self.part(family, number, known, spare);
+            parts.put(number, text);
+            Change {
+                part: number,
+                differs,
+            }
+        });
+        let changes = changes.collect();
+        (parts, changes)
     }
 
     /// Renders what changed of a part. Also returns which histograms or throughputs these are, if series have changed only.

@@ -19,8 +19,10 @@ use std::sync::Arc;
 pub(crate) struct Counts {
     small: Arc<[u64]>,
     /// By rising octave.
-    large: Option<Arc<[Arc<[u64]>]>>,
+    large: Option<Large>,
 }
+
+type Large = Arc<[Arc<[u64]>]>;
 
 /// An octave with more words of counts is large. One with two significant digits is small for as long as a byte is enough for each count:
 /// histograms that are seldom recorded to are one object, and readings of busy ones share what stands.
@@ -118,20 +120,24 @@ impl Counts {
                 break;
             }
         }
-        let octave_of = |words: &Arc<[u64]>| Head::unpack(words[1]).octave;
-        let large = if large_changed {
-            let stands = |it: &&Arc<[u64]>| changed.position(octave_of(it)).is_err();
-            let others = self.large.iter().flat_map(|large| large.iter());
-            large.extend(others.filter(stands).cloned());
-            large.sort_unstable_by_key(octave_of);
-            (!large.is_empty()).then(|| large.into())
-        } else {
-            self.large.clone()
-        };
         Self {
             small: pack(&small),
-            large,
+            large: if large_changed {
+                self.large_with(changed, large)
+            } else {
+                self.large.clone()
+            },
         }
+    }
+
+    /// Large octaves: those that did not change, and these.
+    fn large_with(&self, changed: &UnpackedCounts, mut large: Vec<Arc<[u64]>>) -> Option<Large> {
+        let octave_of = |words: &Arc<[u64]>| Head::unpack(words[1]).octave;
+        let stands = |it: &&Arc<[u64]>| changed.position(octave_of(it)).is_err();
+        let others = self.large.iter().flat_map(|large| large.iter());
+        large.extend(others.filter(stands).cloned());
+        large.sort_unstable_by_key(octave_of);
+        (!large.is_empty()).then(|| large.into())
     }
 }
 
