@@ -185,16 +185,13 @@ impl HistogramSnapshot {
         let mut before = 0_u64;
         for octave in self.counts.octaves() {
             // Saturating, here and in `count_up_to`: merged snapshots may hold more than 2^64.
-            if before.saturating_add(octave.total) < rank {
-                before = before.saturating_add(octave.total);
-                continue;
+            let after = before.saturating_add(octave.total);
+            if after >= rank
+                && let Some(index) = octave.reaches(rank - before)
+            {
+                return Some(self.high_end(octave, index));
             }
-            for (index, count) in octave.iter() {
-                before = before.saturating_add(count);
-                if before >= rank {
-                    return Some(self.high_end(octave, index));
-                }
-            }
+            before = after;
         }
         // A merged count may have wrapped.
         self.counts.octaves().last().map(|octave| {

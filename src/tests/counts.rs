@@ -68,6 +68,20 @@ proptest! {
                 prop_assert_eq!(packed.get(index), counts[index]);
                 prop_assert_eq!(packed.up_to(index), sum(&counts[..=index]));
             }
+            let mut unpacked = vec![0; LEN];
+            packed.unpack(&mut unpacked);
+            prop_assert_eq!(&unpacked, counts);
+            let mut sum_up_to = 0_u128;
+            for (index, count) in counts.iter().enumerate().filter(|(_, count)| **count != 0) {
+                sum_up_to += u128::from(*count);
+                if let Ok(rank) = u64::try_from(sum_up_to) {
+                    prop_assert_eq!(packed.reaches(rank), Some(index));
+                    if let Some(next) = rank.checked_add(1) {
+                        prop_assert_ne!(packed.reaches(next), Some(index));
+                    }
+                    prop_assert_eq!(packed.reaches(rank - count + 1), Some(index));
+                }
+            }
             let filled = counts.iter().copied().enumerate().filter(|(_, count)| *count != 0);
             prop_assert!(packed.iter().eq(filled.clone()));
             prop_assert!(packed.iter().rev().eq(filled.collect::<Vec<_>>().into_iter().rev()));

@@ -47,12 +47,18 @@ impl Counts {
 
     /// The counts of an octave; `None` if it is empty.
     pub(crate) fn octave(&self, octave: usize) -> Option<OctaveCounts<'_>> {
-        self.octaves().find(|counts| counts.octave() == octave)
+        self.in_any_order().find(|counts| counts.octave() == octave)
+    }
+
+    fn in_any_order(&self) -> impl Iterator<Item = OctaveCounts<'_>> {
+        let large = self.large.iter().flat_map(|large| large.iter());
+        let large = large.flat_map(|words| OctaveCounts::all(words));
+        OctaveCounts::all(&self.small).chain(large)
     }
 
     /// The sum of all counts.
     pub(crate) fn total(&self) -> u64 {
-        let totals = self.octaves().map(|counts| counts.total);
+        let totals = self.in_any_order().map(|counts| counts.total);
         totals.fold(0, u64::wrapping_add)
     }
 
@@ -170,9 +176,10 @@ impl Source<'_> {
             Self::Unpacked(head, counts) => {
                 let counts = counts.chunks(1 << head.counts_in_word());
                 for (word, counts) in cells.iter_mut().zip(counts) {
-                    let places = (0..).step_by((u8::BITS << head.width) as usize);
-                    let counts = counts.iter().zip(places);
-                    *word = counts.fold(0, |word, (count, place)| word | count << place);
+                    // Of 64 bits there is one.
+                    let place =
+                        |word: u64, count| word.wrapping_shl(u8::BITS << head.width) | count;
+                    *word = counts.iter().rev().fold(0, place);
                 }
             }
         }

@@ -28,11 +28,10 @@ impl Head {
     pub(super) fn of(octave: usize, counts: &[u64]) -> Self {
         let is_filled = |count: &u64| *count != 0;
         let first = counts.iter().position(is_filled).unwrap_or(0);
-        let end = counts
-            .iter()
-            .rposition(is_filled)
-            .map_or(0, |last| last + 1);
-        let bits = counts.iter().fold(0, |bits, count| bits | count);
+        let end = counts.iter().rposition(is_filled);
+        let end = end.map_or(0, |last| last + 1);
+        let bits = counts[first.min(end)..end].iter();
+        let bits = bits.fold(0, |bits, count| bits | count);
         let bytes = (u64::BITS - bits.leading_zeros()).div_ceil(u8::BITS);
         Self {
             octave,
@@ -127,6 +126,42 @@ impl<'a> OctaveCounts<'a> {
             1 => pairs(word),
             2 => halves(word),
             _ => word,
+        }
+    }
+
+    /// The first bucket up to which the counts add up to `rank` or more, if they do.
+    pub(crate) fn reaches(self, rank: u64) -> Option<usize> {
+        let mut left = rank;
+        for (number, word) in self.cells.iter().enumerate() {
+            let sum = self.sum_of(*word);
+            if sum < left {
+                left -= sum;
+                continue;
+            }
+            let begin = number << self.head.counts_in_word();
+            let mut counts = (begin..self.head.len).map(|at| (at, self.at(at)));
+            let found = counts.find(|(_, count)| {
+                let reached = *count >= left;
+                left = left.saturating_sub(*count);
+                reached
+            });
+            return found.map(|(at, _)| self.head.first + at);
+        }
+        None
+    }
+
+    /// Puts the counts into those of all buckets, which are zero.
+    pub(crate) fn unpack(self, counts: &mut [u64]) {
+        let bits = u8::BITS << self.head.width;
+        let filled = &mut counts[self.head.first..self.head.first + self.head.len];
+        let words = filled.chunks_mut(1 << self.head.counts_in_word());
+        for (counts, word) in words.zip(self.cells) {
+            let mut word = *word;
+            for count in counts {
+                *count = word & (u64::MAX >> (u64::BITS - bits));
+                // Of 64 bits there is one.
+                word = word.wrapping_shr(bits);
+            }
         }
     }
 

@@ -55,10 +55,13 @@ impl UnpackedCounts {
         counts: Option<OctaveCounts<'_>>,
         len: usize,
     ) {
-        let begin = place * len;
-        self.counts.splice(begin..begin, (0..len).map(|_| 0));
-        for (index, count) in counts.into_iter().flat_map(OctaveCounts::iter) {
-            self.counts[begin + index] = count;
+        let (begin, end) = (place * len, self.counts.len());
+        self.counts.resize(end + len, 0);
+        self.counts.copy_within(begin..end, begin + len);
+        let new = &mut self.counts[begin..begin + len];
+        new.fill(0);
+        if let Some(counts) = counts {
+            counts.unpack(new);
         }
         self.octaves.insert(place, octave);
     }
