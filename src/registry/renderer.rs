@@ -305,6 +305,10 @@ impl<'a> Renderer<'a> {
 
     /// What an observable metric reported is rendered each time: it says nothing about what changed.
     pub(super) fn observed(&mut self, family: &ObservedFamily) -> Arc<FamilyText> {
+        if family.series.is_empty() {
+            // It is not shown.
+            return Arc::default();
+        }
         self.bytes.clear();
         self.ends.clear();
         for (labels, value) in &family.series {

@@ -17,7 +17,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 /// The bytes of one family.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct FamilyText {
     head: Arc<[u8]>,
     pub(crate) parts: Parts,
