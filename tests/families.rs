@@ -79,7 +79,7 @@ fn cells_are_used_again() {
     assert_eq!(shown(&registry, "f"), HashMap::new());
 }
 
-/// A snapshot is made of the one before the last one if nobody holds that: whatever changed when, and whoever holds what.
+/// A reading reuses the one before the last if nobody holds it. Each snapshot must show every change, and held snapshots must not change.
 #[test]
 fn a_snapshot_holds_what_each_series_holds() {
     let registry = Registry::new();

@@ -31,7 +31,7 @@ pub(super) struct CachedFamily<T: SnapshotSource> {
     fading: Vec<Positions>,
 }
 
-/// The reading before the last one is kept if so many positions differ, or fewer: one in this number.
+/// The reading before the last one is kept if at most one position in this many differs.
 const FEW: usize = 4;
 
 impl<T: SnapshotSource> CachedFamily<T> {
@@ -95,8 +95,8 @@ impl<T: SnapshotSource> CachedFamily<T> {
         Arc::clone(&self.read)
     }
 
-    /// Makes a reading with these changes. If nobody else holds the reading before the last one, it is brought up to date, so that
-    /// what stands is not even looked at; otherwise the last one is copied.
+    /// Applies changes. The reading before the last one is updated in place if nobody else holds it, so that parts without changes are not
+    /// touched; otherwise the last one is copied.
     fn take_in(&mut self, list: Arc<ObjectList<T>>, changes: Changes<T>) {
         let positions: Vec<_> = changes.iter().map(|(position, _)| *position).collect();
         let earlier = self.earlier.take();
@@ -121,7 +121,7 @@ impl<T: SnapshotSource> CachedFamily<T> {
     }
 }
 
-/// Snapshots that come to rising positions.
+/// New snapshots by position, in rising order. `None`: the series was removed.
 type Changes<T> = Vec<(usize, Option<Arc<<T as SnapshotSource>::Snapshot>>)>;
 
 impl<T: SnapshotSource> FamilyRead<T> {

@@ -283,7 +283,7 @@ impl CachedPages {
         let earlier = self.earlier.take().and_then(Arc::into_inner);
         let pages = match earlier.filter(|earlier| Arc::ptr_eq(&earlier.list, &list)) {
             None => self.cache.values().map(Arc::clone).collect(),
-            // Nobody else holds it, and what stands is not even looked at.
+            // Nobody else holds it. Pages that did not change are not touched.
             Some(mut earlier) => {
                 for (page, values) in earlier.pages.iter_mut().zip(self.cache.values()) {
                     if !Arc::ptr_eq(page, values) {

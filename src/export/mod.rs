@@ -82,8 +82,8 @@ impl Page {
     /// The page in a format, as pieces that pages share: what did not change since the registry's last page in this format is taken
     /// over without being copied, and so is everything if nothing changed.
     ///
-    /// The registry keeps one text for each format that was asked for, and what each family replaced when it last changed: its next
-    /// change is put there, unless somebody still holds it. So there are at most two more texts than pages that are held.
+    /// For each format that was asked for, the registry keeps the current text, and of each family the text that its last change replaced.
+    /// The next change reuses that, unless somebody still holds it. So there are at most two more texts than pages that are held.
     pub fn render(&self, format: Format) -> Rendered {
         match format {
             Format::Prometheus => self.render_with(&Text::PROMETHEUS),

@@ -1,6 +1,6 @@
 //! What a histogram's folds add up to, and what its snapshots are cut from.
 
-use crate::engine::histogram::accumulate::{Accumulate, FoldOutcome, FoldTarget};
+use crate::engine::histogram::accumulate::{Accumulate, FoldOutcome, FoldTarget, add_difference};
 use crate::engine::histogram::block::BlockConfig;
 use crate::engine::histogram::bucket_layout::BucketLayout;
 use crate::engine::histogram::counts::Counts;
@@ -97,10 +97,8 @@ impl FoldTarget for Accumulator {
             let new = counts.total().wrapping_sub(before.total());
             self.count = self.count.wrapping_add(new);
             self.published = counts.clone();
-            return;
-        }
-        for (octave, index, new) in counts.since(before) {
-            self.add(octave * layout.octave_len() + index, new);
+        } else {
+            add_difference(self, layout, before, counts);
         }
     }
 

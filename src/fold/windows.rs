@@ -1,7 +1,8 @@
 //! What a histogram's windows are cut from: snapshots that were kept as time went on.
 //!
-//! **Slots.** Time is divided into slots of a second. The first read or tick in each slot keeps the histogram's snapshot. A window begins at the newest kept snapshot that is as old as the window, or else at the oldest, and
-//! ends now: what it holds is the difference of two snapshots, exact, and its span is the time between them.
+//! **Slots.** Time is divided into slots of a second. The first read or tick in each slot keeps the histogram's snapshot. A window
+//! begins at the newest kept snapshot that is as old as the window, or else at the oldest, and ends now: what it holds is the difference
+//! of two snapshots, exact, and its span is the time between them.
 //!
 //! **Memory.** Snapshots that no window can begin at any more are dropped, so there are at most two more than the longest window has seconds.
 //!

@@ -116,7 +116,8 @@ impl<'a> Renderer<'a> {
         text
     }
 
-    /// All parts, those that changed rendered: those of the text before the last one if nobody else holds it, or else of the last one.
+    /// The parts of a family, with those that changed rendered. The others come from the text before the last one if nobody else holds it,
+    /// and otherwise from the last one.
     fn parts(
         &mut self,
         family: FamilySnapshot<'_>,

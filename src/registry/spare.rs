@@ -1,5 +1,5 @@
-//! For each family the text before the current one. When nobody else holds it, the renderer makes the next one of it: what stands is
-//! neither copied nor looked at.
+//! For each family the text before the current one. When nobody else holds it, the renderer updates it in place to make the next one,
+//! so that parts without changes are neither copied nor touched.
 
 use crate::rendered::FamilyText;
 use crate::rendered::part::Part;
@@ -36,7 +36,7 @@ pub(super) struct SparePart {
 pub(super) struct SpareTexts(Vec<Option<Spare>>);
 
 impl Spare {
-    /// The next text's parts, and those that it does not have. `None`: somebody holds the text.
+    /// The next text's parts, and the parts of this text that it replaced. `None`: somebody else holds this text.
     pub(super) fn take_parts(self) -> Option<(Parts, Vec<SparePart>)> {
         let mut parts = Arc::into_inner(self.text)?.parts;
         let next = &self.next.parts;
@@ -69,7 +69,7 @@ impl SpareTexts {
         self.0[family] = Some(spare);
     }
 
-    /// Drops those that became no text of these: families are gone, or have other numbers or descriptions.
+    /// Drops each text whose successor is not among these, at its family's number: the family is gone, renumbered, or described anew.
     pub(super) fn drop_all_but_those_of(&mut self, texts: &[Arc<FamilyText>]) {
         self.0.truncate(texts.len());
         for (spare, text) in self.0.iter_mut().zip(texts) {

@@ -47,7 +47,7 @@ impl Part {
         }
     }
 
-    /// Puts other bytes in the place of those of a series.
+    /// Replaces the bytes of a series.
     pub(crate) fn replace(&mut self, series: usize, separator: usize, bytes: &[u8]) {
         let place = self.range(series, separator);
         if place.len() == bytes.len() {
@@ -58,7 +58,7 @@ impl Part {
         let ends = &mut Arc::make_mut(&mut self.ends)[series..];
         ends.iter_mut()
             .for_each(|end| *end = end.wrapping_add(more));
-        // Not twice as much as there is, as `splice` would.
+        // Exactly: `splice` may double the capacity.
         let room = bytes.len().saturating_sub(place.len());
         self.bytes.reserve_exact(room);
         self.bytes.splice(place, bytes.iter().copied());

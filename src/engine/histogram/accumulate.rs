@@ -29,9 +29,7 @@ pub(crate) trait FoldTarget {
     /// Adds what one source counts and did not count `before`. A target that holds just what the source counted before may share its
     /// counts.
     fn grow(&mut self, layout: &BucketLayout, before: &Counts, counts: &Counts) {
-        for (octave, index, new) in counts.since(before) {
-            self.add(octave * layout.octave_len() + index, new);
-        }
+        add_difference(self, layout, before, counts);
     }
     /// Adds to the sum of all values. Amounts of this one are modulo 2^128.
     fn add_sum(&mut self, amount: u128);
@@ -39,6 +37,18 @@ pub(crate) trait FoldTarget {
     fn add_rejected(&mut self, values: u64);
     /// Takes the newest samples of one slot as they are, oldest first, as far as they were still there.
     fn extend_recent(&mut self, values: &[u64]);
+}
+
+/// Adds to each bucket what `counts` has more of than `before`.
+pub(crate) fn add_difference(
+    to: &mut (impl FoldTarget + ?Sized),
+    layout: &BucketLayout,
+    before: &Counts,
+    counts: &Counts,
+) {
+    for (octave, index, new) in counts.since(before) {
+        to.add(octave * layout.octave_len() + index, new);
+    }
 }
 
 /// Adds up what folds find, and makes snapshots of it.

@@ -36,8 +36,7 @@ impl Counts {
     /// The octaves that are not empty, in rising order.
     pub(crate) fn octaves(&self) -> impl Iterator<Item = OctaveCounts<'_>> {
         let mut small = OctaveCounts::all(&self.small).peekable();
-        let large = self.large.iter().flat_map(|large| large.iter());
-        let mut large = large.flat_map(|words| OctaveCounts::all(words)).peekable();
+        let mut large = self.large_octaves().peekable();
         iter::from_fn(move || match (small.peek(), large.peek()) {
             (Some(ours), Some(theirs)) if ours.octave() > theirs.octave() => large.next(),
             (Some(_), _) => small.next(),
@@ -51,9 +50,12 @@ impl Counts {
     }
 
     fn in_any_order(&self) -> impl Iterator<Item = OctaveCounts<'_>> {
+        OctaveCounts::all(&self.small).chain(self.large_octaves())
+    }
+
+    fn large_octaves(&self) -> impl Iterator<Item = OctaveCounts<'_>> {
         let large = self.large.iter().flat_map(|large| large.iter());
-        let large = large.flat_map(|words| OctaveCounts::all(words));
-        OctaveCounts::all(&self.small).chain(large)
+        large.flat_map(|words| OctaveCounts::all(words))
     }
 
     /// The sum of all counts.
